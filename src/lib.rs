@@ -1,0 +1,1 @@
+//! Entra access operator.
