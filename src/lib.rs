@@ -1,1 +1,3 @@
-//! Entra access operator.
+//! Microsoft Entra ID entitlement management from Kubernetes.
+pub mod api;
+pub mod commands;

@@ -1,1 +1,64 @@
-fn main() {}
+//! Parses the command line and hands over; nothing else.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use entra_access_operator::commands::crd;
+
+/// Microsoft Entra ID entitlement management from Kubernetes.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print the CRDs as YAML
+    Crd {
+        /// Write one file for each CRD into this folder instead
+        #[arg(long, value_name = "FOLDER", conflicts_with = "check")]
+        write: Option<PathBuf>,
+        /// Fail where this folder does not hold exactly these CRDs
+        #[arg(long, value_name = "FOLDER")]
+        check: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a failing command")]
+fn complain(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stdout, reason = "the result of `crd` is what it prints")]
+fn run(cli: Cli) -> Result<ExitCode, std::io::Error> {
+    match cli.command {
+        Command::Crd {
+            write: Some(folder), ..
+        } => crd::write(&folder)?,
+        Command::Crd {
+            check: Some(folder), ..
+        } => {
+            let outdated = crd::outdated(&folder)?;
+            if !outdated.is_empty() {
+                return Ok(complain(&format!(
+                    "{} in {}: not current; run `cargo run -- crd --write {}`",
+                    outdated.join(", "),
+                    folder.display(),
+                    folder.display()
+                )));
+            }
+        }
+        Command::Crd { .. } => print!("{}", crd::stream()?),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,173 @@
+//! AccessPackage: the roles that people get together.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Adoption, Applied, DeletionPolicy, DriftPolicy, EntraObject, Intent, Management, NameRef, UnmanagedPolicy,
+    status::{managed_status, never_observed},
+};
+
+/// An access package of Entra: roles of a catalog's resources that are requested, approved and ended together.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "access.entra-operator.io",
+    version = "v1alpha1",
+    kind = "AccessPackage",
+    namespaced,
+    shortname = "eap",
+    category = "entra",
+    status = "AccessPackageStatus",
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
+    printcolumn(name = "Catalog", type_ = "string", json_path = ".spec.catalogRef.name"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "ID", type_ = "string", json_path = ".status.entra.id", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.catalogRef == oldSelf.catalogRef")
+    .message("catalogRef is immutable: Entra cannot move a package to another catalog; create another AccessPackage instead")
+    .field_path(".catalogRef").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)")
+    .message("id is immutable, and can be neither added nor removed: create another AccessPackage instead")
+    .field_path(".id").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("!(has(self.id) || self.adoption == 'ByName') || has(self.deletionPolicy)")
+    .message("an object that is taken over needs an explicit deletionPolicy (Orphan leaves it in Entra when this object is deleted)")
+    .field_path(".deletionPolicy").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("!(has(self.id) && self.adoption == 'ByName')")
+    .message("use either id or adoption: ByName, not both")
+    .field_path(".adoption"))]
+pub struct AccessPackageSpec {
+    /// The Catalog that holds the package. Immutable.
+    pub catalog_ref: NameRef,
+    /// Name of the package, for example `Marketing Campaign Access`; unique in its catalog.
+    #[schemars(length(min = 1, max = 256))]
+    pub display_name: String,
+    /// What people get with it. Default: empty.
+    #[serde(default)]
+    #[schemars(length(max = 1024))]
+    pub description: String,
+    /// Whether it is left out of the lists in My Access, so that only who has its link can request it. Default `false`.
+    #[serde(default)]
+    pub hidden: bool,
+    /// The roles that the package hands out, exactly: what is not listed is removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["resource".into(), "role".into()]))]
+    pub resource_roles: Vec<ResourceRole>,
+    /// `Full`, or `Observe`: never written. Default `Full`.
+    #[serde(default)]
+    pub management: Management,
+    /// Whether a package of this name that exists already is taken over. Default `Never`.
+    #[serde(default)]
+    pub adoption: Adoption,
+    /// Id of an existing package to take over. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
+        .message("must be the access package's id, such as 56ff43fd-6b05-48df-9634-956a777fce6d"))]
+    pub id: Option<String>,
+    /// What to do when Entra was changed and the spec was not. Default `Cautious`.
+    #[serde(default)]
+    pub drift_policy: DriftPolicy,
+    /// What becomes of the package in Entra when this object is deleted. Default `Delete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+impl AccessPackageSpec {
+    /// The deletion policy, the default included.
+    #[must_use]
+    pub fn deletion_policy(&self) -> DeletionPolicy {
+        self.deletion_policy.unwrap_or_default()
+    }
+}
+
+/// A role of a resource of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct ResourceRole {
+    /// Name of the resource in the Catalog, for example `crm`.
+    #[schemars(length(min = 1, max = 63))]
+    pub resource: String,
+    /// Role of it: `Member` or `Owner` of a group, the value or display name of an application's role, the display
+    /// name of a site's role.
+    #[schemars(length(min = 1, max = 256))]
+    pub role: String,
+}
+
+/// What Entra has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessPackageStatus {
+    /// The generation that the conditions speak of; -1 before the first visit.
+    #[serde(default = "never_observed")]
+    pub observed_generation: i64,
+    /// The last value of the annotation `reconcile-requested-at` that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// Which access package of Entra this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entra: Option<EntraObject>,
+    /// A create that was begun and whose outcome is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// What was last applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
+    /// Where people find it in My Access; present where the tenant's domain is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The roles of the spec as Entra has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resource_roles: Vec<ResourceRoleStatus>,
+    /// Policies of the package that no AssignmentPolicy manages; never touched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmanaged_policies: Vec<UnmanagedPolicy>,
+    /// Conditions: Ready, ReferencesResolved, Synced, Healthy, Reconciling, Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+managed_status!(AccessPackageStatus);
+
+impl Default for AccessPackageStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: never_observed(),
+            last_handled_reconcile_at: None,
+            entra: None,
+            intent: None,
+            applied: None,
+            url: None,
+            resource_roles: Vec::new(),
+            unmanaged_policies: Vec::new(),
+            conditions: Vec::new(),
+        }
+    }
+}
+
+/// One role of the package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResourceRoleStatus {
+    /// Name of the resource in the Catalog.
+    pub resource: String,
+    /// Role as the spec names it.
+    pub role: String,
+    /// Id of the role scope in the package; absent until it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// `Assigned` or `Missing`; a later version may know more.
+    pub state: String,
+}

@@ -1,0 +1,408 @@
+//! AssignmentPolicy: who may request a package, who approves, for how long.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Adoption, Applied, DeletionPolicy, DriftPolicy, EntraObject, Intent, IsoDuration, Management, NameRef,
+    PinnedReference, Requirement,
+    management::Empty,
+    reference::{GroupRef, ServicePrincipalRef, UserRef},
+    status::{managed_status, never_observed},
+};
+
+/// An assignment policy of an access package: who may request it, by whose approval, for how long.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "access.entra-operator.io",
+    version = "v1alpha1",
+    kind = "AssignmentPolicy",
+    plural = "assignmentpolicies",
+    namespaced,
+    shortname = "eapol",
+    category = "entra",
+    status = "AssignmentPolicyStatus",
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
+    printcolumn(name = "Package", type_ = "string", json_path = ".spec.accessPackageRef.name"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "ID", type_ = "string", json_path = ".status.entra.id", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.accessPackageRef == oldSelf.accessPackageRef")
+    .message("accessPackageRef is immutable: a policy belongs to one package; create another AssignmentPolicy instead")
+    .field_path(".accessPackageRef").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)")
+    .message("id is immutable, and can be neither added nor removed: create another AssignmentPolicy instead")
+    .field_path(".id").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("has(self.requestors) == has(oldSelf.requestors)")
+    .message("the way in is immutable: create another AssignmentPolicy instead")
+    .field_path(".requestors").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("has(self.requestors)")
+    .message("say who may request the package, for example requestors: {scope: AllMemberUsers, selfService: {add: true}}")
+    .field_path(".requestors").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("has(self.approval)")
+    .message("say who approves: approval: {stages: [{approvers: [{user: {userPrincipalName: bob@contoso.com}}]}]}, or approval: {notRequired: {}}")
+    .field_path(".approval").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("has(self.expiration)")
+    .message("say how long access lasts: expiration: {afterDuration: P90D}, {afterDateTime: \"2027-12-31T00:00:00Z\"} or {never: {}}")
+    .field_path(".expiration").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("!(has(self.id) || self.adoption == 'ByName') || has(self.deletionPolicy)")
+    .message("an object that is taken over needs an explicit deletionPolicy (Orphan leaves it in Entra when this object is deleted)")
+    .field_path(".deletionPolicy").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("!(has(self.id) && self.adoption == 'ByName')")
+    .message("use either id or adoption: ByName, not both")
+    .field_path(".adoption"))]
+pub struct AssignmentPolicySpec {
+    /// The AccessPackage, in the same namespace. Immutable.
+    pub access_package_ref: NameRef,
+    /// Name of the policy, for example `Marketing Campaign Policy`.
+    #[schemars(length(min = 1, max = 256))]
+    pub display_name: String,
+    /// What the policy is for. Default: empty.
+    #[serde(default)]
+    #[schemars(length(max = 1024))]
+    pub description: String,
+    /// Who may request the package. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requestors: Option<Requestors>,
+    /// Who approves: `{notRequired: {}}` or one to three `stages`. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// How long access lasts: exactly one of `never`, `afterDateTime`, `afterDuration`. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration: Option<Expiration>,
+    /// `Full`, or `Observe`: never written. Default `Full`.
+    #[serde(default)]
+    pub management: Management,
+    /// Whether a policy of this name that the package has already is taken over. Default `Never`.
+    #[serde(default)]
+    pub adoption: Adoption,
+    /// Id of an existing policy to take over. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
+        .message("must be the policy's id, such as 4540a08f-8ab5-43f6-a923-015275799197"))]
+    pub id: Option<String>,
+    /// What to do when Entra was changed and the spec was not. Default `Cautious`.
+    #[serde(default)]
+    pub drift_policy: DriftPolicy,
+    /// What becomes of the policy in Entra when this object is deleted. Default `Delete`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+impl AssignmentPolicySpec {
+    /// The deletion policy, the default included.
+    #[must_use]
+    pub fn deletion_policy(&self) -> DeletionPolicy {
+        self.deletion_policy.unwrap_or_default()
+    }
+}
+
+/// Who may request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(self.scope in ['SpecificDirectoryUsers', 'SpecificDirectoryServicePrincipals']) || (has(self.targets) && self.targets.size() > 0)")
+    .message("this scope needs at least one target, for example targets: [{group: {displayName: Marketing}}]")
+    .field_path(".targets").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("self.scope in ['SpecificDirectoryUsers', 'SpecificDirectoryServicePrincipals'] || !has(self.targets) || self.targets.size() == 0")
+    .message("targets go with SpecificDirectoryUsers and SpecificDirectoryServicePrincipals only: this scope names everybody it means")
+    .field_path(".targets"))]
+#[x_kube(validation = Rule::new("self.scope != 'SpecificDirectoryUsers' || !has(self.targets) || self.targets.all(t, !has(t.servicePrincipal))")
+    .message("SpecificDirectoryUsers takes users and groups; for service principals use SpecificDirectoryServicePrincipals")
+    .field_path(".targets"))]
+#[x_kube(validation = Rule::new("self.scope != 'SpecificDirectoryServicePrincipals' || !has(self.targets) || self.targets.all(t, has(t.servicePrincipal))")
+    .message("SpecificDirectoryServicePrincipals takes service principals only")
+    .field_path(".targets"))]
+#[x_kube(validation = Rule::new("self.scope != 'None' || !(self.selfService.add || self.selfService.update)")
+    .message("scope None means direct assignment only: nobody can request, so add and update must be false")
+    .field_path(".selfService"))]
+pub struct Requestors {
+    /// Who (Graph's allowedTargetScope). `None`: nobody; access is assigned directly.
+    pub scope: RequestorScope,
+    /// The users and groups, or the service principals, of the Specific… scopes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub targets: Vec<Target>,
+    /// What they may do by themselves. Default: nothing.
+    #[serde(default)]
+    pub self_service: SelfService,
+    /// Whether they must say why. Default `NotRequired`.
+    #[serde(default)]
+    pub justification: Requirement,
+}
+
+/// Who may request: Graph's allowedTargetScope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RequestorScope {
+    /// Nobody: direct assignment only (`notSpecified`).
+    None,
+    /// The users and groups in `targets`, guests of the directory among them if named.
+    SpecificDirectoryUsers,
+    /// The service principals in `targets`.
+    SpecificDirectoryServicePrincipals,
+    /// Every member of the directory, without guests.
+    AllMemberUsers,
+    /// Everybody in the directory, guests included.
+    AllDirectoryUsers,
+    /// Every service principal of the directory.
+    AllDirectoryServicePrincipals,
+    /// Every agent identity of the directory.
+    AllDirectoryAgentIdentities,
+    /// Everybody in every configured connected organization: people outside the directory.
+    AllConfiguredConnectedOrganizationUsers,
+    /// Everybody outside the directory.
+    AllExternalUsers,
+}
+
+/// One who may request: exactly one of `user`, `group`, `servicePrincipal`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.user), has(self.group), has(self.servicePrincipal)].filter(x, x).size() == 1")
+    .message("a target needs exactly one of user, group, servicePrincipal"))]
+pub struct Target {
+    /// A user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserRef>,
+    /// The members of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupRef>,
+    /// A service principal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_principal: Option<ServicePrincipalRef>,
+}
+
+/// What requestors may do by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SelfService {
+    /// Request access. Default `false`.
+    #[serde(default)]
+    pub add: bool,
+    /// Ask for more time or answer anew. Default `false`.
+    #[serde(default)]
+    pub update: bool,
+    /// Give access back. Default `false`.
+    #[serde(default)]
+    pub remove: bool,
+    /// Choose start and end of their access. Default `false`.
+    #[serde(default)]
+    pub custom_schedule: bool,
+}
+
+/// Who approves: exactly one of `notRequired`, `stages`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.notRequired) || has(self.stages)")
+    .message("say who approves: stages: [{approvers: [{user: {userPrincipalName: bob@contoso.com}}]}], or notRequired: {}"))]
+#[x_kube(validation = Rule::new("!(has(self.notRequired) && has(self.stages))")
+    .message("notRequired and stages exclude each other: keep one"))]
+#[x_kube(validation = Rule::new("!has(self.notRequired) || !self.requiredForUpdate")
+    .message("requiredForUpdate goes with stages: without stages nobody could approve")
+    .field_path(".requiredForUpdate"))]
+pub struct Approval {
+    /// Requests are granted without anybody's approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_required: Option<Empty>,
+    /// The stages, in order; in each of them one approver suffices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3))]
+    #[x_kube(validation = Rule::new("self.size() > 0")
+        .message("at least one stage is needed; for requests without approval write approval: {notRequired: {}}"))]
+    pub stages: Option<Vec<ApprovalStage>>,
+    /// Whether a change of existing access is approved as well. Default `false`.
+    #[serde(default)]
+    pub required_for_update: bool,
+}
+
+/// One stage of the approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.approvers.size() > 0")
+    .message("at least one approver is needed, for example approvers: [{user: {userPrincipalName: bob@contoso.com}}]")
+    .field_path(".approvers").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("self.approvers.exists(a, has(a.user) || has(a.group)) || (has(self.fallbackApprovers) && self.fallbackApprovers.size() > 0)")
+    .message("only managers or sponsors approve here, and somebody may have none: name fallbackApprovers, for example [{group: {displayName: Approvers}}]")
+    .field_path(".fallbackApprovers").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("!has(self.escalation) || !self.decisionTimeout.matches('^P[0-9]+D$') || !self.escalation.after.matches('^P[0-9]+D$') || int(self.escalation.after.substring(1, self.escalation.after.size() - 1)) < int(self.decisionTimeout.substring(1, self.decisionTimeout.size() - 1))")
+    .message("escalation.after must be shorter than decisionTimeout: nobody would be asked any more")
+    .field_path(".escalation"))]
+pub struct ApprovalStage {
+    /// Who may approve; one of them suffices.
+    #[schemars(length(max = 50))]
+    pub approvers: Vec<Approver>,
+    /// Who approves where a manager or sponsor is missing; required where only those are named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub fallback_approvers: Vec<NamedApprover>,
+    /// After how many days without a decision the request is denied: `P1D` to `P14D`. Default `P14D`.
+    #[serde(default = "fourteen_days")]
+    #[x_kube(validation = Rule::new("self.matches('^P([1-9]|1[0-4])D$')")
+        .message("must be one to fourteen days, P1D to P14D"))]
+    pub decision_timeout: IsoDuration,
+    /// Whether approvers must say why. Default `NotRequired`.
+    #[serde(default)]
+    pub justification: Requirement,
+    /// Who is asked as well when nobody decided for some time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+}
+
+fn fourteen_days() -> IsoDuration {
+    IsoDuration::new("P14D")
+}
+
+/// Who is asked as well when nobody decided for some time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.approvers.size() > 0")
+    .message("at least one approver is needed, for example approvers: [{group: {displayName: Approvers}}]")
+    .field_path(".approvers").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("self.approvers.exists(a, has(a.user) || has(a.group)) || (has(self.fallbackApprovers) && self.fallbackApprovers.size() > 0)")
+    .message("only managers or sponsors are asked here, and somebody may have none: name fallbackApprovers, for example [{group: {displayName: Approvers}}]")
+    .field_path(".fallbackApprovers").reason(Reason::FieldValueRequired))]
+pub struct Escalation {
+    /// After how many days without a decision: `P1D` to `P13D`, less than the stage's `decisionTimeout`.
+    #[x_kube(validation = Rule::new("self.matches('^P([1-9]|1[0-3])D$')")
+        .message("must be one to thirteen days, P1D to P13D"))]
+    pub after: IsoDuration,
+    /// Who is asked then.
+    #[schemars(length(max = 50))]
+    pub approvers: Vec<Approver>,
+    /// Who is asked where a manager or sponsor is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub fallback_approvers: Vec<NamedApprover>,
+}
+
+/// One who may approve: exactly one of the five.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.user), has(self.group), has(self.requestorManager), has(self.internalSponsors), has(self.externalSponsors)].filter(x, x).size() == 1")
+    .message("an approver needs exactly one of user, group, requestorManager, internalSponsors, externalSponsors"))]
+pub struct Approver {
+    /// A user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserRef>,
+    /// Any member of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupRef>,
+    /// The requestor's manager, or the manager's manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requestor_manager: Option<ManagerLevel>,
+    /// The internal sponsors of the requestor's connected organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internal_sponsors: Option<Empty>,
+    /// The external sponsors of the requestor's connected organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_sponsors: Option<Empty>,
+}
+
+/// How far up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManagerLevel {
+    /// 1: the manager; 2: the manager's manager. Default 1.
+    #[serde(default = "direct_manager")]
+    #[schemars(range(min = 1, max = 2))]
+    pub level: i32,
+}
+
+fn direct_manager() -> i32 {
+    1
+}
+
+/// A user or a group: exactly one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.user) != has(self.group)")
+    .message("a fallback approver needs exactly one of user, group"))]
+pub struct NamedApprover {
+    /// A user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserRef>,
+    /// Any member of a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupRef>,
+}
+
+/// How long access lasts: exactly one of the three.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.never), has(self.afterDateTime), has(self.afterDuration)].filter(x, x).size() == 1")
+    .message("expiration needs exactly one of never, afterDateTime, afterDuration; for example expiration: {afterDuration: P90D}"))]
+pub struct Expiration {
+    /// It does not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never: Option<Empty>,
+    /// It ends at this time for everybody, for example `2027-12-31T00:00:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})$')")
+        .message("must be a time with its zone, such as 2027-12-31T00:00:00Z"))]
+    pub after_date_time: Option<String>,
+    /// It ends this long after it began: days, or hours, for example `P90D` or `PT8H`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,4}D)?(T[0-9]{1,5}H)?$') && self.matches('[1-9]')")
+        .message("must be an ISO 8601 duration of days and hours: P90D is ninety days, PT8H eight hours"))]
+    pub after_duration: Option<IsoDuration>,
+}
+
+/// What Entra has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignmentPolicyStatus {
+    /// The generation that the conditions speak of; -1 before the first visit.
+    #[serde(default = "never_observed")]
+    pub observed_generation: i64,
+    /// The last value of the annotation `reconcile-requested-at` that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// Which policy of Entra this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entra: Option<EntraObject>,
+    /// Id of the access package that the policy belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_package_id: Option<String>,
+    /// A create that was begun and whose outcome is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// What was last applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
+    /// Names that were looked up, bound to what they stood for then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
+    pub resolved: Vec<PinnedReference>,
+    /// Conditions: Ready, ReferencesResolved, Synced, Healthy, Reconciling, Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+managed_status!(AssignmentPolicyStatus);
+
+impl Default for AssignmentPolicyStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: never_observed(),
+            last_handled_reconcile_at: None,
+            entra: None,
+            access_package_id: None,
+            intent: None,
+            applied: None,
+            resolved: Vec::new(),
+            conditions: Vec::new(),
+        }
+    }
+}

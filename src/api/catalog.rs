@@ -1,0 +1,393 @@
+//! Catalog: what the platform team delegates: resources, and grants of parts of them to namespaces.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DEFAULT_TENANT, DeletionPolicy, EntraObject, Intent, IsoDuration, Management, NameRef, PinnedReference,
+    RequestorScope,
+    management::Empty,
+    reference::{ApplicationRef, GroupRef, SharePointSiteRef},
+    status::{Applied, managed_status, never_observed},
+};
+
+/// A catalog of Entra: the resources that access packages may hand out, and which namespaces may use which of them
+/// within which limits.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "access.entra-operator.io",
+    version = "v1alpha1",
+    kind = "Catalog",
+    shortname = "ecat",
+    category = "entra",
+    status = "CatalogStatus",
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
+    printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenantRef.name"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "ID", type_ = "string", json_path = ".status.entra.id", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.tenantRef == oldSelf.tenantRef")
+    .message("tenantRef is immutable: a catalog cannot move to another tenant; create another Catalog instead")
+    .field_path(".tenantRef").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)")
+    .message("id is immutable, and can be neither added nor removed: create another Catalog instead")
+    .field_path(".id").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("has(self.id) || has(self.displayName)")
+    .message("give displayName to create a catalog, or id to use an existing one")
+    .field_path(".displayName").reason(Reason::FieldValueRequired))]
+pub struct CatalogSpec {
+    /// The EntraTenant that the catalog belongs to. Default `default`. Immutable.
+    #[serde(default = "default_tenant")]
+    pub tenant_ref: NameRef,
+    /// Id of an existing catalog to use; fields left unset are then left as they are. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 36))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
+        .message("must be the catalog's id, such as b1bf99ed-99ed-b1bf-ed99-bfb1ed99bfb1"))]
+    pub id: Option<String>,
+    /// `Full`, or `Observe` for a catalog that somebody else runs (`General` among them): never written. Default `Full`.
+    #[serde(default)]
+    pub management: Management,
+    /// Name of the catalog, for example `Marketing`; unique in the tenant. Required without `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub display_name: Option<String>,
+    /// What the catalog is for. Default for a new catalog: empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub description: Option<String>,
+    /// Whether packages of the catalog can be requested at all. Default for a new catalog: `Published`; by itself
+    /// that gives nobody access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<CatalogState>,
+    /// Whether people outside the directory may request its packages. Default for a new catalog: `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub externally_visible: Option<bool>,
+    /// The resources that we bring into the catalog. Others in it are left alone; only what we added is ever removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub resources: Vec<CatalogResource>,
+    /// Which namespaces may use the catalog, and how. Absent: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub grants: Vec<Grant>,
+    /// What becomes of the catalog in Entra when this object is deleted. Default `Orphan`.
+    #[serde(default)]
+    pub deletion_policy: CatalogDeletionPolicy,
+}
+
+fn default_tenant() -> NameRef {
+    NameRef::new(DEFAULT_TENANT)
+}
+
+/// Whether packages of a catalog can be requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CatalogState {
+    /// Packages can be requested as their policies say.
+    Published,
+    /// Nothing can be requested.
+    Unpublished,
+}
+
+/// What becomes of a catalog at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CatalogDeletionPolicy {
+    /// Leave it in Entra with all that it holds.
+    #[default]
+    Orphan,
+    /// Delete it once no package is left in it; packages that are not ours are never deleted.
+    Delete,
+}
+
+/// A resource of the catalog, and the roles of it that packages may hand out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.group), has(self.application), has(self.sharePointSite)].filter(x, x).size() == 1")
+    .message("a resource needs exactly one of group, application, sharePointSite"))]
+#[x_kube(validation = Rule::new("has(self.group) == has(oldSelf.group) && (!has(self.group) || self.group == oldSelf.group) && has(self.application) == has(oldSelf.application) && (!has(self.application) || self.application == oldSelf.application) && has(self.sharePointSite) == has(oldSelf.sharePointSite) && (!has(self.sharePointSite) || self.sharePointSite == oldSelf.sharePointSite)")
+    .message("what a resource's name points at is immutable: packages hand it out by this name; add the other resource under a new name")
+    .reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("has(self.group) || (has(self.roles) && self.roles.size() > 0)")
+    .message("say which roles packages may hand out, for example roles: [Reader]")
+    .field_path(".roles").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner'])")
+    .message("the roles of a group are Member and Owner")
+    .field_path(".roles"))]
+pub struct CatalogResource {
+    /// The name by which packages refer to the resource, for example `crm`.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
+        .message("must consist of lower case letters, digits and hyphens, such as campaign-group"))]
+    pub name: String,
+    /// A group; its members get access through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupRef>,
+    /// An enterprise application with app roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<ApplicationRef>,
+    /// A SharePoint Online site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_point_site: Option<SharePointSiteRef>,
+    /// The roles that packages may hand out: `Member` or `Owner` of a group (absent: `Member`), the value or display
+    /// name of an application's roles, the display name of a site's roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
+    pub roles: Vec<String>,
+}
+
+impl CatalogResource {
+    /// The roles that packages may hand out, the default included.
+    #[must_use]
+    pub fn offered_roles(&self) -> Vec<String> {
+        if self.roles.is_empty() && self.group.is_some() {
+            vec!["Member".to_owned()]
+        } else {
+            self.roles.clone()
+        }
+    }
+}
+
+/// What some namespaces may do with the catalog.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// Name of the grant; it appears in messages to those whom it limits.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// The namespaces that it speaks of: exactly one of `names`, `selector`, `all`.
+    pub namespaces: NamespaceScope,
+    /// Names of the catalog's resources that may be handed out. Absent: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
+    pub resources: Option<Vec<String>>,
+    /// How far packages and policies may go; each absent limit has its strict value.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Which namespaces: exactly one of the three.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("[has(self.names), has(self.selector), has(self.all)].filter(x, x).size() == 1")
+    .message("namespaces need exactly one of names, selector, all; for example namespaces: {names: [marketing]}"))]
+pub struct NamespaceScope {
+    /// By name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 63)))]
+    pub names: Option<Vec<String>>,
+    /// By label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
+    /// Every namespace of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<Empty>,
+}
+
+/// How far the packages and policies of a grant may go. Each absent limit has its strict value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Who may be allowed to request. Strict: `[SpecificDirectoryUsers, AllMemberUsers]`. `None` (direct assignment
+    /// only) opens nothing and is always allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub requestor_scopes: Option<Vec<RequestorScope>>,
+    /// Whether somebody must approve. Strict: `Required`.
+    #[serde(default)]
+    pub approval: ApprovalLimit,
+    /// The longest that an assignment may last. Strict: `P365D`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,5}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?)?$') && self.matches('[1-9]')")
+        .message("must be an ISO 8601 duration of days, hours and minutes such as P365D or PT8H"))]
+    pub max_duration: Option<IsoDuration>,
+    /// Whether assignments may last for ever. Strict: `Denied`.
+    #[serde(default)]
+    pub unlimited_duration: Permission,
+    /// Whether objects that exist in Entra already may be taken over. Strict: `Denied`.
+    #[serde(default)]
+    pub adoption: Permission,
+    /// Whether users, groups and service principals may be named, or given by id only. Strict: `Any`.
+    #[serde(default)]
+    pub references: References,
+    /// What deletion policies may be used. Strict: `[Delete]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3))]
+    pub deletion: Option<Vec<DeletionPolicy>>,
+}
+
+/// Whether somebody must approve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApprovalLimit {
+    /// Every policy has at least one approval stage.
+    #[default]
+    Required,
+    /// A policy may do without approval.
+    Optional,
+}
+
+/// Whether something is allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Permission {
+    /// No.
+    #[default]
+    Denied,
+    /// Yes.
+    Allowed,
+}
+
+/// How objects of the directory may be named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum References {
+    /// By id or by name.
+    #[default]
+    Any,
+    /// By id only: no look-up in the directory is made for this namespace.
+    IdsOnly,
+}
+
+/// What Entra has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogStatus {
+    /// The generation that the conditions speak of; -1 before the first visit.
+    #[serde(default = "never_observed")]
+    pub observed_generation: i64,
+    /// The last value of the annotation `reconcile-requested-at` that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// Which catalog of Entra this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entra: Option<EntraObject>,
+    /// A create that was begun and whose outcome is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// What was last applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
+    /// The catalog's resources, as far as the spec names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub resources: Vec<ResourceStatus>,
+    /// Names that were looked up, bound to what they stood for then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
+    pub resolved: Vec<PinnedReference>,
+    /// Conditions: Ready, ReferencesResolved, Synced, Healthy, Reconciling, Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+managed_status!(CatalogStatus);
+
+impl Default for CatalogStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: never_observed(),
+            last_handled_reconcile_at: None,
+            entra: None,
+            intent: None,
+            applied: None,
+            resources: Vec::new(),
+            resolved: Vec::new(),
+            conditions: Vec::new(),
+        }
+    }
+}
+
+/// One resource of the catalog as Entra has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceStatus {
+    /// Its name in the spec.
+    pub name: String,
+    /// Id of the resource in the catalog; absent until it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Group id, service principal id or site address.
+    pub origin_id: String,
+    /// Graph's originSystem: `AadGroup`, `AadApplication`, `SharePointOnline`.
+    pub origin_system: String,
+    /// Id of its root scope, where Entra told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_id: Option<String>,
+    /// The roles that packages may hand out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleStatus>,
+    /// Whether the operator brought it into the catalog; only then does the operator take it out.
+    #[serde(default)]
+    pub added: bool,
+    /// `Ready`, `Adding`, `Missing`, `Removing` or `Blocked`; a later version may know more.
+    pub state: String,
+    /// Why it is not Ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// How far a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceState {
+    /// In the catalog, with its roles.
+    Ready,
+    /// Requested, not yet seen.
+    Adding,
+    /// Not in the catalog, and not to be added by us.
+    Missing,
+    /// Being taken out.
+    Removing,
+    /// Something is wrong; see the message.
+    Blocked,
+}
+
+impl ResourceState {
+    /// The text in status.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Adding => "Adding",
+            Self::Missing => "Missing",
+            Self::Removing => "Removing",
+            Self::Blocked => "Blocked",
+        }
+    }
+}
+
+/// A role that packages may hand out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleStatus {
+    /// As the catalog's spec names it.
+    pub name: String,
+    /// Its originId: what makes two roles the same role.
+    pub id: String,
+    /// Its display name in Entra.
+    pub display_name: String,
+}
+
+impl CatalogStatus {
+    /// The pinned references as a map.
+    #[must_use]
+    pub fn pins(&self) -> BTreeMap<String, String> {
+        self.resolved
+            .iter()
+            .map(|pin| (pin.reference.clone(), pin.id.clone()))
+            .collect()
+    }
+}

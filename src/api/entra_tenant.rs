@@ -1,0 +1,232 @@
+//! EntraTenant: how to reach one tenant, and how much the operator may do there.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    IsoDuration, management,
+    status::{managed_status, never_observed},
+};
+
+/// One Entra tenant and the way to it. Objects that name no tenant use the one called `default`.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "access.entra-operator.io",
+    version = "v1alpha1",
+    kind = "EntraTenant",
+    plural = "entratenants",
+    shortname = "etenant",
+    category = "entra",
+    status = "EntraTenantStatus",
+    derive = "PartialEq",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].reason"
+    ),
+    printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenantId"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.tenantId == oldSelf.tenantId")
+    .message("tenantId is immutable: objects are bound to this tenant; create another EntraTenant instead")
+    .field_path(".tenantId").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = Rule::new("self.cloud == oldSelf.cloud")
+    .message("cloud is immutable: objects are bound to this tenant; create another EntraTenant instead")
+    .field_path(".cloud").reason(Reason::FieldValueForbidden))]
+pub struct EntraTenantSpec {
+    /// Directory (tenant) id, for example `11111111-2222-3333-4444-555555555555`. Immutable.
+    #[schemars(length(max = 36))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
+        .message("must be the tenant's id, such as 11111111-2222-3333-4444-555555555555 (Entra admin center, Overview, Tenant ID)"))]
+    pub tenant_id: String,
+    /// National cloud of the tenant. Default `Global`. Immutable.
+    #[serde(default)]
+    pub cloud: Cloud,
+    /// A verified domain, for example `contoso.com`; used in links to My Access only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub domain: Option<String>,
+    /// How the operator proves who it is: exactly one of the four.
+    pub credentials: Credentials,
+    /// `Enforce` writes; `Observe` writes nothing at all in this tenant: the emergency brake. Default `Enforce`.
+    #[serde(default)]
+    pub mode: Mode,
+    /// How often Entra is compared with the specs where nothing changed. Default `PT10M`, at least `PT1S`.
+    #[serde(default = "ten_minutes")]
+    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,3}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?([0-9]{1,6}S)?)?$') && self.matches('[1-9]')")
+        .message("must be an ISO 8601 duration such as PT10M (ten minutes) or PT1H"))]
+    pub drift_interval: IsoDuration,
+}
+
+fn ten_minutes() -> IsoDuration {
+    IsoDuration::new("PT10M")
+}
+
+/// National cloud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Cloud {
+    /// Worldwide, GCC included: graph.microsoft.com.
+    #[default]
+    Global,
+    /// US Government L4 (GCC High): graph.microsoft.us.
+    USGovernment,
+    /// US Government L5 (DoD): dod-graph.microsoft.us.
+    USGovernmentDoD,
+    /// China, operated by 21Vianet: microsoftgraph.chinacloudapi.cn.
+    China,
+}
+
+/// Whether the operator writes in this tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// Entra is made what the specs say.
+    #[default]
+    Enforce,
+    /// Nothing is written to this tenant.
+    Observe,
+}
+
+/// The application's credentials: exactly one of the four.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.workloadIdentity), has(self.clientSecret), has(self.clientCertificate), has(self.managedIdentity)].filter(x, x).size() == 1")
+    .message("credentials need exactly one of workloadIdentity, clientSecret, clientCertificate, managedIdentity"))]
+pub struct Credentials {
+    /// The operator's own service account is federated with the application: no secret anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload_identity: Option<WorkloadIdentityCredential>,
+    /// A client secret, kept in a Secret of the operator's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<ClientSecretCredential>,
+    /// A certificate with its private key, kept in a Secret of the operator's namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificateCredential>,
+    /// The managed identity of the machine that the operator runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_identity: Option<ManagedIdentityCredential>,
+}
+
+/// Workload identity federation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadIdentityCredential {
+    /// Application (client) id.
+    #[schemars(length(min = 1, max = 36))]
+    pub client_id: String,
+}
+
+/// A client secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientSecretCredential {
+    /// Application (client) id.
+    #[schemars(length(min = 1, max = 36))]
+    pub client_id: String,
+    /// The key of a Secret in the operator's namespace.
+    pub secret_ref: SecretKeyRef,
+}
+
+/// A certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientCertificateCredential {
+    /// Application (client) id.
+    #[schemars(length(min = 1, max = 36))]
+    pub client_id: String,
+    /// A Secret of the operator's namespace of the form kubernetes.io/tls: `tls.crt` and `tls.key`, both PEM.
+    pub secret_ref: SecretRef,
+}
+
+/// A managed identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedIdentityCredential {
+    /// Client id of a user-assigned identity; absent: the system-assigned one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 36))]
+    pub client_id: Option<String>,
+}
+
+/// A key of a Secret in the operator's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretKeyRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key within it. Default `clientSecret`.
+    #[serde(default = "client_secret_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+fn client_secret_key() -> String {
+    "clientSecret".into()
+}
+
+/// A Secret in the operator's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+impl EntraTenantSpec {
+    /// The drift interval; ten minutes where the text is no duration (the schema refuses that).
+    #[must_use]
+    pub fn drift_interval(&self) -> std::time::Duration {
+        self.drift_interval
+            .as_duration()
+            .unwrap_or(std::time::Duration::from_secs(600))
+    }
+
+    /// Whether anything may be written in this tenant.
+    #[must_use]
+    pub fn management(&self) -> management::Management {
+        match self.mode {
+            Mode::Enforce => management::Management::Full,
+            Mode::Observe => management::Management::Observe,
+        }
+    }
+}
+
+/// What the operator found when it signed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EntraTenantStatus {
+    /// The generation that the conditions speak of; -1 before the first visit.
+    #[serde(default = "never_observed")]
+    pub observed_generation: i64,
+    /// The last value of the annotation `reconcile-requested-at` that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// Application permissions that the token holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+    /// Conditions: Ready, Reconciling, Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+managed_status!(EntraTenantStatus);
+
+impl Default for EntraTenantStatus {
+    fn default() -> Self {
+        Self {
+            observed_generation: never_observed(),
+            last_handled_reconcile_at: None,
+            permissions: Vec::new(),
+            conditions: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The custom resources: what people write, and what the operator answers in `status`.
+//!
+//! This room knows no client: types, schema rules, condition types and reasons only. Everything that can be decided
+//! without asking Entra or the cluster is refused by the API server, with the path of the field and words for people.
+
+mod access_package;
+mod assignment_policy;
+mod catalog;
+mod duration;
+mod entra_tenant;
+mod management;
+mod reason;
+mod reference;
+mod schema;
+mod status;
+
+pub use access_package::{AccessPackage, AccessPackageSpec, AccessPackageStatus, ResourceRole, ResourceRoleStatus};
+pub use assignment_policy::{
+    Approval, ApprovalStage, Approver, AssignmentPolicy, AssignmentPolicySpec, AssignmentPolicyStatus, Escalation,
+    Expiration, ManagerLevel, NamedApprover, RequestorScope, Requestors, SelfService, Target,
+};
+pub use catalog::{
+    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogSpec, CatalogState, CatalogStatus, Grant,
+    Limits, NamespaceScope, Permission, References, ResourceState, ResourceStatus, RoleStatus,
+};
+pub use duration::IsoDuration;
+pub use entra_tenant::{
+    ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
+    EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef, WorkloadIdentityCredential,
+};
+pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};
+pub use reason::Reason;
+pub use reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef};
+pub use schema::custom_resource_definitions;
+pub use status::{
+    Applied, ConditionType, EntraObject, Intent, ManagedStatus, NEVER_OBSERVED, PinnedReference, UnmanagedPolicy,
+};
+
+/// The API group of every kind and of every annotation.
+pub const GROUP: &str = "access.entra-operator.io";
+
+/// Keeps an object until what it made in Entra is dealt with.
+pub const FINALIZER: &str = "access.entra-operator.io/finalizer";
+
+/// `"true"`: the operator leaves the object alone, in Kubernetes and in Entra.
+pub const PAUSED: &str = "access.entra-operator.io/paused";
+
+/// Any new value asks for a visit now, with fresh reads, and for the correction of drift that was held back.
+pub const RECONCILE_REQUESTED_AT: &str = "access.entra-operator.io/reconcile-requested-at";
+
+/// `"true"`: a deletion releases the object and leaves Entra as it is (where the grant allows it).
+pub const ORPHAN: &str = "access.entra-operator.io/orphan";
+
+/// The tenant that objects belong to which name none.
+pub const DEFAULT_TENANT: &str = "default";

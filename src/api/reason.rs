@@ -1,0 +1,214 @@
+//! Every reason that a condition or an event can carry: a closed list.
+
+/// Why a condition has its status. The names are part of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(
+    missing_docs,
+    reason = "each reason's meaning is `Reason::meaning`, from which the reference is made"
+)]
+pub enum Reason {
+    // All is well.
+    InSync,
+    Observed,
+    // On its way; heals without an edit of this object.
+    Progressing,
+    TenantNotFound,
+    TenantNotReady,
+    CatalogNotGranted,
+    CatalogNotReady,
+    AccessPackageNotFound,
+    AccessPackageNotReady,
+    ReferenceNotFound,
+    ReferenceAmbiguous,
+    ReferenceMoved,
+    ResourceNotInCatalog,
+    ResourceNotReady,
+    RoleNotFound,
+    RoleAmbiguous,
+    LimitExceeded,
+    NameTaken,
+    AlreadyClaimed,
+    OutcomeUnknown,
+    AssignmentsRemain,
+    DependantsRemain,
+    NotOurs,
+    NeedsTenantPermission,
+    AccessLost,
+    GraphRefused,
+    GraphUnavailable,
+    // Only an edit of this object helps.
+    DriftHeld,
+    DeletedInEntra,
+    UnmanagedSettings,
+    AdoptionNotFound,
+    InvalidSpec,
+    // Kept from writing, on purpose.
+    Paused,
+    ObserveOnly,
+    DriftReported,
+    // EntraTenant only.
+    Connected,
+    ConnectedByCatalogRoles,
+    CredentialsMissing,
+    TokenRefused,
+    ConsentMissing,
+    NotLicensed,
+    Unreachable,
+    // Events.
+    Created,
+    Adopted,
+    Updated,
+    Deleted,
+    Released,
+}
+
+impl Reason {
+    /// Every reason, in the order of the reference.
+    pub const ALL: &'static [Self] = &[
+        Self::InSync,
+        Self::Observed,
+        Self::Progressing,
+        Self::TenantNotFound,
+        Self::TenantNotReady,
+        Self::CatalogNotGranted,
+        Self::CatalogNotReady,
+        Self::AccessPackageNotFound,
+        Self::AccessPackageNotReady,
+        Self::ReferenceNotFound,
+        Self::ReferenceAmbiguous,
+        Self::ReferenceMoved,
+        Self::ResourceNotInCatalog,
+        Self::ResourceNotReady,
+        Self::RoleNotFound,
+        Self::RoleAmbiguous,
+        Self::LimitExceeded,
+        Self::NameTaken,
+        Self::AlreadyClaimed,
+        Self::OutcomeUnknown,
+        Self::AssignmentsRemain,
+        Self::DependantsRemain,
+        Self::NotOurs,
+        Self::NeedsTenantPermission,
+        Self::AccessLost,
+        Self::GraphRefused,
+        Self::GraphUnavailable,
+        Self::DriftHeld,
+        Self::DeletedInEntra,
+        Self::UnmanagedSettings,
+        Self::AdoptionNotFound,
+        Self::InvalidSpec,
+        Self::Paused,
+        Self::ObserveOnly,
+        Self::DriftReported,
+        Self::Connected,
+        Self::ConnectedByCatalogRoles,
+        Self::CredentialsMissing,
+        Self::TokenRefused,
+        Self::ConsentMissing,
+        Self::NotLicensed,
+        Self::Unreachable,
+        Self::Created,
+        Self::Adopted,
+        Self::Updated,
+        Self::Deleted,
+        Self::Released,
+    ];
+
+    /// The name as it stands in a condition, an event or a metric.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    /// Whether nothing but an edit of this very object (its spec or an annotation) helps.
+    #[must_use]
+    pub fn is_stalled(self) -> bool {
+        matches!(
+            self,
+            Self::DriftHeld
+                | Self::DeletedInEntra
+                | Self::UnmanagedSettings
+                | Self::AdoptionNotFound
+                | Self::InvalidSpec
+        )
+    }
+
+    /// What the reason means, in a sentence.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::InSync => "Entra has what the spec says.",
+            Self::Observed => "The object is only observed; what it names exists.",
+            Self::Progressing => "The operator is at work or has not looked yet.",
+            Self::TenantNotFound => "No EntraTenant of that name exists.",
+            Self::TenantNotReady => "The EntraTenant exists but is not Ready; its own condition says why.",
+            Self::CatalogNotGranted => "No catalog of that name grants anything to this namespace.",
+            Self::CatalogNotReady => "The Catalog is not Ready; its own condition says why.",
+            Self::AccessPackageNotFound => "No AccessPackage of that name exists in this namespace.",
+            Self::AccessPackageNotReady => "The AccessPackage does not exist in Entra yet.",
+            Self::ReferenceNotFound => "A user, group, application or site named in the spec does not exist.",
+            Self::ReferenceAmbiguous => "A name in the spec stands for several objects of the directory.",
+            Self::ReferenceMoved => "A name in the spec now stands for another object than the one it was bound to.",
+            Self::ResourceNotInCatalog => "The resource is not among the catalog's.",
+            Self::ResourceNotReady => "The resource is on its way into the catalog.",
+            Self::RoleNotFound => "The resource has no role of that name, or the catalog does not offer it.",
+            Self::RoleAmbiguous => "Several roles of the resource have that name.",
+            Self::LimitExceeded => "The spec asks for more than the catalog's grant allows.",
+            Self::NameTaken => "Entra has an object of that name that is not ours.",
+            Self::AlreadyClaimed => "Another Kubernetes object manages this object of Entra.",
+            Self::OutcomeUnknown => {
+                "A create was sent and its answer was lost; the operator looks for it before it tries again."
+            }
+            Self::AssignmentsRemain => "People still hold access; the deletion waits for them.",
+            Self::DependantsRemain => "Objects that need this one still exist.",
+            Self::NotOurs => "What would be deleted or emptied holds objects that are not ours.",
+            Self::NeedsTenantPermission => "An application permission is missing in the tenant.",
+            Self::AccessLost => "Entra refuses us what we could do before.",
+            Self::GraphRefused => "Microsoft Graph refused a request.",
+            Self::GraphUnavailable => "Microsoft Graph did not answer or asked us to wait.",
+            Self::DriftHeld => "Entra was changed; putting it back would widen access, so a person decides.",
+            Self::DeletedInEntra => "The object was deleted in Entra; a person decides whether it is made anew.",
+            Self::UnmanagedSettings => {
+                "The policy carries settings that the spec cannot express, so it is not written."
+            }
+            Self::AdoptionNotFound => "The object that the spec names by id does not exist where it should.",
+            Self::InvalidSpec => "The spec cannot be carried out as written.",
+            Self::Paused => "The object is paused by its annotation.",
+            Self::ObserveOnly => "Entra differs from the spec, and writing is switched off.",
+            Self::DriftReported => "Entra differs from the spec; driftPolicy is Report.",
+            Self::Connected => "Token, permissions and licence are in order.",
+            Self::ConnectedByCatalogRoles => {
+                "The application acts through entitlement management roles on catalogs only."
+            }
+            Self::CredentialsMissing => "The Secret or the token file with the credentials is missing or unreadable.",
+            Self::TokenRefused => "The token endpoint refuses the application.",
+            Self::ConsentMissing => "The application lacks the permission that it needs.",
+            Self::NotLicensed => "The tenant has no licence for entitlement management.",
+            Self::Unreachable => "Microsoft Graph or the token endpoint cannot be reached.",
+            Self::Created => "An object was created in Entra.",
+            Self::Adopted => "An object that existed in Entra was taken over.",
+            Self::Updated => "An object was changed in Entra.",
+            Self::Deleted => "An object was deleted in Entra.",
+            Self::Released => "The Kubernetes object was let go; Entra was left as it is.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed_once_and_named_as_kubernetes_demands() {
+        let mut names: Vec<String> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        assert!(
+            names
+                .iter()
+                .all(|name| name.chars().all(|letter| letter.is_ascii_alphanumeric()))
+        );
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,3 @@
+//! What the binary can do.
+
+pub mod crd;
