@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use entra_access_operator::commands::crd;
+use entra_access_operator::commands::{crd, run};
 
 /// Microsoft Entra ID entitlement management from Kubernetes.
 #[derive(Parser)]
@@ -15,6 +15,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the operator
+    Run(run::Flags),
     /// Print the CRDs as YAML
     Crd {
         /// Write one file for each CRD into this folder instead
@@ -27,7 +29,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match dispatch(Cli::parse()) {
         Ok(code) => code,
         Err(error) => complain(&error.to_string()),
     }
@@ -40,8 +42,11 @@ fn complain(message: &str) -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "the result of `crd` is what it prints")]
-fn run(cli: Cli) -> Result<ExitCode, std::io::Error> {
+fn dispatch(cli: Cli) -> Result<ExitCode, std::io::Error> {
     match cli.command {
+        Command::Run(flags) => {
+            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(flags))?;
+        }
         Command::Crd {
             write: Some(folder), ..
         } => crd::write(&folder)?,

@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, Applied, DeletionPolicy, DriftPolicy, EntraObject, Intent, Management, NameRef, UnmanagedPolicy,
+    Adoption, Applied, DeletionPolicy, DriftPolicy, EntraObject, Intent, Management, NameRef, UnmanagedPolicy, rules,
     status::{managed_status, never_observed},
 };
 
 /// An access package of Entra: roles of a catalog's resources that are requested, approved and ended together.
+#[expect(clippy::duplicated_attributes, reason = "columns of one type are no duplicates")]
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "access.entra-operator.io",
@@ -36,53 +37,57 @@ use super::{
     printcolumn(name = "ID", type_ = "string", json_path = ".status.entra.id", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.catalogRef == oldSelf.catalogRef")
-    .message("catalogRef is immutable: Entra cannot move a package to another catalog; create another AccessPackage instead")
-    .field_path(".catalogRef").reason(Reason::FieldValueForbidden))]
-#[x_kube(validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)")
-    .message("id is immutable, and can be neither added nor removed: create another AccessPackage instead")
-    .field_path(".id").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = rules::required("catalogRef", "name the Catalog that holds the package, for example catalogRef: {name: marketing}"))]
+#[x_kube(validation = rules::required("displayName", "give the package a name, for example displayName: Marketing Campaign Access"))]
+#[x_kube(validation = rules::immutable("catalogRef", "catalogRef is immutable: Entra cannot move a package to another catalog; create another AccessPackage instead"))]
+#[x_kube(validation = rules::fixed("id", "id is immutable, and can be neither added nor removed: create another AccessPackage instead"))]
 #[x_kube(validation = Rule::new("!(has(self.id) || self.adoption == 'ByName') || has(self.deletionPolicy)")
-    .message("an object that is taken over needs an explicit deletionPolicy (Orphan leaves it in Entra when this object is deleted)")
+    .message("what is taken over needs an explicit deletionPolicy: Orphan leaves it in Entra when this object is deleted, Delete and DeleteWithAssignments do not")
     .field_path(".deletionPolicy").reason(Reason::FieldValueRequired))]
 #[x_kube(validation = Rule::new("!(has(self.id) && self.adoption == 'ByName')")
-    .message("use either id or adoption: ByName, not both")
+    .message("id and adoption: ByName exclude each other: keep one")
     .field_path(".adoption"))]
 pub struct AccessPackageSpec {
-    /// The Catalog that holds the package. Immutable.
+    /// The Catalog that holds the package, for example `{name: marketing}`. Required. Immutable.
     pub catalog_ref: NameRef,
-    /// Name of the package, for example `Marketing Campaign Access`; unique in its catalog.
+    /// Name of the package, for example `Marketing Campaign Access`; unique in its catalog. Required.
     #[schemars(length(min = 1, max = 256))]
     pub display_name: String,
-    /// What people get with it. Default: empty.
+    /// What people get with it, for example `Everything a campaign needs`. Default: empty.
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub description: String,
     /// Whether it is left out of the lists in My Access, so that only who has its link can request it. Default `false`.
     #[serde(default)]
     pub hidden: bool,
-    /// The roles that the package hands out, exactly: what is not listed is removed.
+    /// The roles that the package hands out, exactly: what is not listed is removed. For example
+    /// `[{resource: crm, role: Reader}]`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["resource".into(), "role".into()]))]
     pub resource_roles: Vec<ResourceRole>,
-    /// `Full`, or `Observe`: never written. Default `Full`.
+    /// `Full`: created, changed and deleted. `Observe`: never written, only reported. Default `Full`.
     #[serde(default)]
     pub management: Management,
-    /// Whether a package of this name that exists already is taken over. Default `Never`.
+    /// Whether a package of this name that exists already is taken over. `Never`: it is reported and left alone. `ByName`:
+    /// it is taken over, which needs the grant's leave and an explicit `deletionPolicy`. Default `Never`.
     #[serde(default)]
     pub adoption: Adoption,
-    /// Id of an existing package to take over. Immutable.
+    /// Id of an existing package to take over, for example `56ff43fd-6b05-48df-9634-956a777fce6d`; needs the grant's leave
+    /// and an explicit `deletionPolicy`. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be the access package's id, such as 56ff43fd-6b05-48df-9634-956a777fce6d"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be the access package's id, such as 56ff43fd-6b05-48df-9634-956a777fce6d"))]
     pub id: Option<String>,
-    /// What to do when Entra was changed and the spec was not. Default `Cautious`.
+    /// What to do when Entra was changed and the spec was not. `Cautious`: correct what narrows access or leaves it as it
+    /// is, report what would widen it. `Correct`: correct everything. `Report`: correct nothing. Default `Cautious`.
     #[serde(default)]
     pub drift_policy: DriftPolicy,
-    /// What becomes of the package in Entra when this object is deleted. Default `Delete`.
+    /// What becomes of the package in Entra when this object is deleted. `Delete`: it is closed for new requests, and
+    /// deleted once nobody holds it any more. `DeleteWithAssignments`: the access of everybody who holds it is taken
+    /// away, then it is deleted. `Orphan`: it stays as it is. Default `Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeletionPolicy")]
     pub deletion_policy: Option<DeletionPolicy>,
 }
 
@@ -95,10 +100,11 @@ impl AccessPackageSpec {
 }
 
 /// A role of a resource of the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
 pub struct ResourceRole {
     /// Name of the resource in the Catalog, for example `crm`.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(length(max = 63))]
+    #[x_kube(validation = rules::entry_name())]
     pub resource: String,
     /// Role of it: `Member` or `Owner` of a group, the value or display name of an application's role, the display
     /// name of a site's role.

@@ -12,11 +12,13 @@ use super::{
     RequestorScope,
     management::Empty,
     reference::{ApplicationRef, GroupRef, SharePointSiteRef},
+    rules,
     status::{Applied, managed_status, never_observed},
 };
 
 /// A catalog of Entra: the resources that access packages may hand out, and which namespaces may use which of them
 /// within which limits.
+#[expect(clippy::duplicated_attributes, reason = "columns of one type are no duplicates")]
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "access.entra-operator.io",
@@ -41,54 +43,60 @@ use super::{
     printcolumn(name = "ID", type_ = "string", json_path = ".status.entra.id", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.tenantRef == oldSelf.tenantRef")
-    .message("tenantRef is immutable: a catalog cannot move to another tenant; create another Catalog instead")
-    .field_path(".tenantRef").reason(Reason::FieldValueForbidden))]
-#[x_kube(validation = Rule::new("has(self.id) == has(oldSelf.id) && (!has(self.id) || self.id == oldSelf.id)")
-    .message("id is immutable, and can be neither added nor removed: create another Catalog instead")
-    .field_path(".id").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = rules::immutable("tenantRef", "tenantRef is immutable: a catalog cannot move to another tenant; create another Catalog instead"))]
+#[x_kube(validation = rules::fixed("id", "id is immutable, and can be neither added nor removed: create another Catalog instead"))]
 #[x_kube(validation = Rule::new("has(self.id) || has(self.displayName)")
     .message("give displayName to create a catalog, or id to use an existing one")
     .field_path(".displayName").reason(Reason::FieldValueRequired))]
+#[x_kube(validation = Rule::new("!has(self.grants) || self.grants.all(grant, !has(grant.resources) || (has(self.resources) && grant.resources.size() == self.resources.filter(resource, resource.name in grant.resources).size()))")
+    .message("a grant may name resources of this catalog only, each once: correct the name, or add it to spec.resources")
+    .field_path(".grants"))]
 pub struct CatalogSpec {
-    /// The EntraTenant that the catalog belongs to. Default `default`. Immutable.
+    /// The EntraTenant that the catalog belongs to, for example `{name: contoso}`. Default `{name: default}`. Immutable.
     #[serde(default = "default_tenant")]
     pub tenant_ref: NameRef,
-    /// Id of an existing catalog to use; fields left unset are then left as they are. Immutable.
+    /// Id of an existing catalog to use, for example `b1bf99ed-99ed-b1bf-ed99-bfb1ed99bfb1`; fields left unset are then
+    /// left as they are. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be the catalog's id, such as b1bf99ed-99ed-b1bf-ed99-bfb1ed99bfb1"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be the catalog's id, such as b1bf99ed-99ed-b1bf-ed99-bfb1ed99bfb1"))]
     pub id: Option<String>,
-    /// `Full`, or `Observe` for a catalog that somebody else runs (`General` among them): never written. Default `Full`.
+    /// `Full`: created, changed and deleted. `Observe`: never written, for a catalog that somebody else runs (`General`
+    /// among them). Default `Full`.
     #[serde(default)]
     pub management: Management,
     /// Name of the catalog, for example `Marketing`; unique in the tenant. Required without `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub display_name: Option<String>,
-    /// What the catalog is for. Default for a new catalog: empty.
+    /// What the catalog is for, for example `Resources of the marketing department`. Default for a new catalog: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub description: Option<String>,
-    /// Whether packages of the catalog can be requested at all. Default for a new catalog: `Published`; by itself
-    /// that gives nobody access.
+    /// `Published`: packages can be requested as their policies say. `Unpublished`: nothing can be requested. Default
+    /// for a new catalog: `Published`; by itself that gives nobody access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CatalogState")]
     pub state: Option<CatalogState>,
     /// Whether people outside the directory may request its packages. Default for a new catalog: `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub externally_visible: Option<bool>,
-    /// The resources that we bring into the catalog. Others in it are left alone; only what we added is ever removed.
+    /// The resources that we bring into the catalog, for example
+    /// `[{name: campaign-group, group: {displayName: Marketing Campaign}}]`. Others in it are left alone; only what we
+    /// added is ever removed. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub resources: Vec<CatalogResource>,
-    /// Which namespaces may use the catalog, and how. Absent: none.
+    /// Which namespaces may use the catalog, and how; for example
+    /// `[{name: marketing, namespaces: {names: [marketing]}}]`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub grants: Vec<Grant>,
-    /// What becomes of the catalog in Entra when this object is deleted. Default `Orphan`.
+    /// What becomes of the catalog in Entra when this object is deleted. `Orphan`: it stays with all that it holds.
+    /// `Delete`: it is deleted once no package is left in it; packages that are not ours are never deleted. Default
+    /// `Orphan`.
     #[serde(default)]
     pub deletion_policy: CatalogDeletionPolicy,
 }
@@ -119,34 +127,32 @@ pub enum CatalogDeletionPolicy {
 /// A resource of the catalog, and the roles of it that packages may hand out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.group), has(self.application), has(self.sharePointSite)].filter(x, x).size() == 1")
-    .message("a resource needs exactly one of group, application, sharePointSite"))]
-#[x_kube(validation = Rule::new("has(self.group) == has(oldSelf.group) && (!has(self.group) || self.group == oldSelf.group) && has(self.application) == has(oldSelf.application) && (!has(self.application) || self.application == oldSelf.application) && has(self.sharePointSite) == has(oldSelf.sharePointSite) && (!has(self.sharePointSite) || self.sharePointSite == oldSelf.sharePointSite)")
-    .message("what a resource's name points at is immutable: packages hand it out by this name; add the other resource under a new name")
-    .reason(Reason::FieldValueForbidden))]
-#[x_kube(validation = Rule::new("has(self.group) || (has(self.roles) && self.roles.size() > 0)")
+#[x_kube(validation = rules::any_of(&["group", "application", "sharePointSite"], "a resource needs exactly one of group, application, sharePointSite; for example group: {displayName: Marketing Campaign}"))]
+#[x_kube(validation = rules::at_most_one_of(&["group", "application", "sharePointSite"]))]
+#[x_kube(validation = rules::all_fixed(&["group", "application", "sharePointSite"], "what a resource's name points at is immutable: packages hand it out by this name; remove this entry, and add the other resource under a new name"))]
+#[x_kube(validation = Rule::new("!(has(self.application) || has(self.sharePointSite)) || (has(self.roles) && self.roles.size() > 0)")
     .message("say which roles packages may hand out, for example roles: [Reader]")
     .field_path(".roles").reason(Reason::FieldValueRequired))]
 #[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner'])")
-    .message("the roles of a group are Member and Owner")
+    .message("the roles of a group are Member and Owner: write no others")
     .field_path(".roles"))]
 pub struct CatalogResource {
-    /// The name by which packages refer to the resource, for example `crm`.
-    #[schemars(length(min = 1, max = 63))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
-        .message("must consist of lower case letters, digits and hyphens, such as campaign-group"))]
+    /// The name by which packages refer to the resource, for example `crm`. What it points at is immutable.
+    #[schemars(length(max = 63))]
+    #[x_kube(validation = rules::entry_name())]
     pub name: String,
-    /// A group; its members get access through it.
+    /// A group; its members get access through it. For example `{displayName: Marketing Campaign}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupRef>,
-    /// An enterprise application with app roles.
+    /// An enterprise application with app roles, for example `{displayName: CRM}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<ApplicationRef>,
-    /// A SharePoint Online site.
+    /// A SharePoint Online site, for example `{url: https://contoso.sharepoint.com/sites/marketing}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_point_site: Option<SharePointSiteRef>,
-    /// The roles that packages may hand out: `Member` or `Owner` of a group (absent: `Member`), the value or display
-    /// name of an application's roles, the display name of a site's roles.
+    /// The roles that packages may hand out, for example `[Reader]`: `Member` or `Owner` of a group, the value or display
+    /// name of an application's roles, the display name of a site's roles. Default for a group: `[Member]`; required for
+    /// the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
     pub roles: Vec<String>,
@@ -165,36 +171,47 @@ impl CatalogResource {
 }
 
 /// What some namespaces may do with the catalog.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::required("namespaces", "say which namespaces are meant, for example namespaces: {names: [marketing]}"))]
 pub struct Grant {
-    /// Name of the grant; it appears in messages to those whom it limits.
+    /// Name of the grant, for example `marketing`; it appears in messages to those whom it limits.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
-    /// The namespaces that it speaks of: exactly one of `names`, `selector`, `all`.
+    /// The namespaces that it speaks of: exactly one of `names`, `selector`, `all`; for example `{names: [marketing]}`.
+    /// Required.
     pub namespaces: NamespaceScope,
-    /// Names of the catalog's resources that may be handed out. Absent: all of them.
+    /// Names of the catalog's resources that may be handed out, for example `[campaign-group, crm]`. Absent: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub resources: Option<Vec<String>>,
-    /// How far packages and policies may go; each absent limit has its strict value.
+    /// How far packages and policies may go. Default: each limit at its strict value.
     #[serde(default)]
     pub limits: Limits,
 }
 
 /// Which namespaces: exactly one of the three.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(validation = Rule::new("[has(self.names), has(self.selector), has(self.all)].filter(x, x).size() == 1")
-    .message("namespaces need exactly one of names, selector, all; for example namespaces: {names: [marketing]}"))]
+#[x_kube(validation = rules::any_of(&["names", "selector", "all"], "namespaces need exactly one of names, selector, all; for example namespaces: {names: [marketing]}"))]
+#[x_kube(validation = rules::at_most_one_of(&["names", "selector", "all"]))]
 pub struct NamespaceScope {
-    /// By name.
+    /// By name, for example `[marketing, marketing-test]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 63)))]
+    #[schemars(length(max = 100), inner(length(max = 63)))]
+    #[x_kube(validation = Rule::new("self.size() > 0")
+        .message("at least one namespace is needed, for example names: [marketing]").reason(Reason::FieldValueRequired))]
+    #[x_kube(validation = rules::namespace_names())]
     pub names: Option<Vec<String>>,
-    /// By label.
+    /// By label, for example `{matchLabels: {team: marketing}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("(has(self.matchLabels) && self.matchLabels.size() > 0) || (has(self.matchExpressions) && self.matchExpressions.size() > 0)")
+        .message("an empty selector would mean every namespace: to mean that, write namespaces: {all: {}} instead"))]
+    #[x_kube(validation = Rule::new("!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && e.values.size() > 0 : !has(e.values) || e.values.size() == 0)")
+        .message("In and NotIn need values, Exists and DoesNotExist take none")
+        .field_path(".matchExpressions"))]
     pub selector: Option<LabelSelector>,
-    /// Every namespace of the cluster.
+    /// Every namespace of the cluster; written `{}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<Empty>,
 }
@@ -203,29 +220,33 @@ pub struct NamespaceScope {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Who may be allowed to request. Strict: `[SpecificDirectoryUsers, AllMemberUsers]`. `None` (direct assignment
-    /// only) opens nothing and is always allowed.
+    /// Who may be allowed to request, for example `[SpecificDirectoryUsers, AllExternalUsers]`. Absent, the strict value:
+    /// `[SpecificDirectoryUsers, AllMemberUsers]`. `None` (direct assignment only) opens nothing and is always allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub requestor_scopes: Option<Vec<RequestorScope>>,
-    /// Whether somebody must approve. Strict: `Required`.
+    /// `Required`: every policy has an approval stage. `Optional`: a policy may do without. Default, the strict value:
+    /// `Required`.
     #[serde(default)]
     pub approval: ApprovalLimit,
-    /// The longest that an assignment may last. Strict: `P365D`.
+    /// The longest that an assignment may last, for example `P90D`. Absent, the strict value: `P365D`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,5}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?)?$') && self.matches('[1-9]')")
+    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,5}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
         .message("must be an ISO 8601 duration of days, hours and minutes such as P365D or PT8H"))]
     pub max_duration: Option<IsoDuration>,
-    /// Whether assignments may last for ever. Strict: `Denied`.
+    /// Whether assignments may last for ever: `Denied` or `Allowed`. Default, the strict value: `Denied`.
     #[serde(default)]
     pub unlimited_duration: Permission,
-    /// Whether objects that exist in Entra already may be taken over. Strict: `Denied`.
+    /// Whether objects that exist in Entra already may be taken over: `Denied` or `Allowed`. Default, the strict value:
+    /// `Denied`.
     #[serde(default)]
     pub adoption: Permission,
-    /// Whether users, groups and service principals may be named, or given by id only. Strict: `Any`.
+    /// How users, groups and service principals may be given. `Any`: by id or by a name that is looked up in the
+    /// directory. `IdsOnly`: by id. Default: `Any`.
     #[serde(default)]
     pub references: References,
-    /// What deletion policies may be used. Strict: `[Delete]`.
+    /// What deletion policies may be used, of `Delete`, `DeleteWithAssignments` and `Orphan`. Absent, the strict value:
+    /// `[Delete]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 3))]
     pub deletion: Option<Vec<DeletionPolicy>>,

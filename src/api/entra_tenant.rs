@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    IsoDuration, management,
+    IsoDuration, management, rules,
     status::{managed_status, never_observed},
 };
 
 /// One Entra tenant and the way to it. Objects that name no tenant use the one called `default`.
+#[expect(clippy::duplicated_attributes, reason = "columns of one type are no duplicates")]
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "access.entra-operator.io",
@@ -36,33 +37,33 @@ use super::{
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.tenantId == oldSelf.tenantId")
-    .message("tenantId is immutable: objects are bound to this tenant; create another EntraTenant instead")
-    .field_path(".tenantId").reason(Reason::FieldValueForbidden))]
-#[x_kube(validation = Rule::new("self.cloud == oldSelf.cloud")
-    .message("cloud is immutable: objects are bound to this tenant; create another EntraTenant instead")
-    .field_path(".cloud").reason(Reason::FieldValueForbidden))]
+#[x_kube(validation = rules::required("tenantId", "write the tenant's id, for example tenantId: 11111111-2222-3333-4444-555555555555 (Entra admin center, Overview, Tenant ID)"))]
+#[x_kube(validation = rules::required("credentials", "say how the operator signs in, for example credentials: {workloadIdentity: {clientId: 22222222-3333-4444-5555-666666666666}}"))]
+#[x_kube(validation = rules::immutable("tenantId", "tenantId is immutable: objects are bound to this tenant; create another EntraTenant instead"))]
+#[x_kube(validation = rules::immutable("cloud", "cloud is immutable: objects are bound to this tenant; create another EntraTenant instead"))]
 pub struct EntraTenantSpec {
-    /// Directory (tenant) id, for example `11111111-2222-3333-4444-555555555555`. Immutable.
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be the tenant's id, such as 11111111-2222-3333-4444-555555555555 (Entra admin center, Overview, Tenant ID)"))]
+    /// Directory (tenant) id, for example `11111111-2222-3333-4444-555555555555`. Required. Immutable.
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be the tenant's id, such as 11111111-2222-3333-4444-555555555555 (Entra admin center, Overview, Tenant ID)"))]
     pub tenant_id: String,
-    /// National cloud of the tenant. Default `Global`. Immutable.
+    /// National cloud of the tenant: `Global`, `USGovernment` (GCC High), `USGovernmentDoD` or `China` (21Vianet).
+    /// Default `Global`. Immutable.
     #[serde(default)]
     pub cloud: Cloud,
     /// A verified domain, for example `contoso.com`; used in links to My Access only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::matching("^[0-9A-Za-z]([-0-9A-Za-z]*[0-9A-Za-z])?([.][0-9A-Za-z]([-0-9A-Za-z]*[0-9A-Za-z])?)+$", "must be a domain such as contoso.com"))]
     pub domain: Option<String>,
-    /// How the operator proves who it is: exactly one of the four.
+    /// How the operator proves who it is: exactly one of `workloadIdentity`, `clientSecret`, `clientCertificate`,
+    /// `managedIdentity`; for example `{workloadIdentity: {clientId: 22222222-3333-4444-5555-666666666666}}`. Required.
     pub credentials: Credentials,
     /// `Enforce` writes; `Observe` writes nothing at all in this tenant: the emergency brake. Default `Enforce`.
     #[serde(default)]
     pub mode: Mode,
     /// How often Entra is compared with the specs where nothing changed. Default `PT10M`, at least `PT1S`.
     #[serde(default = "ten_minutes")]
-    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,3}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?([0-9]{1,6}S)?)?$') && self.matches('[1-9]')")
+    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,3}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?([0-9]{1,6}S)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
         .message("must be an ISO 8601 duration such as PT10M (ten minutes) or PT1H"))]
     pub drift_interval: IsoDuration,
 }
@@ -98,8 +99,8 @@ pub enum Mode {
 /// The application's credentials: exactly one of the four.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.workloadIdentity), has(self.clientSecret), has(self.clientCertificate), has(self.managedIdentity)].filter(x, x).size() == 1")
-    .message("credentials need exactly one of workloadIdentity, clientSecret, clientCertificate, managedIdentity"))]
+#[x_kube(validation = rules::any_of(&["workloadIdentity", "clientSecret", "clientCertificate", "managedIdentity"], "credentials need exactly one of workloadIdentity, clientSecret, clientCertificate, managedIdentity; for example credentials: {workloadIdentity: {clientId: 22222222-3333-4444-5555-666666666666}}"))]
+#[x_kube(validation = rules::at_most_one_of(&["workloadIdentity", "clientSecret", "clientCertificate", "managedIdentity"]))]
 pub struct Credentials {
     /// The operator's own service account is federated with the application: no secret anywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,56 +116,72 @@ pub struct Credentials {
     pub managed_identity: Option<ManagedIdentityCredential>,
 }
 
+const CLIENT_ID: &str = "must be the application's (client) id, such as 22222222-3333-4444-5555-666666666666";
+
 /// Workload identity federation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::required("clientId", "write the application's id, for example clientId: 22222222-3333-4444-5555-666666666666"))]
 pub struct WorkloadIdentityCredential {
-    /// Application (client) id.
-    #[schemars(length(min = 1, max = 36))]
+    /// Application (client) id, for example `22222222-3333-4444-5555-666666666666`. Required.
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid(CLIENT_ID))]
     pub client_id: String,
 }
 
 /// A client secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::required("clientId", "write the application's id, for example clientId: 22222222-3333-4444-5555-666666666666"))]
+#[x_kube(validation = rules::required("secretRef", "name the Secret that holds the client secret, for example secretRef: {name: contoso, key: clientSecret}"))]
 pub struct ClientSecretCredential {
-    /// Application (client) id.
-    #[schemars(length(min = 1, max = 36))]
+    /// Application (client) id, for example `22222222-3333-4444-5555-666666666666`. Required.
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid(CLIENT_ID))]
     pub client_id: String,
-    /// The key of a Secret in the operator's namespace.
+    /// The key of a Secret in the operator's namespace, for example `{name: contoso, key: clientSecret}`. Required.
     pub secret_ref: SecretKeyRef,
 }
 
 /// A certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::required("clientId", "write the application's id, for example clientId: 22222222-3333-4444-5555-666666666666"))]
+#[x_kube(validation = rules::required("secretRef", "name the Secret that holds the certificate, for example secretRef: {name: contoso}"))]
 pub struct ClientCertificateCredential {
-    /// Application (client) id.
-    #[schemars(length(min = 1, max = 36))]
+    /// Application (client) id, for example `22222222-3333-4444-5555-666666666666`. Required.
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid(CLIENT_ID))]
     pub client_id: String,
-    /// A Secret of the operator's namespace of the form kubernetes.io/tls: `tls.crt` and `tls.key`, both PEM.
+    /// A Secret of the operator's namespace of the form kubernetes.io/tls: `tls.crt` and `tls.key`, both PEM; for
+    /// example `{name: contoso}`. Required.
     pub secret_ref: SecretRef,
 }
 
 /// A managed identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedIdentityCredential {
-    /// Client id of a user-assigned identity; absent: the system-assigned one.
+    /// Client id of a user-assigned identity, for example `22222222-3333-4444-5555-666666666666`. Default: the
+    /// system-assigned identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 36))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid(CLIENT_ID))]
     pub client_id: Option<String>,
 }
 
 /// A key of a Secret in the operator's namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = rules::required("name", "write the name of the Secret, for example name: contoso"))]
 pub struct SecretKeyRef {
-    /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    /// Name of the Secret, for example `contoso`. Required.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name(SECRET_NAME))]
     pub name: String,
     /// Key within it. Default `clientSecret`.
     #[serde(default = "client_secret_key")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::matching("^[-._a-zA-Z0-9]+$", "must be a key of a Secret, such as clientSecret: letters, digits, hyphens, underscores and dots"))]
     pub key: String,
 }
 
@@ -172,11 +189,15 @@ fn client_secret_key() -> String {
     "clientSecret".into()
 }
 
+const SECRET_NAME: &str = "must be the name of a Secret, such as contoso: lower case letters, digits, hyphens and dots";
+
 /// A Secret in the operator's namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = rules::required("name", "write the name of the Secret, for example name: contoso"))]
 pub struct SecretRef {
-    /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    /// Name of the Secret, for example `contoso`. Required.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name(SECRET_NAME))]
     pub name: String,
 }
 

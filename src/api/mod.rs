@@ -11,6 +11,7 @@ mod entra_tenant;
 mod management;
 mod reason;
 mod reference;
+mod rules;
 mod schema;
 mod status;
 

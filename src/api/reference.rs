@@ -4,14 +4,20 @@
 //! words which one is missing or extra.
 
 use kube::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::rules;
+
+/// Both user principal names and mail addresses have a name and a domain.
+const ADDRESS: &str = "^[^@ ]+@[^@ ]+$";
+
 /// A Kubernetes object, by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = rules::required("name", "write the name of the object, for example name: marketing"))]
 pub struct NameRef {
-    /// Name of the object, for example `marketing`.
-    #[schemars(length(min = 1, max = 253))]
+    /// Name of the object, for example `marketing`. Required.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name("must be the name of a Kubernetes object, such as marketing: lower case letters, digits, hyphens and dots"))]
     pub name: String,
 }
 
@@ -25,36 +31,36 @@ impl NameRef {
 /// A user of the directory: exactly one of `id`, `userPrincipalName`, `mail`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.id), has(self.userPrincipalName), has(self.mail)].filter(x, x).size() == 1")
-    .message("a user needs exactly one of id, userPrincipalName, mail; for example user: {userPrincipalName: ann@contoso.com}"))]
+#[x_kube(validation = rules::any_of(&["id", "userPrincipalName", "mail"], "a user needs exactly one of id, userPrincipalName, mail; for example user: {userPrincipalName: ann@contoso.com}"))]
+#[x_kube(validation = rules::at_most_one_of(&["id", "userPrincipalName", "mail"]))]
 pub struct UserRef {
     /// Object id, for example `7deff43e-1f17-44ef-9e5f-d516b0ba11d4`. Never looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be an object id such as 7deff43e-1f17-44ef-9e5f-d516b0ba11d4"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be an object id such as 7deff43e-1f17-44ef-9e5f-d516b0ba11d4"))]
     pub id: Option<String>,
     /// User principal name, for example `ann@contoso.com`. Looked up once, then pinned in status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::matching(ADDRESS, "must be a user principal name such as ann@contoso.com"))]
     pub user_principal_name: Option<String>,
-    /// Mail address, for example `ann@contoso.com`; one user only may have it.
+    /// Mail address, for example `ann@contoso.com`; one user only may have it. Looked up once, then pinned in status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::matching(ADDRESS, "must be a mail address such as ann@contoso.com"))]
     pub mail: Option<String>,
 }
 
 /// A group of the directory: exactly one of `id`, `displayName`, `mailNickname`, `uniqueName`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.id), has(self.displayName), has(self.mailNickname), has(self.uniqueName)].filter(x, x).size() == 1")
-    .message("a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}"))]
+#[x_kube(validation = rules::any_of(&["id", "displayName", "mailNickname", "uniqueName"], "a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}"))]
+#[x_kube(validation = rules::at_most_one_of(&["id", "displayName", "mailNickname", "uniqueName"]))]
 pub struct GroupRef {
     /// Object id, for example `0282e19d-bf41-435d-92a4-99bab93af305`. Never looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be an object id such as 0282e19d-bf41-435d-92a4-99bab93af305"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be an object id such as 0282e19d-bf41-435d-92a4-99bab93af305"))]
     pub id: Option<String>,
     /// Display name, for example `Marketing Campaign`; two groups of one name are refused with both ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,22 +79,21 @@ pub struct GroupRef {
 /// An enterprise application (service principal) as a resource: exactly one of `appId`, `servicePrincipalId`, `displayName`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.appId), has(self.servicePrincipalId), has(self.displayName)].filter(x, x).size() == 1")
-    .message("an application needs exactly one of appId, servicePrincipalId, displayName; for example application: {displayName: CRM}"))]
+#[x_kube(validation = rules::any_of(&["appId", "servicePrincipalId", "displayName"], "an application needs exactly one of appId, servicePrincipalId, displayName; for example application: {displayName: CRM}"))]
+#[x_kube(validation = rules::at_most_one_of(&["appId", "servicePrincipalId", "displayName"]))]
 pub struct ApplicationRef {
-    /// Application (client) id, the same in every tenant.
+    /// Application (client) id, the same in every tenant, for example `22222222-3333-4444-5555-666666666666`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be an application id such as 22222222-3333-4444-5555-666666666666"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be an application id such as 22222222-3333-4444-5555-666666666666"))]
     pub app_id: Option<String>,
-    /// Object id of the service principal in this tenant.
+    /// Object id of the service principal in this tenant, for example `e81d7f57-0840-45e1-894b-f505c1bdcc1f`. Never
+    /// looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be an object id such as e81d7f57-0840-45e1-894b-f505c1bdcc1f"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be an object id such as e81d7f57-0840-45e1-894b-f505c1bdcc1f"))]
     pub service_principal_id: Option<String>,
-    /// Display name, for example `CRM`.
+    /// Display name, for example `CRM`; two service principals of one name are refused with both ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub display_name: Option<String>,
@@ -97,22 +102,20 @@ pub struct ApplicationRef {
 /// A service principal that may request access: exactly one of `id`, `appId`, `displayName`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.id), has(self.appId), has(self.displayName)].filter(x, x).size() == 1")
-    .message("a servicePrincipal needs exactly one of id, appId, displayName; for example servicePrincipal: {displayName: CRM}"))]
+#[x_kube(validation = rules::any_of(&["id", "appId", "displayName"], "a servicePrincipal needs exactly one of id, appId, displayName; for example servicePrincipal: {displayName: CRM}"))]
+#[x_kube(validation = rules::at_most_one_of(&["id", "appId", "displayName"]))]
 pub struct ServicePrincipalRef {
-    /// Object id of the service principal. Never looked up.
+    /// Object id of the service principal, for example `e81d7f57-0840-45e1-894b-f505c1bdcc1f`. Never looked up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be an object id such as e81d7f57-0840-45e1-894b-f505c1bdcc1f"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be an object id such as e81d7f57-0840-45e1-894b-f505c1bdcc1f"))]
     pub id: Option<String>,
-    /// Application (client) id.
+    /// Application (client) id, for example `22222222-3333-4444-5555-666666666666`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')")
-        .message("must be an application id such as 22222222-3333-4444-5555-666666666666"))]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be an application id such as 22222222-3333-4444-5555-666666666666"))]
     pub app_id: Option<String>,
-    /// Display name, for example `CRM`.
+    /// Display name, for example `CRM`; two service principals of one name are refused with both ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub display_name: Option<String>,
@@ -121,17 +124,17 @@ pub struct ServicePrincipalRef {
 /// A SharePoint Online site: exactly one of `url`, `id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.url) != has(self.id)")
-    .message("a sharePointSite needs exactly one of url, id; for example sharePointSite: {url: https://contoso.sharepoint.com/sites/marketing}"))]
+#[x_kube(validation = rules::any_of(&["url", "id"], "a sharePointSite needs exactly one of url, id; for example sharePointSite: {url: https://contoso.sharepoint.com/sites/marketing}"))]
+#[x_kube(validation = rules::at_most_one_of(&["url", "id"]))]
 pub struct SharePointSiteRef {
     /// Address of the site, for example `https://contoso.sharepoint.com/sites/marketing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
-    #[x_kube(validation = Rule::new("self.matches('^https://[^/?# ]+(/[^?# ]*)?$')")
-        .message("must be the address of the site, https and without query, such as https://contoso.sharepoint.com/sites/marketing"))]
+    #[x_kube(validation = rules::matching("^https://[^/?# ]+(/[^?# ]*)?$", "must be the address of the site, https and without query, such as https://contoso.sharepoint.com/sites/marketing"))]
     pub url: Option<String>,
-    /// Graph's id of the site: `hostname,siteCollectionId,siteId`.
+    /// Graph's id of the site: host name, id of the site collection, id of the site, with commas between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = rules::matching("^[^, ]+,[^, ]+,[^, ]+$", "must be Graph's id of the site: host name, id of the site collection and id of the site, with commas between them"))]
     pub id: Option<String>,
 }

@@ -1,3 +1,4 @@
 //! What the binary can do.
 
 pub mod crd;
+pub mod run;

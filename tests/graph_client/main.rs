@@ -1,1 +1,17 @@
-fn main(){}
+//! The Graph client against a scripted HTTPS server that plays Graph and the token authority, with the real
+//! credentials of azure_identity.
+//!
+//! | file | what it proves |
+//! |---|---|
+//! | `door` | who gets the bearer, what is sent again and what is not, deadlines, read-only |
+//! | `entities` | what the operations send and how they read answers, fallbacks and batches included |
+//! | `sign_in` | each credential, refusals, and that no secret shows |
+
+#[cfg(test)]
+mod door;
+#[cfg(test)]
+mod entities;
+#[cfg(test)]
+mod sign_in;
+#[cfg(test)]
+mod stand_in;

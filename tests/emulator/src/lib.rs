@@ -1,1 +1,193 @@
-//! Stand-in for Microsoft Graph.
+//! A stand-in for Microsoft Graph v1.0 entitlement management and the Entra token endpoint: it refuses what the service
+//! refuses, and says 501 to what it does not know. The README holds what is emulated and from which source.
+
+mod batch;
+mod caller;
+mod control;
+mod delivery;
+mod error;
+mod odata;
+mod quirks;
+mod render;
+mod routes;
+mod schema;
+mod seed;
+mod server;
+mod store;
+mod tls;
+mod token;
+mod world;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub use quirks::{DropAfterCommit, FailNext, Lag, Quirks, Switch, Throttle};
+pub use world::{World, WorldError};
+
+use server::{Emulator, Front, MakeFront};
+
+/// Where the emulator listens and how it behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Graph and the token endpoint, HTTPS. Port 0: a free one.
+    pub listen: SocketAddr,
+    /// The control endpoint, plain HTTP. Port 0: a free one.
+    pub control: SocketAddr,
+    /// Where `ca.pem` and the server's certificate are kept; made when they are not there.
+    pub tls_dir: PathBuf,
+    /// The switches to start with.
+    pub quirks: Quirks,
+}
+
+impl Default for Options {
+    /// Free ports on loopback, no quirks, a fresh directory for the certificates.
+    fn default() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let tls_dir = std::env::temp_dir().join(format!("graph-emulator-{}", uuid::Uuid::new_v4().simple()));
+        Self {
+            listen: any,
+            control: any,
+            tls_dir,
+            quirks: Quirks::default(),
+        }
+    }
+}
+
+/// Where a running emulator is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// `https://localhost:P/v1.0`.
+    pub graph: String,
+    /// `https://localhost:P`.
+    pub authority: String,
+    /// `http://127.0.0.1:Q`.
+    pub control: String,
+    /// The certificate authority to trust, PEM; usable as `SSL_CERT_FILE`.
+    pub ca_file: PathBuf,
+}
+
+/// Why the emulator did not start.
+#[derive(Debug)]
+pub struct StartError(String);
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running emulator. Dropped, it goes on until the runtime ends; [`Running::stop`] ends it.
+pub struct Running {
+    /// Where it is found.
+    pub endpoints: Endpoints,
+    emulator: Arc<Emulator>,
+    handle: axum_server::Handle<SocketAddr>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// Ends it: no new connections, and the open ones are closed within a moment.
+    pub async fn stop(self) {
+        self.handle.graceful_shutdown(Some(Duration::from_millis(200)));
+        let mut tasks = self.tasks.into_iter();
+        if let Some(graph) = tasks.next() {
+            // The server's own end; an error there has nobody left to tell.
+            let _ended = graph.await;
+        }
+        for task in tasks {
+            task.abort();
+        }
+    }
+
+    /// The requests so far, oldest first, as `GET /requests` shows them.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Value> {
+        self.emulator.requests()
+    }
+
+    /// The tenant, as `GET /state` shows it.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        self.emulator.state()
+    }
+
+    /// The switches as they stand now; counts go down.
+    #[must_use]
+    pub fn quirks(&self) -> Quirks {
+        self.emulator.quirks()
+    }
+
+    /// Replaces all switches, as `PUT /quirks` does.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        self.emulator.set_quirks(quirks);
+    }
+
+    /// Back to the world file, as `POST /reset` does.
+    pub fn reset(&self) {
+        self.emulator.reset();
+    }
+}
+
+/// Starts the emulator on the current Tokio runtime.
+///
+/// # Errors
+///
+/// When an address is taken or the certificates cannot be written.
+pub async fn start(world: World, options: Options) -> Result<Running, StartError> {
+    let tls = tls::config(&options.tls_dir)
+        .map_err(|error| StartError(format!("the certificates in {}: {error}", options.tls_dir.display())))?;
+    let listening = |what: &str, address: SocketAddr| -> Result<(TcpListener, SocketAddr), StartError> {
+        let refused = |error: std::io::Error| StartError(format!("{what} {address}: {error}"));
+        let listener = TcpListener::bind(address).map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
+        let bound = listener.local_addr().map_err(refused)?;
+        Ok((listener, bound))
+    };
+    let (graph, graph_address) = listening("listen address", options.listen)?;
+    let (control, control_address) = listening("control address", options.control)?;
+    let authority = format!("https://localhost:{}", graph_address.port());
+    let emulator = Emulator::new(world, options.quirks, &authority).map_err(|error| StartError(error.message))?;
+    let emulator = Arc::new(emulator);
+
+    let handle = axum_server::Handle::new();
+    let config = axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(tls));
+    let server = axum_server::from_tcp_rustls(graph, config)
+        .map_err(|error| StartError(format!("listen address {graph_address}: {error}")))?
+        .handle(handle.clone());
+    let front = MakeFront(Front(Arc::clone(&emulator)));
+    let graph_task = tokio::spawn(async move {
+        // Ends with the handle; an error then has nobody left to tell.
+        let _ended = server.serve(front).await;
+    });
+    let control = tokio::net::TcpListener::from_std(control)
+        .map_err(|error| StartError(format!("control address {control_address}: {error}")))?;
+    let router = control::router(Arc::clone(&emulator));
+    let control_task = tokio::spawn(async move {
+        let _ended = axum::serve(control, router).await;
+    });
+    Ok(Running {
+        endpoints: Endpoints {
+            graph: format!("{authority}/v1.0"),
+            authority,
+            control: format!("http://{control_address}"),
+            ca_file: options.tls_dir.join("ca.pem"),
+        },
+        emulator,
+        handle,
+        tasks: vec![graph_task, control_task],
+    })
+}

@@ -1,0 +1,375 @@
+//! Access packages and the roles that they hand out.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::assignment_policy::AssignmentPolicy;
+use super::error::{GraphError, GraphErrorKind};
+use super::id::{AccessPackageId, CatalogId, ResourceId, ResourceRoleScopeId};
+use super::odata;
+use super::resource::{ResourceRole, ResourceScope};
+use super::transport::{Call, Graph, Operation};
+use super::{READ, WRITE};
+
+/// What a package is read with, so that one read tells its roles and policies.
+const EXPAND: &str = "assignmentPolicies,resourceRoleScopes($expand=role,scope)";
+
+/// An access package as Graph answers it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessPackage {
+    /// Its id.
+    pub id: AccessPackageId,
+    /// Its name, unique within its catalog.
+    #[serde(default, deserialize_with = "super::wire::null_as_default")]
+    pub display_name: String,
+    /// Its description.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Whether it is left out of lists.
+    #[serde(default, rename = "isHidden", deserialize_with = "super::wire::null_as_default")]
+    pub hidden: bool,
+    /// When it was made (RFC 3339).
+    #[serde(default, rename = "createdDateTime")]
+    pub created: Option<String>,
+    /// Its catalog, where that was read.
+    #[serde(default, deserialize_with = "id_of")]
+    pub catalog: Option<CatalogId>,
+    /// The roles that it hands out; `None` where they were not read.
+    #[serde(default)]
+    pub resource_role_scopes: Option<Vec<ResourceRoleScope>>,
+    /// Its policies; `None` where they were not read.
+    #[serde(default, rename = "assignmentPolicies")]
+    pub policies: Option<Vec<AssignmentPolicy>>,
+}
+
+/// A role that a package hands out. The origin ids of scope and role together identify it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ResourceRoleScope {
+    /// `{roleId}_{scopeId}`.
+    pub id: ResourceRoleScopeId,
+    /// The role.
+    pub role: ResourceRole,
+    /// The scope of the resource.
+    pub scope: ResourceScope,
+}
+
+/// An access package to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAccessPackage {
+    /// The catalog, for good: Graph cannot move a package.
+    pub catalog: CatalogId,
+    /// Its name, unique within the catalog.
+    pub display_name: String,
+    /// Its description.
+    pub description: String,
+    /// Whether it is left out of lists.
+    pub hidden: bool,
+}
+
+/// The properties of a package to change; `None` leaves one as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessPackagePatch {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Its description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether it is left out of lists.
+    #[serde(rename = "isHidden", skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<bool>,
+}
+
+/// A role to be handed out by a package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewResourceRoleScope {
+    /// The role, as the catalog's resource has it.
+    pub role: ResourceRole,
+    /// The scope, as the catalog's resource has it.
+    pub scope: ResourceScope,
+    /// The resource: its id in the package's catalog, and its origin id.
+    pub resource: (ResourceId, String),
+}
+
+/// A package as it comes: the expanded collections may be cut into pages of their own.
+#[derive(Deserialize)]
+struct Wire {
+    #[serde(flatten)]
+    package: AccessPackage,
+    #[serde(default, rename = "resourceRoleScopes@odata.nextLink")]
+    more_role_scopes: Option<String>,
+    #[serde(default, rename = "assignmentPolicies@odata.nextLink")]
+    more_policies: Option<String>,
+}
+
+impl Operation<'_> {
+    /// The package with all pages of its expanded collections.
+    async fn whole(&self, wire: Wire) -> Result<AccessPackage, GraphError> {
+        let Wire {
+            mut package,
+            more_role_scopes,
+            more_policies,
+        } = wire;
+        if let Some(role_scopes) = &mut package.resource_role_scopes {
+            self.rest(more_role_scopes, role_scopes).await?;
+        }
+        if let Some(policies) = &mut package.policies {
+            self.rest(more_policies, policies).await?;
+        }
+        Ok(package)
+    }
+
+    async fn all_whole(&self, call: Call) -> Result<Vec<AccessPackage>, GraphError> {
+        let mut packages = Vec::new();
+        for wire in self.all(call).await? {
+            packages.push(self.whole(wire).await?);
+        }
+        Ok(packages)
+    }
+}
+
+/// Reads the id of an expanded object.
+pub(super) fn id_of<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    #[derive(Deserialize)]
+    struct Reference<T> {
+        id: T,
+    }
+    Ok(Option::<Reference<T>>::deserialize(deserializer)?.map(|reference| reference.id))
+}
+
+/// Whether the service has refused the query as such, so that a simpler one is worth trying.
+fn refused_query(error: &GraphError) -> bool {
+    matches!(error.status, Some(400 | 501))
+}
+
+impl Graph {
+    /// A catalog's packages with their roles and policies, in one paged read.
+    /// `GET catalogs/{id}/accessPackages?$expand=assignmentPolicies,resourceRoleScopes($expand=role,scope)`;
+    /// EntitlementManagement.Read.All or a role on the catalog. Where the service refuses that expand on the
+    /// collection, the packages are listed and then read in batches; the refusal is remembered.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn list_access_packages(&self, catalog: &CatalogId) -> Result<Vec<AccessPackage>, GraphError> {
+        let op = self.operation("accessPackages.list", READ);
+        let collection = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "accessPackages"])?);
+        let refused = &self.shared.package_expand_refused;
+        let mut packages = if refused.load(Ordering::Relaxed) {
+            self.read_packages_singly(&op, op.all(collection).await?).await?
+        } else {
+            match op
+                .all_whole(collection.clone().query(&[("$expand", EXPAND.to_owned())]))
+                .await
+            {
+                Ok(packages) => packages,
+                Err(error) if refused_query(&error) => {
+                    // The catalog itself may be what is wrong: only a plain read that succeeds proves the refusal.
+                    let plain = op.all(collection).await?;
+                    refused.store(true, Ordering::Relaxed);
+                    self.read_packages_singly(&op, plain).await?
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        for package in &mut packages {
+            package.catalog.get_or_insert_with(|| catalog.clone());
+        }
+        Ok(packages)
+    }
+
+    async fn read_packages_singly(
+        &self,
+        op: &Operation<'_>,
+        listed: Vec<AccessPackage>,
+    ) -> Result<Vec<AccessPackage>, GraphError> {
+        let calls = listed
+            .iter()
+            .map(|package| single(op, &package.id, EXPAND))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut packages = Vec::with_capacity(calls.len());
+        for part in op.batch(&calls).await? {
+            match part {
+                Ok(answer) => packages.push(op.whole(op.parse(&answer)?).await?),
+                // Deleted between the list and the read.
+                Err(error) if error.kind == GraphErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(packages)
+    }
+
+    /// The packages of a catalog that have this name, without roles and policies.
+    /// `GET catalogs/{id}/accessPackages?$filter=displayName eq '…'`, or `GET accessPackages` with that filter where
+    /// the collection does not take it; EntitlementManagement.Read.All or a role on the catalog. A package that was
+    /// just made may be missing for some seconds.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn find_access_packages_named(
+        &self,
+        catalog: &CatalogId,
+        display_name: &str,
+    ) -> Result<Vec<AccessPackage>, GraphError> {
+        let op = self.operation("accessPackages.find", READ);
+        let filter = odata::eq("displayName", display_name);
+        let refused: &AtomicBool = &self.shared.package_filter_refused;
+        if !refused.load(Ordering::Relaxed) {
+            let call = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "accessPackages"])?);
+            match op
+                .all::<AccessPackage>(call.query(&[("$filter", filter.clone())]))
+                .await
+            {
+                Ok(mut packages) => {
+                    for package in &mut packages {
+                        package.catalog.get_or_insert_with(|| catalog.clone());
+                    }
+                    return Ok(packages);
+                }
+                Err(error) if refused_query(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let call = Call::get(op.entitlement(&["accessPackages"])?)
+            .query(&[("$filter", filter), ("$expand", "catalog".to_owned())]);
+        let packages: Vec<AccessPackage> = op.all(call).await?;
+        refused.store(true, Ordering::Relaxed);
+        Ok(packages
+            .into_iter()
+            .filter(|package| package.catalog.as_ref() == Some(catalog))
+            .collect())
+    }
+
+    /// One package with its catalog, roles and policies; `None` only where Graph says 404.
+    /// `GET accessPackages/{id}?$expand=catalog,resourceRoleScopes($expand=role,scope),assignmentPolicies`;
+    /// EntitlementManagement.Read.All or a role on the catalog.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden` may mean that the package is gone, for a caller with catalog roles only.
+    pub async fn get_access_package(&self, id: &AccessPackageId) -> Result<Option<AccessPackage>, GraphError> {
+        let op = self.operation("accessPackages.get", READ);
+        op.read_existing(&single(
+            &op,
+            id,
+            "catalog,assignmentPolicies,resourceRoleScopes($expand=role,scope)",
+        )?)
+        .await
+    }
+
+    /// Makes a package. `POST accessPackages`; EntitlementManagement.ReadWrite.All or Access package manager of the
+    /// catalog. Not repeatable.
+    ///
+    /// # Errors
+    ///
+    /// `OutcomeUnknown` where the answer was lost, and `Conflict` with `DuplicateAccessPackage`: both are settled by a
+    /// look by name, since a create can succeed while its answer says otherwise.
+    pub async fn create_access_package(&self, package: &NewAccessPackage) -> Result<AccessPackage, GraphError> {
+        let op = self.operation("accessPackages.create", WRITE);
+        let NewAccessPackage {
+            catalog,
+            display_name,
+            description,
+            hidden,
+        } = package;
+        let body = json!({
+            "displayName": display_name,
+            "description": description,
+            "isHidden": hidden,
+            "catalog": {"id": catalog},
+        });
+        let mut made: AccessPackage = op
+            .read(&Call::create(op.entitlement(&["accessPackages"])?, body))
+            .await?;
+        made.catalog.get_or_insert_with(|| catalog.clone());
+        Ok(made)
+    }
+
+    /// Changes a package. `PATCH accessPackages/{id}`; EntitlementManagement.ReadWrite.All or Access package manager.
+    /// Repeatable.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn update_access_package(
+        &self,
+        id: &AccessPackageId,
+        patch: &AccessPackagePatch,
+    ) -> Result<(), GraphError> {
+        let op = self.operation("accessPackages.update", WRITE);
+        let body: Value = op.body(patch)?;
+        op.write(&Call::patch(op.entitlement(&["accessPackages", id.as_str()])?, body))
+            .await
+    }
+
+    /// Removes a package with its roles; one that is gone is removed. `DELETE accessPackages/{id}`;
+    /// EntitlementManagement.ReadWrite.All or Access package manager. Repeatable.
+    ///
+    /// # Errors
+    ///
+    /// A 4xx while someone has an assignment that is not expired.
+    pub async fn delete_access_package(&self, id: &AccessPackageId) -> Result<(), GraphError> {
+        let op = self.operation("accessPackages.delete", WRITE);
+        op.remove(&Call::delete(op.entitlement(&["accessPackages", id.as_str()])?))
+            .await
+    }
+
+    /// Hands out one more role, to everyone who holds the package as well.
+    /// `POST accessPackages/{id}/resourceRoleScopes`; EntitlementManagement.ReadWrite.All or Access package manager.
+    /// Not repeated; the id follows from role and scope, so a look settles a lost answer.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` with `ResourceNotFound` or `RoleNotFound` for some minutes after the resource was added.
+    pub async fn add_resource_role_scope(
+        &self,
+        package: &AccessPackageId,
+        role_scope: &NewResourceRoleScope,
+    ) -> Result<ResourceRoleScopeId, GraphError> {
+        #[derive(Deserialize)]
+        struct Made {
+            id: ResourceRoleScopeId,
+        }
+        let op = self.operation("accessPackages.resourceRoleScopes.create", WRITE);
+        let NewResourceRoleScope {
+            role,
+            scope,
+            resource: (resource_id, origin_id),
+        } = role_scope;
+        let resource = json!({"id": resource_id, "originId": origin_id, "originSystem": role.origin_system});
+        let body = json!({"role": role.to_body(resource), "scope": scope.to_body()});
+        let path = op.entitlement(&["accessPackages", package.as_str(), "resourceRoleScopes"])?;
+        let made: Made = op.read(&Call::create(path, body)).await?;
+        Ok(made.id)
+    }
+
+    /// Takes a role out of a package, from everyone who holds it; one that is gone is removed.
+    /// `DELETE accessPackages/{id}/resourceRoleScopes/{id}`; EntitlementManagement.ReadWrite.All or Access package
+    /// manager. Repeatable.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn remove_resource_role_scope(
+        &self,
+        package: &AccessPackageId,
+        id: &ResourceRoleScopeId,
+    ) -> Result<(), GraphError> {
+        let op = self.operation("accessPackages.resourceRoleScopes.delete", WRITE);
+        let path = op.entitlement(&["accessPackages", package.as_str(), "resourceRoleScopes", id.as_str()])?;
+        op.remove(&Call::delete(path)).await
+    }
+}
+
+fn single(op: &Operation<'_>, id: &AccessPackageId, expand: &str) -> Result<Call, GraphError> {
+    Ok(Call::get(op.entitlement(&["accessPackages", id.as_str()])?).query(&[("$expand", expand.to_owned())]))
+}

@@ -1,0 +1,61 @@
+//! Microsoft Graph v1.0 entitlement management as it is: typed wire models, one function per operation, and one
+//! door through which every request goes.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `cloud` | where Graph and the token authority are, and what each national cloud lacks |
+//! | `auth`, `certificate` | the credentials and the bearer token |
+//! | `transport` | the door: bearer, request ids, deadline, read-only refusal, retry, tracing |
+//! | `retry` | the pure decision whether a request may be sent again, and when |
+//! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
+//! | `odata`, `wire`, `id` | literals and URLs, tolerant enums, id newtypes |
+//! | `error` | what went wrong, with the ids that support asks for |
+//! | `catalog`, `resource`, `access_package`, `assignment_policy`, `assignment`, `directory` | the operations |
+//!
+//! This module knows neither Kubernetes nor the operator's own resources. Absent (`None`, an empty list) is only
+//! ever answered where Graph has said so: a refusal (403) or a failure is always an error.
+
+pub mod access_package;
+pub mod assignment;
+pub mod assignment_policy;
+mod auth;
+mod batch;
+pub mod catalog;
+mod certificate;
+mod cloud;
+pub mod directory;
+mod error;
+mod id;
+mod odata;
+mod page;
+pub mod resource;
+mod retry;
+mod subject_set;
+mod transport;
+mod wire;
+
+pub use access_package::{
+    AccessPackage, AccessPackagePatch, NewAccessPackage, NewResourceRoleScope, ResourceRoleScope,
+};
+pub use assignment::{Assignment, AssignmentState, AssignmentTarget};
+pub use assignment_policy::{
+    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyFields,
+    RequestorSettings,
+};
+pub use auth::{Credential, Secret, TokenClaims};
+pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
+pub use cloud::{Cloud, Endpoint, Feature};
+pub use directory::{AppRole, Group, GroupKey, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey};
+pub use error::{GraphError, GraphErrorKind, GraphFault};
+pub use id::{
+    AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId,
+};
+pub use odata::literal;
+pub use resource::{NewResource, OriginSystem, RequestState, Resource, ResourceRequest, ResourceRole, ResourceScope};
+pub use subject_set::SubjectSet;
+pub use transport::{Access, Graph};
+
+/// Least application permission of entitlement management reads; a role on the catalog serves as well.
+const READ: &str = "EntitlementManagement.Read.All";
+/// Least application permission of entitlement management writes; a role on the catalog serves as well.
+const WRITE: &str = "EntitlementManagement.ReadWrite.All";

@@ -1,0 +1,142 @@
+//! Who changed it: the spec, or somebody in Entra? And if the latter, may it be put back?
+//!
+//! | last applied | desired | observed | means | Cautious does |
+//! |---|---|---|---|---|
+//! | a | a | a | nothing | nothing |
+//! | a | b | a | the spec changed | writes |
+//! | none | b | a | taken over, or new | writes |
+//! | a | a | c | drift | writes where that narrows or is neutral, holds where it would widen |
+//! | a | b | c | both changed | writes: a person just said what they want |
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Difference, Held};
+use crate::api::{Applied, DriftPolicy, Reason};
+
+/// What was last applied, field by field.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a>(Option<&'a BTreeMap<String, String>>);
+
+impl<'a> Base<'a> {
+    /// The base that a status remembers.
+    #[must_use]
+    pub fn of(applied: Option<&'a Applied>) -> Self {
+        Self(applied.map(|applied| &applied.fields))
+    }
+
+    /// Nothing was ever applied: every difference is the spec's doing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether anything was ever applied.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether `text` is what was last applied to `field`: then a difference in it is drift.
+    #[must_use]
+    pub fn holds(self, field: &str, text: &str) -> bool {
+        self.0.and_then(|fields| fields.get(field)).is_some_and(|known| *known == digest(text))
+    }
+}
+
+/// What may be done about drift.
+#[derive(Clone, Copy, Debug)]
+pub struct Drift {
+    /// The object's policy.
+    pub policy: DriftPolicy,
+    /// A person asked for the correction, by a new value of the annotation `reconcile-requested-at`.
+    pub requested: bool,
+}
+
+/// What becomes of one difference.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// It is written.
+    Write,
+    /// It stays as it is.
+    Hold(Held),
+}
+
+impl Drift {
+    /// Judges one difference; `is_drift` tells whether the spec still says what was last applied.
+    #[must_use]
+    pub fn judge(self, difference: &Difference, is_drift: bool) -> Verdict {
+        let held = |reason| Verdict::Hold(Held { what: difference.to_string(), reason });
+        match self.policy {
+            _ if !is_drift => Verdict::Write,
+            DriftPolicy::Correct => Verdict::Write,
+            DriftPolicy::Report => held(Reason::DriftReported),
+            DriftPolicy::Cautious if self.requested || !difference.widens => Verdict::Write,
+            DriftPolicy::Cautious => held(Reason::DriftHeld),
+        }
+    }
+
+    /// Whether an object that was ours and is gone from Entra is made anew.
+    #[must_use]
+    pub fn recreates(self) -> bool {
+        match self.policy {
+            DriftPolicy::Correct => true,
+            DriftPolicy::Cautious => self.requested,
+            DriftPolicy::Report => false,
+        }
+    }
+}
+
+/// A short digest of a canonical text; equal texts have equal digests.
+#[must_use]
+pub fn digest(text: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).simple().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(widens: bool) -> Difference {
+        Difference { field: "selfService.add".into(), before: "false".into(), after: "true".into(), widens }
+    }
+
+    fn drift(policy: DriftPolicy) -> Drift {
+        Drift { policy, requested: false }
+    }
+
+    #[test]
+    fn a_change_of_the_spec_is_always_written() {
+        for policy in [DriftPolicy::Cautious, DriftPolicy::Correct, DriftPolicy::Report] {
+            assert_eq!(drift(policy).judge(&difference(true), false), Verdict::Write);
+        }
+    }
+
+    #[test]
+    fn cautious_never_reopens_by_itself_but_closes() {
+        let cautious = drift(DriftPolicy::Cautious);
+        assert!(
+            matches!(cautious.judge(&difference(true), true), Verdict::Hold(held) if held.reason == Reason::DriftHeld)
+        );
+        assert_eq!(cautious.judge(&difference(false), true), Verdict::Write);
+        assert_eq!(Drift { requested: true, ..cautious }.judge(&difference(true), true), Verdict::Write);
+        assert!(!cautious.recreates());
+    }
+
+    #[test]
+    fn report_writes_no_drift_even_on_request() {
+        let report = Drift { policy: DriftPolicy::Report, requested: true };
+        assert!(matches!(report.judge(&difference(false), true), Verdict::Hold(_)));
+        assert!(!report.recreates());
+    }
+
+    #[test]
+    fn a_base_knows_what_was_applied_and_nothing_else() {
+        let applied = Applied { fields: [("description".to_owned(), digest("a"))].into() };
+        assert!(Base::of(Some(&applied)).holds("description", "a"));
+        assert!(!Base::of(Some(&applied)).holds("description", "b"));
+        assert!(!Base::of(Some(&applied)).holds("displayName", "a"));
+        assert!(!Base::none().holds("description", "a"));
+    }
+}

@@ -1,0 +1,275 @@
+//! What every visit may use: the cluster's objects, the tenants, the claims, the clock.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Namespace, Secret as KubernetesSecret};
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        events::{Event, EventType, Recorder},
+        reflector::{ObjectRef, Store},
+    },
+};
+use url::Url;
+
+use super::{
+    claims::{Claims, Holder},
+    halt::{Halt, Step, kubernetes},
+    tenant::Tenant,
+};
+use crate::{
+    api::{AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraTenant, Reason},
+    graph::Credential,
+    plan::Problem,
+    report::Note,
+};
+
+/// Settings of the process.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The operator's own namespace: Secrets with credentials are read here and nowhere else.
+    pub namespace: String,
+    /// Name of the operator's own pod, for events.
+    pub pod_name: Option<String>,
+    /// Graph's address in place of the cloud's, ending in `/v1.0`.
+    pub graph_url: Option<Url>,
+    /// The token authority's address in place of the cloud's.
+    pub authority_host: Option<Url>,
+    /// How long a write may take to show in Graph's lists.
+    pub visibility: Duration,
+}
+
+/// An object as the stores hold it: one that does not parse is there too, with its error.
+pub(crate) type Guarded<K> = DeserializeGuard<K>;
+
+/// The cluster's objects as last seen.
+pub(crate) struct Stores {
+    pub(crate) tenants: Store<Guarded<EntraTenant>>,
+    pub(crate) catalogs: Store<Guarded<Catalog>>,
+    pub(crate) packages: Store<Guarded<AccessPackage>>,
+    pub(crate) policies: Store<Guarded<AssignmentPolicy>>,
+    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+}
+
+/// Shared by all controllers.
+pub struct Context {
+    pub(crate) client: Client,
+    pub(crate) settings: Settings,
+    pub(crate) stores: Stores,
+    pub(crate) claims: Claims,
+    tenants: Mutex<HashMap<String, Arc<Tenant>>>,
+    failures: Mutex<HashMap<String, u32>>,
+    recorder: Recorder,
+    ready: OnceLock<()>,
+}
+
+impl Context {
+    pub(crate) fn new(client: Client, settings: Settings, stores: Stores, recorder: Recorder) -> Self {
+        Self {
+            client,
+            settings,
+            stores,
+            claims: Claims::default(),
+            tenants: Mutex::default(),
+            failures: Mutex::default(),
+            recorder,
+            ready: OnceLock::new(),
+        }
+    }
+
+    /// The one place that asks the time.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// Waits until every store is filled, then enters who holds what: before the first write, not after.
+    pub(crate) async fn wait_until_ready(&self) -> Step<()> {
+        if self.ready.get().is_some() {
+            return Ok(());
+        }
+        let stopped = |_| Halt::stale();
+        self.stores.tenants.wait_until_ready().await.map_err(stopped)?;
+        self.stores.catalogs.wait_until_ready().await.map_err(stopped)?;
+        self.stores.packages.wait_until_ready().await.map_err(stopped)?;
+        self.stores.policies.wait_until_ready().await.map_err(stopped)?;
+        self.stores.namespaces.wait_until_ready().await.map_err(stopped)?;
+        self.ready.get_or_init(|| self.enter_claims());
+        Ok(())
+    }
+
+    fn enter_claims(&self) {
+        let mut held: Vec<(Option<Timestamp>, EntraObject, Holder)> = Vec::new();
+        held.extend(parsed(&self.stores.catalogs).filter_map(|object| {
+            let entra = object.status.clone()?.entra?;
+            Some(holding(&object, entra))
+        }));
+        held.extend(parsed(&self.stores.packages).filter_map(|object| {
+            let entra = object.status.clone()?.entra?;
+            Some(holding(&object, entra))
+        }));
+        held.extend(parsed(&self.stores.policies).filter_map(|object| {
+            let entra = object.status.clone()?.entra?;
+            Some(holding(&object, entra))
+        }));
+        held.sort_by(|one, other| (&one.0, &one.2.name).cmp(&(&other.0, &other.2.name)));
+        for (_, entra, holder) in held.iter().filter(|(_, entra, holder)| entra.owner_uid == holder.uid) {
+            // The older one holds it; the younger finds out at its own visit.
+            let _ = self.claims.claim(entra, holder);
+        }
+    }
+
+    /// The tenant behind an EntraTenant, ready to be spoken to.
+    pub(crate) async fn tenant(&self, name: &str) -> Step<Arc<Tenant>> {
+        let object = find(&self.stores.tenants, None, name).ok_or_else(|| {
+            Halt::reference(Problem::new(
+                Reason::TenantNotFound,
+                format!("spec.tenantRef: no EntraTenant {name:?} exists; create it, or correct the name"),
+            ))
+        })?;
+        let ready = object.status.iter().flat_map(|status| &status.conditions);
+        let ready = ready.into_iter().find(|condition| condition.type_ == ConditionType::Ready.name());
+        match ready {
+            Some(condition) if condition.status == "True" => {}
+            Some(condition) => {
+                return Err(Halt::reference(Problem::new(
+                    Reason::TenantNotReady,
+                    format!("EntraTenant {name:?} is not ready: {}: {}", condition.reason, condition.message),
+                )));
+            }
+            None => {
+                return Err(Halt::reference(Problem::new(
+                    Reason::TenantNotReady,
+                    format!("EntraTenant {name:?} is being connected"),
+                )));
+            }
+        }
+        if let Some(tenant) = self.known_tenant(name).filter(|tenant| tenant.is_current(&object)) {
+            return Ok(tenant);
+        }
+        self.connect(&object).await
+    }
+
+    /// The tenant of this id, for objects whose Catalog is gone.
+    pub(crate) async fn tenant_of(&self, entra: &EntraObject) -> Step<Arc<Tenant>> {
+        let name = parsed(&self.stores.tenants)
+            .find(|tenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id))
+            .map(|tenant| tenant.name_any());
+        match name {
+            Some(name) => self.tenant(&name).await,
+            None => Err(Halt::reference(Problem::new(
+                Reason::TenantNotFound,
+                format!(
+                    "no EntraTenant reaches tenant {}; create one, or let this object go without touching Entra: annotate it with {}=true",
+                    entra.tenant_id,
+                    crate::api::ORPHAN
+                ),
+            ))),
+        }
+    }
+
+    pub(crate) fn known_tenant(&self, name: &str) -> Option<Arc<Tenant>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Reads the credentials and keeps the tenant; the one that is known stays where nothing changed.
+    pub(crate) async fn connect(&self, object: &EntraTenant) -> Step<Arc<Tenant>> {
+        let credential = super::tenant::credential(self, object).await?;
+        let name = object.name_any();
+        if let Some(tenant) = self.known_tenant(&name).filter(|tenant| tenant.is_same(object, &credential)) {
+            return Ok(tenant);
+        }
+        let tenant = Arc::new(Tenant::new(&self.settings, object, credential)?);
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&tenant));
+        Ok(tenant)
+    }
+
+    pub(crate) fn forget_tenant(&self, name: &str) {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// A Secret of the operator's own namespace; `None` where it does not exist.
+    pub(crate) async fn secret(&self, name: &str) -> Step<Option<KubernetesSecret>> {
+        let secrets: Api<KubernetesSecret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
+        secrets.get_opt(name).await.map_err(|error| kubernetes(&format!("reading Secret {name}"), &error))
+    }
+
+    /// The labels of a namespace, where it is known.
+    pub(crate) fn labels(&self, namespace: &str) -> Option<std::collections::BTreeMap<String, String>> {
+        let found = self.stores.namespaces.get(&ObjectRef::new(namespace))?;
+        Some(found.metadata.labels.clone().unwrap_or_default())
+    }
+
+    /// Publishes an event. One that fails is logged: it never fails a visit.
+    pub(crate) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
+        let event = Event {
+            type_: if note.is_warning { EventType::Warning } else { EventType::Normal },
+            reason: note.reason.name(),
+            note: Some(note.message.chars().take(1_000).collect()),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+            tracing::warn!(%error, reason = %note.reason.name(), "event not published");
+        }
+    }
+
+    /// How often the object has failed in a row, this time included.
+    pub(crate) fn failed(&self, key: &str) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(key.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    pub(crate) fn succeeded(&self, key: &str) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+fn holding<K: Resource<DynamicType = ()>>(object: &K, entra: EntraObject) -> (Option<Timestamp>, EntraObject, Holder) {
+    let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
+    (created, entra, holder(object))
+}
+
+/// The object as a holder of claims.
+pub(crate) fn holder<K: Resource<DynamicType = ()>>(object: &K) -> Holder {
+    Holder { name: title(object), uid: object.meta().uid.clone().unwrap_or_default() }
+}
+
+/// `AccessPackage marketing/campaign`.
+pub(crate) fn title<K: Resource<DynamicType = ()>>(object: &K) -> String {
+    let namespace = object.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    format!("{} {namespace}{}", K::kind(&()), object.name_any())
+}
+
+/// The objects of a store that could be read.
+pub(crate) fn parsed<K>(store: &Store<Guarded<K>>) -> impl Iterator<Item = K> + use<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    store.state().into_iter().filter_map(|guarded| guarded.0.as_ref().ok().cloned())
+}
+
+/// The object of this name.
+pub(crate) fn find<K>(store: &Store<Guarded<K>>, namespace: Option<&str>, name: &str) -> Option<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let key = ObjectRef::<Guarded<K>>::new(name);
+    let key = match namespace {
+        Some(namespace) => key.within(namespace),
+        None => key,
+    };
+    store.get(&key).and_then(|guarded| guarded.0.as_ref().ok().cloned())
+}
+
+/// Kept out of `Debug`: what a credential is made of.
+pub(crate) fn same_credential(one: &Credential, other: &Credential) -> bool {
+    one == other
+}

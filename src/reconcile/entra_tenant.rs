@@ -1,0 +1,171 @@
+//! EntraTenant: can we sign in, may we do what is needed, and is entitlement management there?
+//!
+//! There is nothing of ours in Entra behind it, so of the pipeline only the questions and the report remain.
+
+use kube::{Api, Client, ResourceExt};
+
+use super::{
+    Kind, Visited, find, parsed,
+    context::{Context, title},
+    halt::{Halt, Retry, Stage, Step},
+    inventory::Freshness,
+    subject::Subject,
+    tenant::Tenant,
+};
+use crate::{
+    api::{EntraObject, EntraTenant, EntraTenantStatus, Management, Reason},
+    graph::{GraphError, GraphErrorKind},
+    plan::Problem,
+    report::Report,
+};
+
+const WRITE: &str = "EntitlementManagement.ReadWrite.All";
+const READ: &str = "EntitlementManagement.Read.All";
+
+impl Kind for EntraTenant {
+    type Status = EntraTenantStatus;
+
+    fn api(client: &Client, _namespace: Option<&str>) -> Api<Self> {
+        Api::all(client.clone())
+    }
+
+    fn status(&self) -> Option<&Self::Status> {
+        self.status.as_ref()
+    }
+
+    fn set_status(&mut self, status: Self::Status) {
+        self.status = Some(status);
+    }
+
+    async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
+        subject.drift_interval = subject.object.spec.drift_interval();
+        let tenant = context.connect(&subject.object).await?; // reads the Secret
+        let claims = tenant.graph.token_claims().await.map_err(|error| sign_in(&tenant, &error))?; // asks for a token
+        subject.status.permissions.clone_from(&claims.roles);
+        subject.status.permissions.sort();
+        let granted = granted(&claims.roles, tenant.management);
+        let probe = tenant.inventory.catalogs(Freshness::Within(tenant.drift_interval.mul_f64(0.8))).await; // reads Graph
+        let report = verdict(&tenant, granted, &claims.roles, probe.map(|catalogs| catalogs.len()))?; // pure
+        Ok(Visited { report, retry: Retry::OnChange })
+    }
+
+    async fn finalise(context: &Context, subject: &mut Subject<Self>) -> Step<()> {
+        let name = subject.object.name_any();
+        let tenant_id = subject.object.spec.tenant_id.clone();
+        let dependants = dependants(context, &name, &tenant_id);
+        if !dependants.is_empty() {
+            let count = dependants.len();
+            let some = dependants.into_iter().take(5).collect::<Vec<_>>().join(", ");
+            return Err(Halt::sync(
+                Reason::DependantsRemain,
+                format!("{count} objects of this tenant still exist: {some}; the tenant goes when they are gone"),
+                Retry::OnChange,
+            ));
+        }
+        context.forget_tenant(&name);
+        Ok(())
+    }
+}
+
+/// Whether the token holds what the mode needs.
+fn granted(roles: &[String], management: Management) -> bool {
+    let holds = |permission: &str| roles.iter().any(|role| role == permission);
+    match management {
+        Management::Full => holds(WRITE),
+        Management::Observe => holds(WRITE) || holds(READ),
+    }
+}
+
+fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize, GraphError>) -> Step<Report> {
+    let needed = match tenant.management {
+        Management::Full => WRITE,
+        Management::Observe => READ,
+    };
+    match probe {
+        Ok(_) if granted => {
+            let permissions = format!("connected to tenant {} with {}", tenant.id, roles.join(", "));
+            Ok(Report::ready(Reason::Connected, permissions))
+        }
+        // Without the permission, only catalogs show on which the application has a role.
+        Ok(catalogs) if catalogs > 0 => Ok(Report::ready(
+            Reason::ConnectedByCatalogRoles,
+            format!("connected to tenant {} by roles on {catalogs} catalogs; creating catalogs and looking up names need application permissions", tenant.id),
+        )),
+        Err(error) if error.is_transient() => Err(unreachable(&error)),
+        Err(error) if granted => Err(waiting(
+            Reason::NotLicensed,
+            format!(
+                "the token holds {needed}, but entitlement management refuses us: {error}; check that tenant {} has a licence for Microsoft Entra ID P2 or Microsoft Entra ID Governance",
+                tenant.id
+            ),
+        )),
+        Ok(_) | Err(_) => {
+            let held = if roles.is_empty() { "no permission at all".to_owned() } else { roles.join(", ") };
+            Err(waiting(
+                Reason::ConsentMissing,
+                format!(
+                    "the token holds {held}, but not {needed}; add it to the app registration as an application permission and grant admin consent (Entra admin center, App registrations, API permissions), or give the application a role on the catalogs"
+                ),
+            ))
+        }
+    }
+}
+
+fn sign_in(tenant: &Tenant, error: &GraphError) -> Halt {
+    match error.kind {
+        GraphErrorKind::TokenRefused => {
+            let code = error.code.as_deref().unwrap_or("no code");
+            waiting(
+                Reason::TokenRefused,
+                format!(
+                    "spec.credentials: the token endpoint refuses the application ({code}): {}; {}",
+                    error.message,
+                    advice(code, &tenant.id)
+                ),
+            )
+        }
+        _ => unreachable(error),
+    }
+}
+
+/// What to do about the codes that people meet most.
+fn advice(code: &str, tenant_id: &str) -> String {
+    match code {
+        "AADSTS7000215" => "put the secret's value, not its id, into the Secret".into(),
+        "AADSTS7000222" => "the secret has expired: create a new one and put its value into the Secret".into(),
+        "AADSTS700016" => format!("correct clientId, or register the application in tenant {tenant_id}"),
+        "AADSTS90002" => "correct tenantId or cloud".into(),
+        "AADSTS700027" => "upload the certificate to the app registration, or correct the Secret".into(),
+        "AADSTS70021" | "AADSTS700213" | "AADSTS700211" | "AADSTS700212" => {
+            "correct the federated credential: issuer, subject and audience must be those of the operator's service account".into()
+        }
+        _ => "correct the credentials".into(),
+    }
+}
+
+fn unreachable(error: &GraphError) -> Halt {
+    waiting(Reason::Unreachable, format!("{error}; check the network and the proxy settings of the operator"))
+}
+
+fn waiting(reason: Reason, message: String) -> Halt {
+    Halt { problem: Problem::new(reason, message), stage: Stage::Sync, retry: Retry::Backoff }
+}
+
+/// The objects that cannot go without this tenant.
+fn dependants(context: &Context, name: &str, tenant_id: &str) -> Vec<String> {
+    let is_here = |entra: Option<EntraObject>| entra.is_some_and(|entra| entra.tenant_id.eq_ignore_ascii_case(tenant_id));
+    let catalogs = parsed(&context.stores.catalogs).filter(|catalog| catalog.spec.tenant_ref.name == name);
+    let packages = parsed(&context.stores.packages)
+        .filter(|package| {
+            is_here(package.status.clone().and_then(|status| status.entra))
+                || find(&context.stores.catalogs, None, &package.spec.catalog_ref.name)
+                    .is_some_and(|catalog| catalog.spec.tenant_ref.name == name)
+        });
+    let policies = parsed(&context.stores.policies)
+        .filter(|policy| is_here(policy.status.clone().and_then(|status| status.entra)));
+    catalogs
+        .map(|catalog| title(&catalog))
+        .chain(packages.map(|package| title(&package)))
+        .chain(policies.map(|policy| title(&policy)))
+        .collect()
+}

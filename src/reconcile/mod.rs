@@ -1,0 +1,400 @@
+//! The loop: the only place where Kubernetes and Graph meet.
+//!
+//! ```text
+//! resolve ──► desire ──► identify ──► observe ──► plan ──► apply ──► report
+//! (reads      (pure)     (reads       (reads      (pure)   (writes   (writes status,
+//!  Kubernetes,            Graph)       Graph)               Graph)    events)
+//!  directory)
+//! ```
+//!
+//! A step that cannot go on ends the visit with a [`halt::Halt`], which says why in the words that status will show and
+//! when to come back. [`Managed`] is what a kind has to supply; `EntraTenant`, which has nothing of its own in Entra, is a
+//! [`Kind`] only.
+
+mod access_package;
+mod assignment_policy;
+mod catalog;
+mod claims;
+mod context;
+mod directory;
+mod entra_tenant;
+mod halt;
+mod identity;
+mod inventory;
+mod subject;
+mod tenant;
+
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use kube::{Api, Client, Resource, ResourceExt, runtime::controller::Action};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    api::{Applied, ConditionType, EntraObject, FINALIZER, Intent, ManagedStatus, Reason},
+    plan::{Plan, Problem},
+    report::{self, Report},
+};
+use context::{Guarded, title};
+use halt::{Halt, Retry, Stage, Step};
+use identity::{Candidate, Place, Takeover};
+use inventory::Freshness;
+use subject::Subject;
+use tenant::Tenant;
+
+pub use context::{Context, Settings};
+pub(crate) use context::{Stores, find, parsed};
+
+/// The longest that one visit may take; it bounds a shutdown too.
+const LONGEST_VISIT: Duration = Duration::from_secs(120);
+
+/// A kind of object that is reconciled.
+pub(crate) trait Kind:
+    Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Serialize + Send + Sync + 'static
+{
+    /// Its status.
+    type Status: ManagedStatus + Clone + Default + PartialEq + Send + Sync;
+
+    /// Where such objects are read and written.
+    fn api(client: &Client, namespace: Option<&str>) -> Api<Self>;
+    /// The status as last read.
+    fn status(&self) -> Option<&Self::Status>;
+    /// Puts a status in.
+    fn set_status(&mut self, status: Self::Status);
+    /// Brings Entra to what the spec says, as far as that is possible now.
+    fn visit(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<Visited>> + Send;
+    /// Does what the deletion of the object asks for. After `Ok` the finalizer is removed.
+    ///
+    /// No references are resolved here, and a spec that cannot be carried out is no obstacle.
+    fn finalise(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<()>> + Send;
+}
+
+/// A kind of object that stands for one object of Entra.
+///
+/// # Contract
+/// - `resolve`, `look_*` and `observe` never write. `desire`, `plan` and `conclude` ask nobody.
+/// - `apply` executes the plan in its order and stops at the first failure; executing it twice does no harm.
+/// - What `observe` cannot tell it does not call absent.
+pub(crate) trait Managed: Kind {
+    /// What such an object is called in Entra.
+    const NOUN: &'static str;
+    /// What to write to take over one that exists.
+    const TAKEOVER: &'static str;
+    /// Whether Entra refuses a second object of the same name in the same place.
+    const NAMES_ARE_UNIQUE: bool;
+    /// What the spec points at.
+    type References: Send + Sync;
+    /// What should be in Entra.
+    type Desired: Send + Sync;
+    /// What is in Entra.
+    type Observed: Send + Sync;
+
+    fn entra(status: &mut Self::Status) -> &mut Option<EntraObject>;
+    fn intent(status: &mut Self::Status) -> &mut Option<Intent>;
+    fn applied(status: &mut Self::Status) -> &mut Option<Applied>;
+    fn display_name(&self) -> String;
+    fn takeover(&self) -> Takeover<'_>;
+
+    fn tenant(references: &Self::References) -> &Tenant;
+    fn place(references: &Self::References) -> Place;
+    fn look_by_name(
+        tenant: &Tenant,
+        references: &Self::References,
+        name: &str,
+    ) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
+    fn look_by_id(
+        tenant: &Tenant,
+        references: &Self::References,
+        id: &str,
+    ) -> impl Future<Output = Step<Option<Candidate>>> + Send;
+
+    fn resolve(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<Self::References>> + Send;
+    fn desire(subject: &Subject<Self>, references: &Self::References) -> Step<Self::Desired>;
+    fn observe(
+        subject: &mut Subject<Self>,
+        references: &Self::References,
+        freshness: Freshness,
+    ) -> impl Future<Output = Step<Self::Observed>> + Send;
+    fn plan(
+        subject: &mut Subject<Self>,
+        references: &Self::References,
+        desired: &Self::Desired,
+        observed: &Self::Observed,
+    ) -> Step<Plan>;
+    fn apply(
+        context: &Context,
+        subject: &mut Subject<Self>,
+        references: &Self::References,
+        plan: &Plan,
+        observed: Self::Observed,
+    ) -> impl Future<Output = Step<Self::Observed>> + Send;
+    fn conclude(
+        subject: &mut Subject<Self>,
+        references: &Self::References,
+        desired: &Self::Desired,
+        observed: &Self::Observed,
+        plan: &Plan,
+    ) -> Report;
+
+    /// When to come back after this report; a watch wakes us in any case.
+    fn comes_back(_report: &Report, _references: &Self::References) -> Retry {
+        Retry::OnChange
+    }
+}
+
+/// The table of contents.
+async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> Step<Visited> {
+    let references = K::resolve(context, subject).await?; // reads Kubernetes and the directory
+    let desired = K::desire(subject, &references)?; // pure
+    let (tenant, place) = (K::tenant(&references), K::place(&references));
+    identity::settle(context, tenant, subject, &references, &place).await?; // reads Graph where the identity is open
+    let freshness = if subject.requested().is_some() { Freshness::Now } else { tenant.freshness() };
+    let mut observed = K::observe(subject, &references, freshness).await?; // reads Graph
+    let mut plan = K::plan(subject, &references, &desired, &observed)?; // pure
+    if !plan.is_empty() {
+        subject.assert_current().await?; // reads Kubernetes
+        observed = K::observe(subject, &references, Freshness::Now).await?; // reads Graph, this object alone
+        plan = K::plan(subject, &references, &desired, &observed)?; // pure
+    }
+    let observed = K::apply(context, subject, &references, &plan, observed).await?; // writes Graph
+    let report = K::conclude(subject, &references, &desired, &observed, &plan); // pure; `reconcile` writes the status
+    let retry = K::comes_back(&report, &references);
+    Ok(Visited { report, retry })
+}
+
+/// What a visit found, and when the next is worth while.
+pub(crate) struct Visited {
+    report: Report,
+    retry: Retry,
+}
+
+/// A visit that has to be repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {}", problem.reason.name(), problem.message)]
+pub(crate) struct Unfinished {
+    problem: Problem,
+    after: Duration,
+}
+
+/// When to come back after a visit that has to be repeated.
+pub(crate) fn error_policy<K: Kind>(_object: Arc<Guarded<K>>, error: &Unfinished, _context: Arc<Context>) -> Action {
+    Action::requeue(error.after)
+}
+
+/// One visit to one object, with its status, its events and its line in the log.
+pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
+    let key = title(object.as_ref());
+    let object = match subject::readable(object.as_ref()) {
+        Ok(object) => object,
+        Err(error) => {
+            unreadable::<K>(&context, object.as_ref(), &error).await;
+            return Ok(Action::await_change());
+        }
+    };
+    let mut subject = Subject::new(&context, object);
+    let result = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject)).await.unwrap_or_else(|_| {
+        Err(Halt::sync(
+            Reason::GraphUnavailable,
+            format!("the visit took longer than {} s and was given up", LONGEST_VISIT.as_secs()),
+            Retry::Backoff,
+        ))
+    });
+    conclude_visit(&context, &key, &mut subject, result).await
+}
+
+/// Kept apart from `reconcile` so that its deadline covers everything that asks others.
+async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Outcome> {
+    context.wait_until_ready().await?;
+    let is_deleted = subject.object.meta().deletion_timestamp.is_some();
+    if is_deleted && !subject.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        context.claims.release(&subject.uid());
+        return Ok(Outcome::Released);
+    }
+    if subject.is_paused() {
+        return Ok(Outcome::Paused);
+    }
+    if is_deleted {
+        K::finalise(context, subject).await?;
+        subject.set_finalizer(false).await?;
+        context.claims.release(&subject.uid());
+        return Ok(Outcome::Released);
+    }
+    subject.set_finalizer(true).await?;
+    K::visit(context, subject).await.map(|visited| Outcome::Visited(Box::new(visited)))
+}
+
+enum Outcome {
+    Visited(Box<Visited>),
+    Paused,
+    Released,
+}
+
+async fn conclude_visit<K: Kind>(
+    context: &Context,
+    key: &str,
+    subject: &mut Subject<K>,
+    result: Step<Outcome>,
+) -> Result<Action, Unfinished> {
+    let (report, retry) = match result {
+        Ok(Outcome::Released) => {
+            publish_notes(context, key, subject).await;
+            context.succeeded(key);
+            return Ok(Action::await_change());
+        }
+        Ok(Outcome::Paused) => (paused(subject), Retry::OnChange),
+        Ok(Outcome::Visited(visited)) => {
+            let Visited { report, retry } = *visited;
+            (report, delayed(context, key, subject, retry))
+        }
+        Err(halt) if halt.stage == Stage::Stale => return Ok(Action::requeue(Duration::from_millis(100))),
+        Err(halt) => (halted(&halt), delayed(context, key, subject, halt.retry)),
+    };
+    let transient = report.ready.as_ref().is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
+    if retry == Retry::OnChange {
+        context.succeeded(key);
+    }
+    // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
+    if !(transient && is_ready(subject)) {
+        write_report(context, key, subject, &report, transient).await?;
+    }
+    publish_notes(context, key, subject).await;
+    log(key, subject, &report, retry);
+    match (&report.ready, retry) {
+        (Err(problem), Retry::After(after)) => Err(Unfinished { problem: problem.clone(), after }),
+        (Ok(_), Retry::After(after)) => Ok(Action::requeue(after)),
+        (_, Retry::OnChange | Retry::Backoff) => Ok(Action::requeue(jittered(subject.drift_interval, key))),
+    }
+}
+
+async fn write_report<K: Kind>(
+    context: &Context,
+    key: &str,
+    subject: &mut Subject<K>,
+    report: &Report,
+    transient: bool,
+) -> Result<(), Unfinished> {
+    let before = subject.object.status().map(|status| status.conditions().to_vec()).unwrap_or_default();
+    let generation = subject.generation();
+    let token = subject.requested().map(str::to_owned);
+    *subject.status.observed_generation_mut() = generation;
+    *subject.status.conditions_mut() = report::conditions(report, &before, generation, subject.now);
+    if token.is_some() && !transient {
+        *subject.status.last_handled_mut() = token;
+    }
+    if let Err(halt) = subject.store().await {
+        let after = if halt.stage == Stage::Stale { Duration::from_millis(100) } else { Duration::from_secs(2) };
+        tracing::debug!(object = key, problem = %halt.problem.message, "status not written");
+        return Err(Unfinished { problem: halt.problem, after });
+    }
+    subject.notes.extend(report::warning(report, &before));
+    Ok(())
+}
+
+fn halted(halt: &Halt) -> Report {
+    let problem = Some(halt.problem.clone());
+    let (references, sync) = match halt.stage {
+        Stage::References => (problem.clone(), problem),
+        Stage::Sync | Stage::Stale => (None, problem),
+    };
+    Report { ready: Err(halt.problem.clone()), references, sync, warning: None }
+}
+
+/// A paused object keeps what its conditions said; only a warning tells that nobody looks any more.
+fn paused<K: Kind>(subject: &Subject<K>) -> Report {
+    let problem = Problem::new(
+        Reason::Paused,
+        format!("{}=true: nothing is compared or written; remove the annotation to go on", crate::api::PAUSED),
+    );
+    let before = subject.status.conditions();
+    let of = |kind: ConditionType| before.iter().find(|condition| condition.type_ == kind.name());
+    let kept = |kind: ConditionType| {
+        of(kind).map(|condition| {
+            let reason = Reason::ALL.iter().copied().find(|reason| reason.name() == condition.reason);
+            let problem = Problem::new(reason.unwrap_or(Reason::Paused), condition.message.clone());
+            if condition.status == "True" { Ok(problem) } else { Err(problem) }
+        })
+    };
+    Report {
+        ready: kept(ConditionType::Ready).unwrap_or_else(|| Err(problem.clone())),
+        references: kept(ConditionType::ReferencesResolved).and_then(Result::err),
+        sync: kept(ConditionType::Synced).and_then(Result::err),
+        warning: Some(problem),
+    }
+}
+
+fn is_ready<K: Kind>(subject: &Subject<K>) -> bool {
+    let generation = subject.generation();
+    subject.object.status().is_some_and(|status| {
+        status.conditions().iter().any(|condition| {
+            condition.type_ == ConditionType::Ready.name()
+                && condition.status == "True"
+                && condition.observed_generation == Some(generation)
+        })
+    })
+}
+
+/// Sooner at first, later after each failure, and never later than the drift interval or five minutes.
+fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Retry {
+    match retry {
+        Retry::OnChange => Retry::OnChange,
+        Retry::After(after) => Retry::After(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
+        Retry::Backoff => {
+            let doublings = context.failed(key).saturating_sub(1).min(9);
+            let longest = subject.drift_interval.min(Duration::from_secs(300));
+            Retry::After(jittered(Duration::from_secs(1) * 2_u32.pow(doublings), key).min(longest))
+        }
+    }
+}
+
+/// Spreads visits a little, always the same for the same object.
+fn jittered(interval: Duration, key: &str) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default();
+    interval + interval.mul_f64(f64::from(share) / 2_000.0)
+}
+
+async fn publish_notes<K: Kind>(context: &Context, key: &str, subject: &mut Subject<K>) {
+    for note in std::mem::take(&mut subject.notes) {
+        tracing::info!(object = key, reason = %note.reason.name(), "{}", note.message);
+        context.publish(&subject.object, &note).await;
+    }
+}
+
+fn log<K: Kind>(key: &str, subject: &Subject<K>, report: &Report, retry: Retry) {
+    let generation = subject.generation();
+    match &report.ready {
+        Ok(summary) => {
+            tracing::debug!(object = key, generation, reason = %summary.reason.name(), "{}", summary.message);
+        }
+        Err(problem) => {
+            tracing::debug!(object = key, generation, reason = %problem.reason.name(), ?retry, "{}", problem.message);
+        }
+    }
+}
+
+/// Reports an object that does not parse on itself; the others go on.
+async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str) {
+    let name = object.name_any();
+    let message = format!("the object cannot be read: {error}; apply it again with a current schema");
+    tracing::warn!(object = %title(object), "{message}");
+    let now = context.now();
+    let report = Report::not_ready(Problem::new(Reason::InvalidSpec, message));
+    let generation = object.meta().generation.unwrap_or_default();
+    let conditions = report::conditions(&report, &[], generation, now);
+    let patch = serde_json::json!({"status": {"observedGeneration": generation, "conditions": conditions}});
+    let client = context.client.clone();
+    let resource = kube::core::ApiResource::erase::<K>(&());
+    let api: Api<kube::core::DynamicObject> = match object.namespace() {
+        Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
+        None => Api::all_with(client, &resource),
+    };
+    if let Err(error) = api.patch_status(&name, &Default::default(), &kube::api::Patch::Merge(patch)).await {
+        tracing::warn!(object = %title(object), %error, "status of an unreadable object not written");
+    }
+}
+

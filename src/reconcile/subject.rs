@@ -1,0 +1,218 @@
+//! The object of a visit, and how what we know about it gets into its status.
+//!
+//! Every write of status is a PUT with the resourceVersion that we read: a visit that began from an outdated copy
+//! cannot overwrite what an earlier one stored. Two writes go before the end of the visit: the intent to create, before
+//! the create is sent, and the identity, as soon as it is known.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    Kind, Managed,
+    context::{Context, Guarded, holder},
+    halt::{Halt, Retry, Step, kubernetes},
+};
+use crate::{
+    api::{EntraObject, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED, RECONCILE_REQUESTED_AT, Reason},
+    report::Note,
+};
+
+/// The object of a visit.
+pub(crate) struct Subject<K: Kind> {
+    /// As last read or written.
+    pub(crate) object: K,
+    /// The status that will be written.
+    pub(crate) status: K::Status,
+    /// When the visit began.
+    pub(crate) now: Timestamp,
+    /// What to tell about the visit, in order.
+    pub(crate) notes: Vec<Note>,
+    /// When to look again though nothing happened.
+    pub(crate) drift_interval: Duration,
+    api: Api<K>,
+}
+
+impl<K: Kind> Subject<K> {
+    pub(crate) fn new(context: &Context, object: K) -> Self {
+        let api = K::api(&context.client, object.namespace().as_deref());
+        let status = object.status().cloned().unwrap_or_default();
+        Self { status, object, now: context.now(), notes: Vec::new(), drift_interval: Duration::from_secs(600), api }
+    }
+
+    pub(crate) fn uid(&self) -> String {
+        self.object.uid().unwrap_or_default()
+    }
+
+    pub(crate) fn generation(&self) -> i64 {
+        self.object.meta().generation.unwrap_or_default()
+    }
+
+    pub(crate) fn namespace(&self) -> String {
+        self.object.namespace().unwrap_or_default()
+    }
+
+    fn annotation(&self, name: &str) -> Option<&str> {
+        self.object.annotations().get(name).map(String::as_str)
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.annotation(PAUSED) == Some("true")
+    }
+
+    pub(crate) fn is_to_be_orphaned(&self) -> bool {
+        self.annotation(ORPHAN) == Some("true")
+    }
+
+    /// The token of a visit that somebody asked for and that has not been answered.
+    pub(crate) fn requested(&self) -> Option<&str> {
+        self.annotation(RECONCILE_REQUESTED_AT).filter(|token| self.status.last_handled() != Some(token))
+    }
+
+    /// The command that asks for such a visit.
+    pub(crate) fn request_command(&self) -> String {
+        let namespace = self.object.namespace().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+        format!(
+            "kubectl annotate {} {}{namespace} --overwrite {RECONCILE_REQUESTED_AT}=\"$(date -u +%FT%TZ)\"",
+            K::plural(&()),
+            self.object.name_any(),
+        )
+    }
+
+    /// Adds or removes our finalizer.
+    pub(crate) async fn set_finalizer(&mut self, wanted: bool) -> Step<()> {
+        let before = self.object.finalizers();
+        if before.iter().any(|finalizer| finalizer == FINALIZER) == wanted {
+            return Ok(());
+        }
+        let mut after: Vec<&str> = before.iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER).collect();
+        if wanted {
+            after.push(FINALIZER);
+        }
+        // With the resourceVersion, so that a finalizer that somebody else adds meanwhile is not lost.
+        let patch = json!({"metadata": {
+            "resourceVersion": self.object.resource_version(), "finalizers": after,
+        }});
+        match self.api.patch(&self.object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(object) => {
+                self.object = object;
+                Ok(())
+            }
+            Err(kube::Error::Api(status)) if status.is_not_found() && !wanted => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Err(Halt::stale()),
+            Err(error) => Err(kubernetes("writing the finalizer", &error)),
+        }
+    }
+
+    /// Ends the visit where the object in the cluster is no longer the one that was decided on.
+    pub(crate) async fn assert_current(&self) -> Step<()> {
+        let now = self.api.get_opt(&self.object.name_any()).await;
+        let now = now.map_err(|error| kubernetes("reading the object", &error))?;
+        let is_same = now.is_some_and(|now| {
+            now.uid() == self.object.uid()
+                && now.meta().generation == self.object.meta().generation
+                && now.meta().deletion_timestamp == self.object.meta().deletion_timestamp
+        });
+        if is_same { Ok(()) } else { Err(Halt::stale()) }
+    }
+
+    /// Writes the status where it says something new.
+    pub(crate) async fn store(&mut self) -> Step<()> {
+        if self.object.status() == Some(&self.status) {
+            return Ok(());
+        }
+        self.put().await
+    }
+
+    async fn put(&mut self) -> Step<()> {
+        self.object.set_status(self.status.clone());
+        match self.api.replace_status(&self.object.name_any(), &PostParams::default(), &self.object).await {
+            Ok(object) => {
+                self.object = object;
+                Ok(())
+            }
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Err(Halt::stale()),
+            Err(error) => Err(kubernetes("writing the status", &error)),
+        }
+    }
+
+    /// Takes the object as it is now; what we are about to store stays in `status`.
+    async fn reread(&mut self) -> Step<()> {
+        let now = self.api.get_opt(&self.object.name_any()).await;
+        match now {
+            Ok(Some(now)) if now.uid() == self.object.uid() => {
+                self.object = now;
+                Ok(())
+            }
+            Ok(_) => Err(Halt::stale()),
+            // The API server is away: the next try says whether it is back.
+            Err(_) => Ok(()),
+        }
+    }
+
+}
+
+impl<K: Managed> Subject<K> {
+    /// Writes the intent to create an object called `display_name` below `parent_id`, before the create is sent.
+    pub(crate) async fn begin(&mut self, display_name: &str, parent_id: &str) -> Step<()> {
+        *K::intent(&mut self.status) = Some(Intent {
+            nonce: Uuid::new_v4().to_string(),
+            display_name: display_name.to_owned(),
+            parent_id: parent_id.to_owned(),
+            started_at: self.now.to_string(),
+        });
+        self.put().await
+    }
+
+    /// The create was refused: nothing came of the intent.
+    pub(crate) async fn abandon(&mut self) -> Step<()> {
+        *K::intent(&mut self.status) = None;
+        self.put().await
+    }
+
+    /// Stores which object of Entra this is. Tried until it is stored: the object in Entra exists already.
+    pub(crate) async fn identify(&mut self, context: &Context, entra: EntraObject) -> Step<()> {
+        if let Err(other) = context.claims.claim(&entra, &holder(&self.object)) {
+            return Err(claimed(&entra, &other.name));
+        }
+        *K::entra(&mut self.status) = Some(entra);
+        *K::intent(&mut self.status) = None;
+        *K::applied(&mut self.status) = None;
+        let mut wait = Duration::from_millis(100);
+        for _ in 0..8 {
+            match self.put().await {
+                Ok(()) => return Ok(()),
+                Err(_) => {
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                    self.reread().await?;
+                }
+            }
+        }
+        Err(Halt::sync(
+            Reason::Progressing,
+            "the object exists in Entra, but its id could not be stored in status; the intent in status finds it again",
+            Retry::Backoff,
+        ))
+    }
+}
+
+/// Somebody else manages the object of Entra.
+pub(crate) fn claimed(entra: &EntraObject, holder: &str) -> Halt {
+    Halt::sync(
+        Reason::AlreadyClaimed,
+        format!("{} in Entra is managed by {holder}; delete one of the two objects (with {ORPHAN}=true if Entra is to stay as it is)", entra.id),
+        Retry::Backoff,
+    )
+}
+
+/// The object where it could be read.
+pub(crate) fn readable<K: Clone>(guarded: &Guarded<K>) -> Result<K, String> {
+    guarded.0.clone().map_err(|invalid| invalid.error)
+}

@@ -1,0 +1,158 @@
+//! One tenant as the operator speaks to it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret as KubernetesSecret;
+use kube::ResourceExt;
+use tokio::sync::Mutex;
+
+use super::{
+    context::{Context, Settings},
+    directory::Directory,
+    halt::{Halt, Retry, Stage, Step},
+    inventory::{Freshness, Inventory},
+};
+use crate::{
+    api::{Cloud, EntraTenant, Management, Reason},
+    graph::{self, Access, Credential, Endpoint, Graph, GraphErrorKind},
+    plan::Problem,
+};
+
+/// A tenant, connected.
+pub(crate) struct Tenant {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) cloud: Cloud,
+    pub(crate) domain: Option<String>,
+    pub(crate) graph: Graph,
+    pub(crate) inventory: Inventory,
+    pub(crate) directory: Directory,
+    pub(crate) management: Management,
+    pub(crate) drift_interval: Duration,
+    /// Policies are created one after the other: Graph refuses concurrent creates.
+    pub(crate) policy_creation: Mutex<()>,
+    uid: String,
+    generation: i64,
+    credential: Credential,
+}
+
+impl Tenant {
+    pub(crate) fn new(settings: &Settings, object: &EntraTenant, credential: Credential) -> Step<Self> {
+        let spec = &object.spec;
+        let cloud = match spec.cloud {
+            Cloud::Global => graph::Cloud::Global,
+            Cloud::USGovernment => graph::Cloud::UsGovernment,
+            Cloud::USGovernmentDoD => graph::Cloud::UsGovernmentDod,
+            Cloud::China => graph::Cloud::China,
+        };
+        let endpoint = Endpoint {
+            graph_url: settings.graph_url.clone(),
+            authority_host: settings.authority_host.clone(),
+            ..Endpoint::of(cloud)
+        };
+        let management = spec.management();
+        let access = match management {
+            Management::Full => Access::ReadWrite,
+            Management::Observe => Access::ReadOnly,
+        };
+        let graph = Graph::new(&endpoint, &spec.tenant_id, credential.clone(), access).map_err(|error| {
+            let reason =
+                if error.kind == GraphErrorKind::TokenRefused { Reason::CredentialsMissing } else { Reason::Unreachable };
+            Halt {
+                problem: Problem::new(reason, format!("spec.credentials: {error}")),
+                stage: Stage::References,
+                retry: Retry::Backoff,
+            }
+        })?;
+        let drift_interval = spec.drift_interval();
+        let tenant = spec.domain.clone().unwrap_or_else(|| object.name_any());
+        Ok(Self {
+            name: object.name_any(),
+            id: spec.tenant_id.clone(),
+            cloud: spec.cloud,
+            domain: spec.domain.clone(),
+            inventory: Inventory::new(graph.clone(), settings.visibility),
+            directory: Directory::new(graph.clone(), tenant, drift_interval.saturating_mul(6)),
+            graph,
+            management,
+            drift_interval,
+            policy_creation: Mutex::default(),
+            uid: object.uid().unwrap_or_default(),
+            generation: object.metadata.generation.unwrap_or_default(),
+            credential,
+        })
+    }
+
+    /// Whether this is the tenant of that object as it is now.
+    pub(crate) fn is_current(&self, object: &EntraTenant) -> bool {
+        object.uid().is_some_and(|uid| uid == self.uid) && object.metadata.generation == Some(self.generation)
+    }
+
+    pub(crate) fn is_same(&self, object: &EntraTenant, credential: &Credential) -> bool {
+        self.is_current(object) && super::context::same_credential(&self.credential, credential)
+    }
+
+    /// How old an answer may be that serves an ordinary visit.
+    pub(crate) fn freshness(&self) -> Freshness {
+        Freshness::Within(self.drift_interval.mul_f64(0.8))
+    }
+
+    /// The cloud's name, as identities in status carry it.
+    pub(crate) fn cloud_name(&self) -> String {
+        format!("{:?}", self.cloud)
+    }
+}
+
+/// Reads the credentials that the spec names.
+pub(crate) async fn credential(context: &Context, object: &EntraTenant) -> Step<Credential> {
+    let credentials = &object.spec.credentials;
+    if let Some(identity) = &credentials.workload_identity {
+        return Ok(Credential::WorkloadIdentity { client_id: identity.client_id.clone(), token_file: None });
+    }
+    if let Some(identity) = &credentials.managed_identity {
+        return Ok(Credential::ManagedIdentity { client_id: identity.client_id.clone() });
+    }
+    if let Some(secret) = &credentials.client_secret {
+        let field = "spec.credentials.clientSecret.secretRef";
+        let found = read_secret(context, field, &secret.secret_ref.name).await?;
+        let value = key(&found, field, &secret.secret_ref.name, &secret.secret_ref.key, &context.settings.namespace)?;
+        return Ok(Credential::ClientSecret { client_id: secret.client_id.clone(), secret: value.trim().into() });
+    }
+    if let Some(certificate) = &credentials.client_certificate {
+        let field = "spec.credentials.clientCertificate.secretRef";
+        let name = &certificate.secret_ref.name;
+        let found = read_secret(context, field, name).await?;
+        let namespace = &context.settings.namespace;
+        let pem = format!(
+            "{}\n{}",
+            key(&found, field, name, "tls.crt", namespace)?,
+            key(&found, field, name, "tls.key", namespace)?
+        );
+        return Ok(Credential::ClientCertificate { client_id: certificate.client_id.clone(), pem: pem.into() });
+    }
+    Err(Halt::reference(Problem::new(
+        Reason::InvalidSpec,
+        "spec.credentials: exactly one of workloadIdentity, clientSecret, clientCertificate, managedIdentity is needed",
+    )))
+}
+
+async fn read_secret(context: &Context, field: &str, name: &str) -> Step<KubernetesSecret> {
+    let namespace = &context.settings.namespace;
+    context.secret(name).await?.ok_or_else(|| {
+        missing(format!(
+            "{field}: no Secret {name:?} in namespace {namespace}, where the operator runs; create it there"
+        ))
+    })
+}
+
+fn key(secret: &KubernetesSecret, field: &str, name: &str, key: &str, namespace: &str) -> Step<String> {
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| {
+        missing(format!("{field}: Secret {namespace}/{name} has no key {key:?}; add it, or name another key"))
+    })?;
+    String::from_utf8(bytes.0.clone())
+        .map_err(|_| missing(format!("{field}: key {key:?} of Secret {namespace}/{name} is not text")))
+}
+
+fn missing(message: String) -> Halt {
+    Halt::reference(Problem::new(Reason::CredentialsMissing, message)).retried(Retry::Backoff)
+}

@@ -1,0 +1,56 @@
+//! What is worth an event.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::Report;
+use crate::api::{ConditionType, Reason};
+
+/// Something to tell, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its place in the closed list.
+    pub reason: Reason,
+    /// In words.
+    pub message: String,
+    /// Whether somebody should look.
+    pub is_warning: bool,
+}
+
+impl Note {
+    /// Something that was done.
+    #[must_use]
+    pub fn done(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), is_warning: false }
+    }
+}
+
+/// The warning that a report gives rise to; none where the object said the same before.
+#[must_use]
+pub fn warning(report: &Report, before: &[Condition]) -> Option<Note> {
+    let problem = report.ready.as_ref().err().or(report.warning.as_ref())?;
+    if matches!(problem.reason, Reason::Progressing) {
+        return None;
+    }
+    let told = before.iter().any(|condition| {
+        (condition.type_ == ConditionType::Ready.name() || condition.type_ == ConditionType::Healthy.name())
+            && condition.reason == problem.reason.name()
+            && condition.message == problem.message
+    });
+    (!told).then(|| Note { reason: problem.reason, message: problem.message.clone(), is_warning: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan::Problem, report::conditions};
+    use k8s_openapi::jiff::Timestamp;
+
+    #[test]
+    fn a_problem_is_told_once() {
+        let report = Report::not_ready(Problem::new(Reason::NameTaken, "taken"));
+        let first = warning(&report, &[]);
+        assert!(first.is_some_and(|note| note.is_warning && note.reason == Reason::NameTaken));
+        let told = conditions(&report, &[], 1, Timestamp::UNIX_EPOCH);
+        assert_eq!(warning(&report, &told), None);
+    }
+}

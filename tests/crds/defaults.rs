@@ -1,0 +1,107 @@
+//! Every default of every spec, in one place.
+
+use entra_access_operator::api::custom_resource_definitions;
+use serde_json::Value;
+
+/// Calls `visit` with the path and the schema of every field below this object.
+fn fields(node: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+    for (name, field) in node["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        visit(&path, field);
+        fields(field, &path, visit);
+        if let Some(items) = field.get("items") {
+            fields(items, &format!("{path}[]"), visit);
+        }
+    }
+}
+
+fn of_all_specs(mut visit: impl FnMut(&str, &Value)) {
+    for crd in custom_resource_definitions() {
+        let kind = crd["spec"]["names"]["kind"].as_str().unwrap();
+        let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        fields(spec, kind, &mut visit);
+    }
+}
+
+/// A new line here is a decision: no default may widen who gets access, to what, or for how long.
+#[test]
+fn no_default_widens_access() {
+    let mut found = Vec::new();
+    of_all_specs(|path, field| {
+        if let Some(default) = field.get("default") {
+            found.push(format!("{path} {default}"));
+        }
+    });
+    assert_eq!(
+        found,
+        [
+            r#"EntraTenant.cloud "Global""#,
+            r#"EntraTenant.credentials.clientSecret.secretRef.key "clientSecret""#,
+            r#"EntraTenant.driftInterval "PT10M""#,
+            r#"EntraTenant.mode "Enforce""#,
+            r#"Catalog.deletionPolicy "Orphan""#,
+            r#"Catalog.grants[].limits {"adoption":"Denied","approval":"Required","references":"Any","unlimitedDuration":"Denied"}"#,
+            r#"Catalog.grants[].limits.adoption "Denied""#,
+            r#"Catalog.grants[].limits.approval "Required""#,
+            r#"Catalog.grants[].limits.references "Any""#,
+            r#"Catalog.grants[].limits.unlimitedDuration "Denied""#,
+            r#"Catalog.management "Full""#,
+            r#"Catalog.tenantRef {"name":"default"}"#,
+            r#"AccessPackage.adoption "Never""#,
+            r#"AccessPackage.description """#,
+            r#"AccessPackage.driftPolicy "Cautious""#,
+            r#"AccessPackage.hidden false"#,
+            r#"AccessPackage.management "Full""#,
+            r#"AssignmentPolicy.adoption "Never""#,
+            r#"AssignmentPolicy.approval.requiredForUpdate false"#,
+            r#"AssignmentPolicy.approval.stages[].approvers[].requestorManager.level 1"#,
+            r#"AssignmentPolicy.approval.stages[].decisionTimeout "P14D""#,
+            r#"AssignmentPolicy.approval.stages[].escalation.approvers[].requestorManager.level 1"#,
+            r#"AssignmentPolicy.approval.stages[].justification "NotRequired""#,
+            r#"AssignmentPolicy.description """#,
+            r#"AssignmentPolicy.driftPolicy "Cautious""#,
+            r#"AssignmentPolicy.management "Full""#,
+            r#"AssignmentPolicy.requestors.justification "NotRequired""#,
+            r#"AssignmentPolicy.requestors.selfService {"add":false,"customSchedule":false,"remove":false,"update":false}"#,
+            r#"AssignmentPolicy.requestors.selfService.add false"#,
+            r#"AssignmentPolicy.requestors.selfService.customSchedule false"#,
+            r#"AssignmentPolicy.requestors.selfService.remove false"#,
+            r#"AssignmentPolicy.requestors.selfService.update false"#,
+        ]
+    );
+}
+
+#[test]
+fn every_default_is_told_where_the_field_is_explained() {
+    of_all_specs(|path, field| {
+        let description = field["description"].as_str().unwrap_or_default();
+        assert!(
+            field.get("default").is_none() || description.contains("Default"),
+            "{path} has a default, but its description does not say so: {description}"
+        );
+    });
+}
+
+#[test]
+fn every_field_that_must_be_there_says_so_where_it_is_explained() {
+    for crd in custom_resource_definitions() {
+        let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+        let mut objects = vec![("spec".to_owned(), spec)];
+        while let Some((path, object)) = objects.pop() {
+            for rule in object["x-kubernetes-validations"].as_array().into_iter().flatten() {
+                let field = rule["fieldPath"].as_str().and_then(|path| path.strip_prefix('.'));
+                let Some(field) = field.filter(|field| rule["rule"] == format!("has(self.{field})")) else {
+                    continue;
+                };
+                let description = object["properties"][field]["description"].as_str().unwrap_or_default();
+                assert!(description.contains("Required."), "{path}.{field}: {description}");
+            }
+            for (name, field) in object["properties"].as_object().into_iter().flatten() {
+                objects.push((format!("{path}.{name}"), field));
+                if let Some(items) = field.get("items") {
+                    objects.push((format!("{path}.{name}[]"), items));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The texts are true: README, docs, the samples.
+//!
+//! | file | what it proves |
+//! |---|---|
+//! | `texts` | links, commands, reasons and defaults are those of the code |
+//! | `manifests` | every manifest that is shown is what the types and a real API server take |
+
+#[cfg(test)]
+mod manifests;
+#[cfg(test)]
+mod texts;
+
+#[cfg(test)]
+mod text;

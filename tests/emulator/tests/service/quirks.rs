@@ -1,0 +1,234 @@
+//! The switches, each as it is seen from outside.
+
+use graph_emulator::Quirks;
+use serde_json::json;
+
+use crate::tenant::{ABSENT, CRM, EM, GROUP, Tenant, adding, direct_policy};
+
+#[tokio::test]
+async fn lists_and_expands_lag_while_single_reads_are_right() {
+    let tenant = Tenant::start().await;
+    let catalog = tenant.catalog("Marketing").await;
+    let package = tenant.package(&catalog, "Before").await;
+    tenant
+        .running
+        .set_quirks(Quirks::from_json(json!({"replicationLag": {"lists": 700, "expands": 700}})).unwrap());
+    let list = format!("{EM}/accessPackages?$filter=catalog/id eq '{catalog}'");
+    tenant.until(&list, |seen| seen.values().len() == 1).await;
+    let later = tenant.package(&catalog, "Later").await;
+    tenant
+        .patch(
+            &format!("{EM}/accessPackages/{package}"),
+            json!({"displayName": "After"}),
+        )
+        .await;
+    tenant.policy(&package, "Late").await;
+    assert_eq!(tenant.get(&format!("{EM}/accessPackages/{later}")).await.status, 200);
+    assert_eq!(
+        tenant.get(&format!("{EM}/accessPackages/{package}")).await.body["displayName"],
+        "After"
+    );
+    let seen = tenant.get(&list).await;
+    assert_eq!(seen.values().len(), 1);
+    assert_eq!(seen.values()[0]["displayName"], "Before");
+    let expanded = tenant
+        .get(&format!("{EM}/accessPackages/{package}?$expand=assignmentPolicies"))
+        .await;
+    assert_eq!(expanded.body["assignmentPolicies"], json!([]));
+    tenant
+        .until(&list, |seen| {
+            seen.values().len() == 2 && seen.values()[0]["displayName"] == "After"
+        })
+        .await;
+    tenant.delete(&format!("{EM}/accessPackages/{later}")).await;
+    assert_eq!(
+        tenant.get(&list).await.values().len(),
+        2,
+        "what is gone is still listed"
+    );
+    tenant.until(&list, |seen| seen.values().len() == 1).await;
+}
+
+#[tokio::test]
+async fn parallel_policy_creates_collide_and_serial_ones_do_not() {
+    let tenant = Tenant::with_quirk("duplicateKey").await;
+    let catalog = tenant.catalog("Marketing").await;
+    let (one, other) = (
+        tenant.package(&catalog, "One").await,
+        tenant.package(&catalog, "Other").await,
+    );
+    let path = format!("{EM}/assignmentPolicies");
+    let (first, second) = tokio::join!(
+        tenant.post(&path, direct_policy(&one, "A")),
+        tenant.post(&path, direct_policy(&other, "B"))
+    );
+    let mut status = [first.status, second.status];
+    status.sort_unstable();
+    assert_eq!(status, [201, 409]);
+    tenant.policy(&one, "C").await;
+    tenant.set_quirk("duplicateKey=1");
+    tenant
+        .post(&path, direct_policy(&one, "D"))
+        .await
+        .refused(409, "DuplicateKey");
+    tenant.policy(&one, "D").await;
+}
+
+#[tokio::test]
+async fn throttling_comes_with_and_without_retry_after() {
+    let tenant = Tenant::with_quirk("throttle=1").await;
+    let path = format!("{EM}/catalogs");
+    let throttled = tenant.get(&path).await;
+    throttled.refused(429, "TooManyRequests");
+    assert_eq!(throttled.headers["retry-after"], "1");
+    assert_eq!(tenant.get(&path).await.status, 200);
+    tenant.set_quirk(r#"throttle={"count":1}"#);
+    let throttled = tenant.get(&path).await;
+    assert_eq!((throttled.status, throttled.headers.get("retry-after")), (429, None));
+}
+
+#[tokio::test]
+async fn application_roles_stay_empty_in_the_expand_and_answer_in_the_catalog() {
+    let tenant = Tenant::with_quirk("emptyAppRoles").await;
+    let catalog = tenant.catalog("Marketing").await;
+    let resource = tenant.resource(&catalog, "AadApplication", CRM).await;
+    assert_eq!(resource["roles"], json!([]));
+    let id = resource["id"].as_str().unwrap();
+    let roles = tenant
+        .get(&format!(
+            "{EM}/catalogs/{catalog}/resourceRoles?$filter=originSystem eq 'AadApplication' and resource/id eq '{id}'"
+        ))
+        .await;
+    assert_eq!(roles.values().len(), 1);
+    assert_eq!(
+        tenant.resource(&catalog, "AadGroup", GROUP).await["roles"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
+async fn absent_ids_are_forbidden_to_everyone() {
+    let tenant = Tenant::with_quirk("forbiddenInsteadOfNotFound").await;
+    tenant
+        .get(&format!("{EM}/assignmentPolicies/{ABSENT}"))
+        .await
+        .refused(403, "UnAuthorized");
+}
+
+#[tokio::test]
+async fn a_collection_does_not_expand_role_scopes_and_a_single_read_does() {
+    let tenant = Tenant::with_quirk("noCollectionExpand").await;
+    let package = tenant.package(&tenant.catalog("Marketing").await, "Campaign").await;
+    assert_eq!(
+        tenant
+            .get(&format!("{EM}/accessPackages?$expand=resourceRoleScopes"))
+            .await
+            .status,
+        400
+    );
+    assert_eq!(
+        tenant
+            .get(&format!("{EM}/accessPackages?$expand=assignmentPolicies"))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        tenant
+            .get(&format!("{EM}/accessPackages/{package}?$expand=resourceRoleScopes"))
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_role_has_no_id_until_a_package_uses_it() {
+    let tenant = Tenant::with_quirk("rolesWithoutIds").await;
+    let catalog = tenant.catalog("Marketing").await;
+    let package = tenant.package(&catalog, "Campaign").await;
+    let resource = tenant.resource(&catalog, "AadGroup", GROUP).await;
+    assert!(resource["roles"][0].get("id").is_none());
+    assert_eq!(tenant.role_scope(&package, &resource, 0).await.status, 201);
+    let seen = tenant
+        .get(&format!("{EM}/catalogs/{catalog}/resources?$expand=roles"))
+        .await;
+    assert!(seen.values()[0]["roles"][0]["id"].is_string());
+    assert!(seen.values()[0]["roles"][1].get("id").is_none());
+}
+
+#[tokio::test]
+async fn the_next_matching_requests_fail_before_anything_is_done() {
+    let tenant = Tenant::start().await;
+    tenant.set_quirk(
+        r#"failNext={"count":1,"status":503,"code":"ServiceUnavailable","method":"POST","path":"/catalogs"}"#,
+    );
+    assert_eq!(tenant.get(&format!("{EM}/catalogs")).await.status, 200);
+    let failed = tenant
+        .post(&format!("{EM}/catalogs"), json!({"displayName": "x"}))
+        .await;
+    failed.refused(503, "ServiceUnavailable");
+    assert_eq!(
+        tenant
+            .get(&format!("{EM}/catalogs?$filter=displayName eq 'x'"))
+            .await
+            .values()
+            .len(),
+        0
+    );
+    tenant.catalog("x").await;
+    assert_eq!(tenant.running.quirks(), Quirks::default(), "the count has run out");
+}
+
+#[tokio::test]
+async fn a_dropped_answer_leaves_the_write_done() {
+    let tenant = Tenant::start().await;
+    let url = format!("{}{EM}/catalogs", tenant.running.endpoints.graph);
+    let old = std::fs::read(&tenant.running.endpoints.ca_file).unwrap();
+    let old = reqwest::Certificate::from_pem(&old).unwrap();
+    let http1 = reqwest::Client::builder()
+        .tls_certs_only([old])
+        .http1_only()
+        .build()
+        .unwrap();
+    for (client, name) in [(&tenant.client, "over HTTP/2"), (&http1, "over HTTP/1.1")] {
+        tenant.set_quirk("dropAfterCommit=1");
+        let sent = client
+            .post(&url)
+            .bearer_auth(&tenant.token)
+            .json(&json!({"displayName": name}))
+            .send()
+            .await;
+        assert!(sent.is_err(), "{name}: {sent:?}");
+        let found = tenant
+            .get(&format!("{EM}/catalogs?$filter=displayName eq '{name}'"))
+            .await;
+        assert_eq!(found.values().len(), 1, "{name}");
+    }
+    let dropped = tenant
+        .running
+        .requests()
+        .iter()
+        .filter(|line| line["dropped"] == true)
+        .count();
+    assert_eq!(dropped, 2);
+}
+
+#[tokio::test]
+async fn latency_makes_every_call_take_its_time() {
+    let tenant = Tenant::with_quirk("latency=120").await;
+    let catalog = tenant.catalog("Marketing").await;
+    tenant
+        .post(&format!("{EM}/resourceRequests"), adding(&catalog, "AadGroup", GROUP))
+        .await;
+    let slow = tenant
+        .running
+        .requests()
+        .iter()
+        .filter(|line| line["milliseconds"].as_u64().unwrap() >= 120)
+        .count();
+    assert_eq!(slow, 2);
+}

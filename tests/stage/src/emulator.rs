@@ -1,0 +1,235 @@
+//! The Graph emulator, in this process.
+
+use std::path::Path;
+use std::time::Duration;
+
+use graph_emulator::{Options, Running, World};
+use reqwest::blocking::Client;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::run_dir::RunDir;
+use crate::{Error, Result};
+
+/// A running Graph emulator, with a runtime of its own. Dropping it ends it.
+#[derive(Debug)]
+pub struct Emulator {
+    running: Running,
+    http: Client,
+    // Ends the server's tasks when it is dropped.
+    _runtime: Runtime,
+    _dir: RunDir,
+}
+
+impl Emulator {
+    /// Starts it with this world file's text.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] with the line of the world file that is wrong.
+    pub fn start(world: &str) -> Result<Self> {
+        let world = World::from_yaml(world).map_err(|error| Error::Emulator(format!("the world file: {error}")))?;
+        let dir = RunDir::create()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(Error::io("start a runtime"))?;
+        let options = Options {
+            tls_dir: dir.path().to_owned(),
+            ..Options::default()
+        };
+        let running = runtime.block_on(graph_emulator::start(world, options));
+        let running = running.map_err(|error| Error::Emulator(error.to_string()))?;
+        // Only for its control endpoint, which is plain HTTP: there is nobody to trust.
+        let http = Client::builder()
+            .tls_certs_only([])
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .map_err(|error| Error::Http(format!("cannot make an HTTP client: {error}")))?;
+        Ok(Self {
+            running,
+            http,
+            _runtime: runtime,
+            _dir: dir,
+        })
+    }
+
+    /// Where Graph v1.0 is: the operator's `--graph-url`.
+    #[must_use]
+    pub fn graph_url(&self) -> &str {
+        &self.running.endpoints.graph
+    }
+
+    /// Where tokens come from: `AZURE_AUTHORITY_HOST`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.running.endpoints.authority
+    }
+
+    /// The authority of its certificate: `SSL_CERT_FILE`.
+    #[must_use]
+    pub fn ca_file(&self) -> &Path {
+        &self.running.endpoints.ca_file
+    }
+
+    /// Where its control endpoint is, for `curl`.
+    #[must_use]
+    pub fn control_url(&self) -> &str {
+        &self.running.endpoints.control
+    }
+
+    /// Every request until now, oldest first, token requests included.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Value> {
+        self.running.requests()
+    }
+
+    /// How many requests there were until now: where a later look starts.
+    #[must_use]
+    pub fn mark(&self) -> usize {
+        self.requests().len()
+    }
+
+    /// The Graph requests since a mark (0: since the start), without those for tokens.
+    #[must_use]
+    pub fn graph_calls_since(&self, mark: usize) -> Vec<Value> {
+        self.requests()
+            .into_iter()
+            .skip(mark)
+            .filter(|request| !is_token_request(request))
+            .collect()
+    }
+
+    /// The Graph requests since the start that wrote or tried to.
+    #[must_use]
+    pub fn graph_writes(&self) -> Vec<Value> {
+        self.graph_writes_since(0)
+    }
+
+    /// The Graph requests since a mark that wrote or tried to.
+    #[must_use]
+    pub fn graph_writes_since(&self, mark: usize) -> Vec<Value> {
+        self.graph_calls_since(mark).into_iter().filter(is_write).collect()
+    }
+
+    /// What the tenant now holds: an array for each collection, and `directory`.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        self.running.state()
+    }
+
+    /// The elements of one collection of [`Emulator::state`].
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] where there is no such collection.
+    pub fn collection(&self, name: &str) -> Result<Vec<Value>> {
+        match self.state()[name].take() {
+            Value::Array(elements) => Ok(elements),
+            _ => Err(Error::Emulator(format!("/state has no collection {name}"))),
+        }
+    }
+
+    /// Replaces all quirks: an object of name to value.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] for a quirk that it does not know.
+    pub fn set_quirks(&self, quirks: &Value) -> Result<()> {
+        self.control("PUT", "/quirks", Some(quirks)).map(drop)
+    }
+
+    /// Back to the world file.
+    pub fn reset(&self) {
+        self.running.reset();
+    }
+
+    /// Someone changed this element in the portal.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] where it is not there.
+    pub fn patch_state(&self, collection: &str, id: &str, patch: &Value) -> Result<()> {
+        self.control("PATCH", &format!("/state/{collection}/{id}"), Some(patch))
+            .map(drop)
+    }
+
+    /// Someone deleted this element in the portal.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] where it is not there.
+    pub fn delete_state(&self, collection: &str, id: &str) -> Result<()> {
+        self.control("DELETE", &format!("/state/{collection}/{id}"), None)
+            .map(drop)
+    }
+
+    fn control(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String> {
+        let problem = |what: String| Error::Emulator(format!("{method} {path}: {what}"));
+        let verb = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| problem(error.to_string()))?;
+        let mut request = self
+            .http
+            .request(verb, format!("{}{path}", self.running.endpoints.control));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().map_err(|error| problem(error.to_string()))?;
+        let status = response.status();
+        let text = response.text().map_err(|error| problem(error.to_string()))?;
+        if status.is_success() {
+            Ok(text)
+        } else {
+            Err(problem(format!("{status}: {text}")))
+        }
+    }
+}
+
+/// Whether this entry of the request log asks for a token.
+#[must_use]
+pub fn is_token_request(request: &Value) -> bool {
+    request["path"].as_str().is_some_and(|path| path.contains("/oauth2/"))
+}
+
+/// Whether this entry of the request log changes something, or would have: a POST that only asks is none.
+#[must_use]
+pub fn is_write(request: &Value) -> bool {
+    let path = request["path"].as_str().unwrap_or_default();
+    let path = path.split('?').next().unwrap_or_default();
+    match request["method"].as_str().unwrap_or_default() {
+        "GET" | "HEAD" | "OPTIONS" => false,
+        "POST" if path.ends_with("/$batch") => {
+            let inner = request["requestBody"]["requests"].as_array();
+            inner.is_some_and(|requests| requests.iter().any(|request| request["method"] != "GET"))
+        }
+        "POST" => !["getByIds", "validateProperties"]
+            .iter()
+            .any(|question| path.ends_with(question)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::is_write;
+
+    #[test]
+    fn questions_asked_by_post_are_no_writes_and_a_batch_is_one_if_any_of_it_is() {
+        let post = |path: &str, body| json!({"method": "POST", "path": path, "requestBody": body});
+        assert!(!is_write(&post("/v1.0/directoryObjects/getByIds", json!({}))));
+        assert!(!is_write(&post(
+            "/v1.0/$batch",
+            json!({"requests": [{"method": "GET"}]})
+        )));
+        assert!(is_write(&post(
+            "/v1.0/$batch",
+            json!({"requests": [{"method": "GET"}, {"method": "PATCH"}]})
+        )));
+        assert!(is_write(&post(
+            "/v1.0/identityGovernance/entitlementManagement/catalogs",
+            json!({})
+        )));
+        assert!(is_write(
+            &json!({"method": "DELETE", "path": "/v1.0/identityGovernance/entitlementManagement/catalogs/1"})
+        ));
+        assert!(!is_write(&json!({"method": "GET", "path": "/v1.0/users"})));
+    }
+}
