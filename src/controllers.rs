@@ -5,14 +5,21 @@
 //! | EntraTenant | its Catalogs | they wait for the tenant to be connected |
 //! | Catalog | its EntraTenant | a tenant goes after its catalogs |
 //! | Catalog | its AccessPackages and their AssignmentPolicies | ids, resources and grants stand in it |
-//! | AccessPackage | its Catalog | a catalog goes after its packages |
+//! | AccessPackage | its Catalog and its EntraTenant | both go after their packages |
 //! | AccessPackage | its AssignmentPolicies | they wait for the package to be whole |
-//! | AssignmentPolicy | its AccessPackage | policies must stay within the grant for the package's roles |
+//! | AssignmentPolicy | its AccessPackage and its EntraTenant | policies must stay within the grant for the package's roles |
 //! | Namespace | its AccessPackages and AssignmentPolicies | grants select namespaces by label |
+//!
+//! There is one watch for each kind, and news of it is passed on only after the store has it: whoever is woken finds in
+//! the stores what woke it, so that no wake-up is lost to a store that lags behind another's watch.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, fmt::Debug, future::Future, sync::Arc};
 
-use futures::{StreamExt, future::join_all};
+use futures::{
+    FutureExt, Stream, StreamExt,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+    future::{BoxFuture, join_all},
+};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -21,14 +28,15 @@ use kube::{
         Controller, WatchStreamExt,
         controller::{self, Config},
         events::{Recorder, Reporter},
-        reflector::{self, ObjectRef, Store},
+        reflector::{self, ObjectRef, Store, store::Writer},
         watcher,
     },
 };
+use serde::de::DeserializeOwned;
 
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Catalog, EntraTenant},
-    reconcile::{Context, Kind, Settings, Stores, Unfinished, error_policy, find, parsed, reconcile},
+    api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant},
+    reconcile::{Context, Kind, Settings, Stores, Unfinished, error_policy, find, matching, reconcile},
 };
 
 type Guard<K> = DeserializeGuard<K>;
@@ -40,69 +48,74 @@ const CONCURRENCY: u16 = 16;
 ///
 /// A controller that loses its watch begins it anew.
 pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + 'static) {
-    let tenants = controller::<EntraTenant>(&client);
-    let catalogs = controller::<Catalog>(&client);
-    let packages = controller::<AccessPackage>(&client);
-    let policies = controller::<AssignmentPolicy>(&client);
+    let (tenants, tenant_writer) = reflector::store();
+    let (catalogs, catalog_writer) = reflector::store();
+    let (packages, package_writer) = reflector::store();
+    let (policies, policy_writer) = reflector::store();
     let (namespaces, namespace_writer) = reflector::store();
-    let stores = Stores {
-        tenants: tenants.store(),
-        catalogs: catalogs.store(),
-        packages: packages.store(),
-        policies: policies.store(),
-        namespaces,
+    let reporter = Reporter {
+        controller: "entra-access-operator".into(),
+        instance: settings.pod_name.clone(),
     };
-    let reporter = Reporter { controller: "entra-access-operator".into(), instance: settings.pod_name.clone() };
     let recorder = Recorder::new(client.clone(), reporter);
-    let maps = Maps {
-        tenants: tenants.store(),
-        catalogs: catalogs.store(),
-        packages: packages.store(),
-        policies: policies.store(),
+    let stores = Stores {
+        tenants,
+        catalogs,
+        packages,
+        policies,
+        namespaces: namespaces.clone(),
     };
-    let context = Arc::new(Context::new(client.clone(), settings, stores, recorder));
 
-    let map = maps.clone();
-    let tenants = tenants.watches(all::<Catalog>(&client), watcher::Config::default(), move |catalog| map.tenant_of(&catalog));
-    let map = maps.clone();
-    let catalogs = catalogs.watches(all::<EntraTenant>(&client), watcher::Config::default(), move |tenant| map.catalogs_of(&tenant));
-    let map = maps.clone();
-    let catalogs = catalogs.watches(all::<AccessPackage>(&client), watcher::Config::default(), move |package| map.catalog_of(&package));
-    let map = maps.clone();
-    let packages = packages.watches(all::<Catalog>(&client), watcher::Config::default(), move |catalog| map.packages_of(&catalog));
-    let map = maps.clone();
-    let packages = packages.watches(all::<AssignmentPolicy>(&client), watcher::Config::default(), move |policy| map.package_of(&policy));
-    let map = maps.clone();
-    let policies = policies.watches(all::<AccessPackage>(&client), watcher::Config::default(), move |package| map.policies_of(&package));
-    let map = maps.clone();
-    let policies = policies.watches(all::<Catalog>(&client), watcher::Config::default(), move |catalog| map.policies_in(&catalog));
-    let namespace_api: Api<PartialObjectMeta<Namespace>> = Api::all(client.clone());
-    let map = maps.clone();
-    let packages = packages.watches(namespace_api.clone(), watcher::Config::default(), move |namespace| map.packages_within(&namespace));
-    let map = maps.clone();
-    let policies = policies.watches(namespace_api.clone(), watcher::Config::default(), move |namespace| map.policies_within(&namespace));
-    let namespaces = reflector::reflector(namespace_writer, watcher::watcher(namespace_api, watcher::Config::default()))
-        .default_backoff()
-        .for_each(|event| async move {
-            if let Err(error) = event {
-                tracing::warn!(%error, "watching namespaces");
-            }
-        });
+    let (tenant_bell, tenant_rings) = bell();
+    let (catalog_bell, catalog_rings) = bell();
+    let (package_bell, package_rings) = bell();
+    let (policy_bell, policy_rings) = bell();
+    let bells = Bells {
+        stores: stores.clone(),
+        tenants: tenant_bell,
+        catalogs: catalog_bell,
+        packages: package_bell,
+        policies: policy_bell,
+    };
+    let watches: Vec<BoxFuture<'static, ()>> = vec![
+        watch(
+            all::<EntraTenant>(&client),
+            tenant_writer,
+            with(&bells, Bells::tenant_changed),
+        ),
+        watch(
+            all::<Catalog>(&client),
+            catalog_writer,
+            with(&bells, Bells::catalog_changed),
+        ),
+        watch(
+            all::<AccessPackage>(&client),
+            package_writer,
+            with(&bells, Bells::package_changed),
+        ),
+        watch(
+            all::<AssignmentPolicy>(&client),
+            policy_writer,
+            with(&bells, Bells::policy_changed),
+        ),
+        watch(
+            Api::all(client.clone()),
+            namespace_writer,
+            with(&bells, Bells::namespace_changed),
+        ),
+    ];
 
-    let (stopper, stopped) = tokio::sync::watch::channel(false);
-    tokio::spawn(async move {
-        stop.await;
-        let _ = stopper.send(true);
-    });
-    let controllers: Vec<futures::future::BoxFuture<'static, ()>> = vec![
-        Box::pin(drive(tenants, &context, stopped.clone())),
-        Box::pin(drive(catalogs, &context, stopped.clone())),
-        Box::pin(drive(packages, &context, stopped.clone())),
-        Box::pin(drive(policies, &context, stopped)),
+    let context = Arc::new(Context::new(client, settings, stores.clone(), recorder));
+    let stop = stop.shared();
+    let controllers: Vec<BoxFuture<'static, ()>> = vec![
+        drive(stores.tenants, tenant_rings, &context, stop.clone()),
+        drive(stores.catalogs, catalog_rings, &context, stop.clone()),
+        drive(stores.packages, package_rings, &context, stop.clone()),
+        drive(stores.policies, policy_rings, &context, stop),
     ];
     tokio::select! {
         _ = join_all(controllers) => {}
-        () = namespaces => {}
+        _ = join_all(watches) => {}
     }
 }
 
@@ -110,33 +123,57 @@ fn all<K: Resource<DynamicType = ()>>(client: &Client) -> Api<Guard<K>> {
     Api::all(client.clone())
 }
 
-fn controller<K>(client: &Client) -> Controller<Guard<K>>
+/// One watch: the store first, then the news.
+fn watch<T>(api: Api<T>, writer: Writer<T>, news: impl Fn(&T) + Send + Sync + 'static) -> BoxFuture<'static, ()>
 where
-    K: Kind,
+    T: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    Controller::new(all::<K>(client), watcher::Config::default()).with_config(Config::default().concurrency(CONCURRENCY))
+    let store = writer.as_reader();
+    let events = reflector::reflector(writer, watcher::watcher(api, watcher::Config::default())).default_backoff();
+    Box::pin(events.for_each(move |event| {
+        match event {
+            Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => news(&object),
+            // A listing becomes visible in the store as a whole, at its end.
+            Ok(watcher::Event::InitDone) => store.state().iter().for_each(|object| news(object)),
+            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
+            Err(error) => tracing::warn!(kind = %T::kind(&()), %error, "watching"),
+        }
+        std::future::ready(())
+    }))
+}
+
+fn with<T>(bells: &Bells, news: impl Fn(&Bells, &T) + Send + Sync + 'static) -> impl Fn(&T) + Send + Sync + 'static {
+    let bells = bells.clone();
+    move |object| news(&bells, object)
 }
 
 fn drive<K: Kind>(
-    controller: Controller<Guard<K>>,
+    store: Store<Guard<K>>,
+    rings: impl Stream<Item = ObjectRef<Guard<K>>> + Send + 'static,
     context: &Arc<Context>,
-    mut stopped: tokio::sync::watch::Receiver<bool>,
-) -> impl Future<Output = ()> + Send + 'static + use<K> {
-    controller
-        .graceful_shutdown_on(async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        })
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) -> BoxFuture<'static, ()> {
+    // Objects of the kind itself ring the same bell, so the stream of its own is silent.
+    let silent = futures::stream::pending::<Result<Guard<K>, watcher::Error>>();
+    Controller::for_stream(silent, store)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(rings)
+        .graceful_shutdown_on(stop)
         .run(reconcile::<K>, error_policy::<K>, Arc::clone(context))
         .for_each(|result| async move { complain::<K>(result) })
+        .boxed()
 }
 
-fn complain<K: Kind>(result: Result<(ObjectRef<Guard<K>>, controller::Action), controller::Error<Unfinished, watcher::Error>>) {
+fn complain<K: Kind>(
+    result: Result<(ObjectRef<Guard<K>>, controller::Action), controller::Error<Unfinished, watcher::Error>>,
+) {
     match result {
         Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}
         Err(controller::Error::ReconcilerFailed(error, object)) => {
-            tracing::debug!(object = %Named(object.name.as_str(), object.namespace.as_deref()), %error, "to be visited again");
+            let object = Named(object.name.as_str(), object.namespace.as_deref());
+            tracing::debug!(kind = %K::kind(&()), %object, %error, "to be visited again");
         }
-        Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "watching"),
+        Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "queueing"),
     }
 }
 
@@ -151,74 +188,121 @@ impl fmt::Display for Named<'_> {
     }
 }
 
+/// Wakes the visits of one kind.
+type Bell<K> = UnboundedSender<ObjectRef<Guard<K>>>;
+
+fn bell<K: Kind>() -> (Bell<K>, UnboundedReceiver<ObjectRef<Guard<K>>>) {
+    unbounded()
+}
+
 /// From an object that changed to those that point at it, or that it points at.
 #[derive(Clone)]
-struct Maps {
-    tenants: Store<Guard<EntraTenant>>,
-    catalogs: Store<Guard<Catalog>>,
-    packages: Store<Guard<AccessPackage>>,
-    policies: Store<Guard<AssignmentPolicy>>,
+struct Bells {
+    stores: Stores,
+    tenants: Bell<EntraTenant>,
+    catalogs: Bell<Catalog>,
+    packages: Bell<AccessPackage>,
+    policies: Bell<AssignmentPolicy>,
 }
 
-impl Maps {
-    fn tenant_of(&self, catalog: &Guard<Catalog>) -> Option<ObjectRef<Guard<EntraTenant>>> {
-        let catalog = catalog.0.as_ref().ok()?;
-        let name = &catalog.spec.tenant_ref.name;
-        find(&self.tenants, None, name).map(|_| ObjectRef::new(name))
-    }
-
-    fn catalogs_of(&self, tenant: &Guard<EntraTenant>) -> Vec<ObjectRef<Guard<Catalog>>> {
+impl Bells {
+    fn tenant_changed(&self, tenant: &Guard<EntraTenant>) {
+        ring(&self.tenants, tenant);
         let name = tenant.name_any();
-        let catalogs = parsed(&self.catalogs).filter(|catalog| catalog.spec.tenant_ref.name == name);
-        catalogs.map(|catalog| reference(&catalog)).collect()
+        for catalog in matching(&self.stores.catalogs, |catalog| catalog.spec.tenant_ref.name == name) {
+            ring(&self.catalogs, &catalog);
+        }
     }
 
-    fn catalog_of(&self, package: &Guard<AccessPackage>) -> Option<ObjectRef<Guard<Catalog>>> {
-        let package = package.0.as_ref().ok()?;
-        let name = &package.spec.catalog_ref.name;
-        find(&self.catalogs, None, name).map(|_| ObjectRef::new(name))
-    }
-
-    fn packages_of(&self, catalog: &Guard<Catalog>) -> Vec<ObjectRef<Guard<AccessPackage>>> {
+    fn catalog_changed(&self, catalog: &Guard<Catalog>) {
+        ring(&self.catalogs, catalog);
+        if let Ok(catalog) = &catalog.0 {
+            self.ring_tenant(&catalog.spec.tenant_ref.name);
+        }
         let name = catalog.name_any();
-        let packages = parsed(&self.packages).filter(|package| package.spec.catalog_ref.name == name);
-        packages.map(|package| reference(&package)).collect()
+        for package in matching(&self.stores.packages, |package| package.spec.catalog_ref.name == name) {
+            ring(&self.packages, &package);
+            self.ring_policies(&package);
+        }
     }
 
-    fn package_of(&self, policy: &Guard<AssignmentPolicy>) -> Option<ObjectRef<Guard<AccessPackage>>> {
-        let policy = policy.0.as_ref().ok()?;
-        let (namespace, name) = (policy.namespace()?, &policy.spec.access_package_ref.name);
-        find(&self.packages, Some(&namespace), name).map(|_| ObjectRef::new(name).within(&namespace))
+    fn package_changed(&self, package: &Guard<AccessPackage>) {
+        ring(&self.packages, package);
+        if let Ok(package) = &package.0 {
+            if let Some(catalog) = find(&self.stores.catalogs, None, &package.spec.catalog_ref.name) {
+                ring(&self.catalogs, &catalog);
+            }
+            self.ring_tenant_of(package.status.as_ref().and_then(|status| status.entra.as_ref()));
+            self.ring_policies(package);
+        }
     }
 
-    fn policies_of(&self, package: &Guard<AccessPackage>) -> Vec<ObjectRef<Guard<AssignmentPolicy>>> {
+    fn policy_changed(&self, policy: &Guard<AssignmentPolicy>) {
+        ring(&self.policies, policy);
+        if let Ok(policy) = &policy.0 {
+            let namespace = policy.namespace();
+            let package = find(
+                &self.stores.packages,
+                namespace.as_deref(),
+                &policy.spec.access_package_ref.name,
+            );
+            if let Some(package) = package {
+                ring(&self.packages, &package);
+            }
+            self.ring_tenant_of(policy.status.as_ref().and_then(|status| status.entra.as_ref()));
+        }
+    }
+
+    fn namespace_changed(&self, namespace: &PartialObjectMeta<Namespace>) {
+        let name = namespace.metadata.name.as_deref();
+        for package in matching(&self.stores.packages, |package| package.namespace().as_deref() == name) {
+            ring(&self.packages, &package);
+            self.ring_policies(&package);
+        }
+    }
+
+    fn ring_policies(&self, package: &AccessPackage) {
         let (namespace, name) = (package.namespace(), package.name_any());
-        let policies = parsed(&self.policies)
-            .filter(|policy| policy.namespace() == namespace && policy.spec.access_package_ref.name == name);
-        policies.map(|policy| reference(&policy)).collect()
+        let policies = matching(&self.stores.policies, |policy| {
+            policy.namespace() == namespace && policy.spec.access_package_ref.name == name
+        });
+        for policy in policies {
+            ring(&self.policies, &policy);
+        }
     }
 
-    fn policies_in(&self, catalog: &Guard<Catalog>) -> Vec<ObjectRef<Guard<AssignmentPolicy>>> {
-        let name = catalog.name_any();
-        let packages = parsed(&self.packages).filter(|package| package.spec.catalog_ref.name == name);
-        packages.flat_map(|package| self.policies_of(&DeserializeGuard(Ok(package)))).collect()
+    fn ring_tenant(&self, name: &str) {
+        if let Some(tenant) = find(&self.stores.tenants, None, name) {
+            ring_if_deleted(&self.tenants, &tenant);
+        }
     }
 
-    fn packages_within(&self, namespace: &PartialObjectMeta<Namespace>) -> Vec<ObjectRef<Guard<AccessPackage>>> {
-        let name = namespace.metadata.name.clone();
-        parsed(&self.packages).filter(|package| package.namespace() == name).map(|package| reference(&package)).collect()
-    }
-
-    fn policies_within(&self, namespace: &PartialObjectMeta<Namespace>) -> Vec<ObjectRef<Guard<AssignmentPolicy>>> {
-        let name = namespace.metadata.name.clone();
-        parsed(&self.policies).filter(|policy| policy.namespace() == name).map(|policy| reference(&policy)).collect()
+    fn ring_tenant_of(&self, entra: Option<&EntraObject>) {
+        let Some(entra) = entra else { return };
+        let reaching = |tenant: &EntraTenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id);
+        for tenant in matching(&self.stores.tenants, reaching) {
+            ring_if_deleted(&self.tenants, &tenant);
+        }
     }
 }
 
-fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef<Guard<K>> {
+/// A tenant cares for its objects only when it is about to go.
+fn ring_if_deleted(bell: &Bell<EntraTenant>, tenant: &EntraTenant) {
+    if tenant.metadata.deletion_timestamp.is_some() {
+        ring(bell, tenant);
+    }
+}
+
+fn ring<K, T>(bell: &Bell<K>, object: &T)
+where
+    K: Kind,
+    T: Resource<DynamicType = ()>,
+{
     let reference = ObjectRef::new(&object.name_any());
-    match object.namespace() {
+    let reference = match object.namespace() {
         Some(namespace) => reference.within(&namespace),
         None => reference,
-    }
+    };
+    // Fails only when the controller has ended, and then nobody needs to be woken.
+    let _ = bell.unbounded_send(reference);
 }

@@ -1,8 +1,8 @@
 //! Microsoft Entra ID entitlement management from Kubernetes.
 pub mod api;
+pub mod commands;
+pub mod controllers;
 pub mod graph;
 pub mod plan;
 pub mod reconcile;
 pub mod report;
-pub mod commands;
-pub mod controllers;

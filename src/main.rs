@@ -45,7 +45,10 @@ fn complain(message: &str) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode, std::io::Error> {
     match cli.command {
         Command::Run(flags) => {
-            tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run::run(flags))?;
+            tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?
+                .block_on(run::run(flags))?;
         }
         Command::Crd {
             write: Some(folder), ..

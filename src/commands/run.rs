@@ -13,7 +13,12 @@ use crate::{controllers, reconcile::Settings};
 #[derive(Args, Clone, Debug)]
 pub struct Flags {
     /// Namespace of the operator itself; Secrets with credentials are read from it and from no other
-    #[arg(long, env = "POD_NAMESPACE", default_value = "entra-access-operator", value_name = "NAME")]
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "entra-access-operator",
+        value_name = "NAME"
+    )]
     namespace: String,
     /// Name under which the operator publishes events
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
@@ -53,7 +58,9 @@ pub async fn run(flags: Flags) -> Result<(), io::Error> {
     // One provider for everything; kube and reqwest would choose the same.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let client = Client::try_default().await.map_err(|error| {
-        io::Error::other(format!("no way to a cluster: {error}; run inside one, or set KUBECONFIG"))
+        io::Error::other(format!(
+            "no way to a cluster: {error}; run inside one, or set KUBECONFIG"
+        ))
     })?;
     let settings = Settings {
         namespace: flags.namespace,

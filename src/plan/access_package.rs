@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::{Base, Change, Difference, Drift, Held, Plan, Problem, digests, drift::Verdict};
 use crate::{
     api::Reason,
-    graph::{
-        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, ResourceRoleScope,
-    },
+    graph::{AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, ResourceRoleScope},
 };
 
 /// A package as the spec wants it, its roles resolved.
@@ -104,6 +102,10 @@ pub fn plan(desired: &DesiredPackage, observed: &ObservedPackage, base: Base<'_>
 }
 
 fn create(desired: &DesiredPackage) -> Plan {
+    if !desired.unresolved.is_empty() {
+        // Half a package helps nobody: it is made when all that it hands out is known.
+        return Plan::default();
+    }
     let package = NewAccessPackage {
         catalog: desired.catalog.clone(),
         display_name: desired.display_name.clone(),
@@ -112,26 +114,53 @@ fn create(desired: &DesiredPackage) -> Plan {
     };
     let mut changes = vec![Change::CreateAccessPackage(package)];
     changes.extend(desired.roles.iter().map(add));
-    Plan { changes, held: Vec::new(), applied: applied(desired) }
+    Plan {
+        changes,
+        held: Vec::new(),
+        applied: applied(desired),
+    }
 }
 
 fn update(desired: &DesiredPackage, package: &AccessPackage, base: Base<'_>, drift: Drift) -> Plan {
-    let mut plan = Plan { applied: applied(desired), ..Plan::default() };
+    let mut plan = Plan {
+        applied: applied(desired),
+        ..Plan::default()
+    };
     let mut patch = AccessPackagePatch::default();
     let mut written = Vec::new();
     let hidden = package.hidden;
     let fields = [
-        ("displayName", package.display_name.clone(), desired.display_name.clone(), false),
-        ("description", package.description.clone().unwrap_or_default(), desired.description.clone(), false),
+        (
+            "displayName",
+            package.display_name.clone(),
+            desired.display_name.clone(),
+            false,
+        ),
+        (
+            "description",
+            package.description.clone().unwrap_or_default(),
+            desired.description.clone(),
+            false,
+        ),
         // Somebody who hides a package closes it; showing it again is for a person.
-        ("hidden", hidden.to_string(), desired.hidden.to_string(), hidden && !desired.hidden),
+        (
+            "hidden",
+            hidden.to_string(),
+            desired.hidden.to_string(),
+            hidden && !desired.hidden,
+        ),
     ];
     for (field, before, after, widens) in fields {
         if before == after {
             continue;
         }
         let is_drift = base.holds(field, &after);
-        let difference = Difference { field: field.into(), before, after: after.clone(), widens };
+        let difference = Difference {
+            field: field.into(),
+            before,
+            after: after.clone(),
+            widens,
+        };
         match drift.judge(&difference, is_drift) {
             Verdict::Hold(held) => plan.held.push(held),
             Verdict::Write => {
@@ -145,20 +174,23 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, base: Base<'_>, dri
         }
     }
     if !written.is_empty() {
-        plan.changes.push(Change::UpdateAccessPackage { patch, differences: written });
+        plan.changes.push(Change::UpdateAccessPackage {
+            patch,
+            differences: written,
+        });
     }
-    plan_roles(desired, package.resource_role_scopes.as_deref().unwrap_or_default(), base, drift, &mut plan);
+    plan_roles(
+        desired,
+        package.resource_role_scopes.as_deref().unwrap_or_default(),
+        base,
+        drift,
+        &mut plan,
+    );
     plan
 }
 
 /// Adds first, removes after, so that nobody loses a role in between that they are to keep.
-fn plan_roles(
-    desired: &DesiredPackage,
-    observed: &[ResourceRoleScope],
-    base: Base<'_>,
-    drift: Drift,
-    plan: &mut Plan,
-) {
+fn plan_roles(desired: &DesiredPackage, observed: &[ResourceRoleScope], base: Base<'_>, drift: Drift, plan: &mut Plan) {
     for role in desired.roles.iter().filter(|role| role.find_in(observed).is_none()) {
         let difference = Difference {
             field: "resourceRoles".into(),
@@ -172,7 +204,9 @@ fn plan_roles(
         }
     }
     let wanted: BTreeSet<RoleKey> = desired.roles.iter().map(DesiredRole::key).collect();
-    let surplus = observed.iter().filter(|role_scope| !wanted.contains(&RoleKey::of(role_scope)));
+    let surplus = observed
+        .iter()
+        .filter(|role_scope| !wanted.contains(&RoleKey::of(role_scope)));
     for role_scope in surplus {
         let name = format!("{} of {}", role_scope.role.display_name, role_scope.scope.origin_id);
         if !desired.unresolved.is_empty() {
@@ -188,14 +222,20 @@ fn plan_roles(
         // A role that we applied and that the spec no longer lists was removed by the spec; any other came from outside.
         let is_drift = base.is_known() && !base.holds(&RoleKey::of(role_scope).field(), "");
         match drift.judge(&difference, is_drift) {
-            Verdict::Write => plan.changes.push(Change::RemoveResourceRole { name, id: role_scope.id.clone() }),
+            Verdict::Write => plan.changes.push(Change::RemoveResourceRole {
+                name,
+                id: role_scope.id.clone(),
+            }),
             Verdict::Hold(held) => plan.held.push(held),
         }
     }
 }
 
 fn add(role: &DesiredRole) -> Change {
-    Change::AddResourceRole { name: role.name(), role_scope: Box::new(role.role_scope.clone()) }
+    Change::AddResourceRole {
+        name: role.name(),
+        role_scope: Box::new(role.role_scope.clone()),
+    }
 }
 
 fn applied(desired: &DesiredPackage) -> crate::api::Applied {
@@ -205,7 +245,11 @@ fn applied(desired: &DesiredPackage) -> crate::api::Applied {
         ("description".to_owned(), desired.description.as_str()),
         ("hidden".to_owned(), hidden.as_str()),
     ];
-    digests(fields.into_iter().chain(desired.roles.iter().map(|role| (role.key().field(), ""))))
+    digests(
+        fields
+            .into_iter()
+            .chain(desired.roles.iter().map(|role| (role.key().field(), ""))),
+    )
 }
 
 #[cfg(test)]
@@ -216,7 +260,10 @@ mod tests {
         graph::{OriginSystem, ResourceRole, ResourceScope},
     };
 
-    const CAUTIOUS: Drift = Drift { policy: DriftPolicy::Cautious, requested: false };
+    const CAUTIOUS: Drift = Drift {
+        policy: DriftPolicy::Cautious,
+        requested: false,
+    };
 
     fn role(resource: &str, origin: &str) -> DesiredRole {
         let role_scope = NewResourceRoleScope {
@@ -235,7 +282,11 @@ mod tests {
             },
             resource: (format!("resource-{origin}").into(), origin.into()),
         };
-        DesiredRole { resource: resource.into(), role: "Member".into(), role_scope }
+        DesiredRole {
+            resource: resource.into(),
+            role: "Member".into(),
+            role_scope,
+        }
     }
 
     fn desired(roles: Vec<DesiredRole>) -> DesiredPackage {
@@ -273,7 +324,12 @@ mod tests {
     }
 
     fn plan_for(desired: &DesiredPackage, observed: AccessPackage, applied: &Applied, drift: Drift) -> Plan {
-        plan(desired, &ObservedPackage::Present(Box::new(observed)), Base::of(Some(applied)), drift)
+        plan(
+            desired,
+            &ObservedPackage::Present(Box::new(observed)),
+            Base::of(Some(applied)),
+            drift,
+        )
     }
 
     #[test]
@@ -305,8 +361,16 @@ mod tests {
         let held = plan_for(&desired, observed.clone(), &applied(&desired), CAUTIOUS);
         assert!(held.is_empty());
         assert_eq!(held.held[0].reason, Reason::DriftHeld);
-        let requested = Drift { requested: true, ..CAUTIOUS };
-        assert_eq!(plan_for(&desired, observed, &applied(&desired), requested).changes.len(), 1);
+        let requested = Drift {
+            requested: true,
+            ..CAUTIOUS
+        };
+        assert_eq!(
+            plan_for(&desired, observed, &applied(&desired), requested)
+                .changes
+                .len(),
+            1
+        );
     }
 
     #[test]
@@ -328,13 +392,28 @@ mod tests {
     }
 
     #[test]
+    fn a_package_is_not_made_by_halves() {
+        let mut desired = desired(vec![role("group", "abc")]);
+        desired.unresolved = vec![Problem::new(Reason::ResourceNotReady, "on its way")];
+        assert!(plan(&desired, &ObservedPackage::Unborn, Base::none(), CAUTIOUS).is_empty());
+    }
+
+    #[test]
     fn a_deleted_package_is_reported_and_made_anew_on_request() {
         let desired = desired(vec![role("group", "abc")]);
         let gone = ObservedPackage::Gone { id: "package".into() };
         let reported = plan(&desired, &gone, Base::none(), CAUTIOUS);
         assert!(reported.is_empty());
         assert_eq!(reported.held[0].reason, Reason::DeletedInEntra);
-        let anew = plan(&desired, &gone, Base::none(), Drift { requested: true, ..CAUTIOUS });
+        let anew = plan(
+            &desired,
+            &gone,
+            Base::none(),
+            Drift {
+                requested: true,
+                ..CAUTIOUS
+            },
+        );
         assert_eq!(anew.changes.len(), 2);
     }
 }

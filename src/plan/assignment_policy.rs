@@ -9,8 +9,8 @@ use super::{Base, Change, Difference, Drift, Held, Plan, digests, drift::Verdict
 use crate::{
     api::Reason,
     graph::{
-        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyFields,
-        SubjectSet,
+        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind,
+        PolicyFields, SubjectSet,
     },
 };
 
@@ -51,7 +51,10 @@ pub fn plan(desired: &PolicyFields, observed: &ObservedPolicy, base: Base<'_>, d
 }
 
 fn update(desired: &PolicyFields, observed: &PolicyFields, base: Base<'_>, drift: Drift) -> Plan {
-    let mut plan = Plan { applied: applied(desired), ..Plan::default() };
+    let mut plan = Plan {
+        applied: applied(desired),
+        ..Plan::default()
+    };
     let mut body = desired.clone();
     let mut written = Vec::new();
     for field in PolicyField::ALL {
@@ -61,7 +64,12 @@ fn update(desired: &PolicyFields, observed: &PolicyFields, base: Base<'_>, drift
         }
         let is_drift = base.holds(field.name(), &after);
         let widens = field.widens(observed, desired);
-        let difference = Difference { field: field.name().into(), before, after, widens };
+        let difference = Difference {
+            field: field.name().into(),
+            before,
+            after,
+            widens,
+        };
         match drift.judge(&difference, is_drift) {
             Verdict::Write => written.push(difference),
             Verdict::Hold(held) => {
@@ -71,7 +79,10 @@ fn update(desired: &PolicyFields, observed: &PolicyFields, base: Base<'_>, drift
         }
     }
     if !written.is_empty() {
-        plan.changes.push(Change::ReplaceAssignmentPolicy { fields: Box::new(body), differences: written });
+        plan.changes.push(Change::ReplaceAssignmentPolicy {
+            fields: Box::new(body),
+            differences: written,
+        });
     }
     plan
 }
@@ -128,7 +139,15 @@ impl PolicyField {
             Self::Description => fields.description.clone().unwrap_or_default(),
             Self::Requestors => {
                 let targets = subjects(&fields.specific_allowed_targets);
-                format!("{}{}", fields.allowed_target_scope, if targets.is_empty() { targets } else { format!(" ({targets})") })
+                format!(
+                    "{}{}",
+                    fields.allowed_target_scope,
+                    if targets.is_empty() {
+                        targets
+                    } else {
+                        format!(" ({targets})")
+                    }
+                )
             }
             Self::SelfServiceAdd => settings.enable_targets_to_self_add_access.to_string(),
             Self::SelfServiceUpdate => settings.enable_targets_to_self_update_access.to_string(),
@@ -136,7 +155,12 @@ impl PolicyField {
             Self::CustomSchedule => settings.allow_custom_assignment_schedule.to_string(),
             Self::Justification => {
                 let required = fields.request_approval_settings.is_requestor_justification_required;
-                (if required.unwrap_or(false) { "Required" } else { "NotRequired" }).to_owned()
+                (if required.unwrap_or(false) {
+                    "Required"
+                } else {
+                    "NotRequired"
+                })
+                .to_owned()
             }
             Self::Approval => approval(&fields.request_approval_settings),
             Self::Expiration => expiration(&fields.expiration),
@@ -155,9 +179,7 @@ impl PolicyField {
             Self::SelfServiceUpdate => {
                 after.enable_targets_to_self_update_access && !before.enable_targets_to_self_update_access
             }
-            Self::CustomSchedule => {
-                after.allow_custom_assignment_schedule && !before.allow_custom_assignment_schedule
-            }
+            Self::CustomSchedule => after.allow_custom_assignment_schedule && !before.allow_custom_assignment_schedule,
             Self::Approval => approves_less(&from.request_approval_settings, &to.request_approval_settings),
             Self::Expiration => !lasts_no_longer(&to.expiration, &from.expiration),
         }
@@ -208,16 +230,29 @@ pub fn unmanaged_settings(fields: &PolicyFields) -> Vec<&'static str> {
         || settings.enable_on_behalf_requestors_to_remove_access
         || !settings.on_behalf_requestors.is_empty();
     let visibility = fields.request_approval_settings.stages.iter().any(|stage| {
-        stage.approver_information_visibility.as_deref().is_some_and(|value| !value.eq_ignore_ascii_case("default"))
+        stage
+            .approver_information_visibility
+            .as_deref()
+            .is_some_and(|value| !value.eq_ignore_ascii_case("default"))
     });
     let enabled = |value: &Option<Value>, flag: &str| {
-        value.as_ref().and_then(|value| value.get(flag)).and_then(Value::as_bool).unwrap_or(false)
+        value
+            .as_ref()
+            .and_then(|value| value.get(flag))
+            .and_then(Value::as_bool)
+            .unwrap_or(false)
     };
     let filled = |value: &Option<Vec<Value>>| value.as_ref().is_some_and(|items| !items.is_empty());
     [
-        (enabled(&fields.review_settings, "isEnabled"), "access reviews (reviewSettings)"),
         (
-            fields.automatic_request_settings.as_ref().is_some_and(|value| !value.is_null()),
+            enabled(&fields.review_settings, "isEnabled"),
+            "access reviews (reviewSettings)",
+        ),
+        (
+            fields
+                .automatic_request_settings
+                .as_ref()
+                .is_some_and(|value| !value.is_null()),
             "automatic assignment (automaticRequestSettings)",
         ),
         (
@@ -225,9 +260,15 @@ pub fn unmanaged_settings(fields: &PolicyFields) -> Vec<&'static str> {
             "switched-off notifications (notificationSettings)",
         ),
         (filled(&fields.questions), "questions to the requestor (questions)"),
-        (filled(&fields.custom_extension_stage_settings), "workflow extensions (customExtensionStageSettings)"),
+        (
+            filled(&fields.custom_extension_stage_settings),
+            "workflow extensions (customExtensionStageSettings)",
+        ),
         (on_behalf, "requests on behalf of others (requestorSettings)"),
-        (visibility, "the visibility of approvers (approverInformationVisibility)"),
+        (
+            visibility,
+            "the visibility of approvers (approverInformationVisibility)",
+        ),
     ]
     .into_iter()
     .filter_map(|(present, name)| present.then_some(name))
@@ -245,7 +286,10 @@ pub fn closed(fields: &PolicyFields) -> Option<PolicyFields> {
     settings.enable_on_behalf_requestors_to_add_access = false;
     settings.enable_on_behalf_requestors_to_update_access = false;
     shut.automatic_request_settings = None;
-    let automatic = fields.automatic_request_settings.as_ref().is_some_and(|value| !value.is_null());
+    let automatic = fields
+        .automatic_request_settings
+        .as_ref()
+        .is_some_and(|value| !value.is_null());
     (automatic || shut.requestor_settings != fields.requestor_settings).then_some(shut)
 }
 
@@ -282,7 +326,10 @@ fn approval(settings: &ApprovalSettings) -> String {
     if !settings.is_approval_required_for_add && !settings.is_approval_required_for_update {
         return "not required".into();
     }
-    let required = match (settings.is_approval_required_for_add, settings.is_approval_required_for_update) {
+    let required = match (
+        settings.is_approval_required_for_add,
+        settings.is_approval_required_for_update,
+    ) {
         (true, true) => "required, for updates as well",
         (true, false) => "required",
         (false, _) => "required for updates only",
@@ -310,7 +357,10 @@ fn stage(stage: &ApprovalStage) -> String {
             subjects(&stage.escalation_approvers)
         ));
         if !stage.fallback_escalation_approvers.is_empty() {
-            text.push_str(&format!(" (fallback {})", subjects(&stage.fallback_escalation_approvers)));
+            text.push_str(&format!(
+                " (fallback {})",
+                subjects(&stage.fallback_escalation_approvers)
+            ));
         }
     }
     text
@@ -318,7 +368,9 @@ fn stage(stage: &ApprovalStage) -> String {
 
 fn duration(text: Option<&str>) -> String {
     let Some(text) = text else { return "no time".into() };
-    let Some(length) = crate::api::IsoDuration::new(text).as_duration() else { return text.to_owned() };
+    let Some(length) = crate::api::IsoDuration::new(text).as_duration() else {
+        return text.to_owned();
+    };
     let minutes = length.as_secs() / 60;
     match (minutes / 1_440, minutes % 1_440) {
         (days, 0) => format!("{days} days"),
@@ -339,14 +391,19 @@ fn expiration(expiration: &Expiration) -> String {
 /// One spelling for one point in time.
 fn instant(text: Option<&str>) -> String {
     let text = text.unwrap_or_default();
-    text.parse::<k8s_openapi::jiff::Timestamp>().map_or_else(|_| text.to_owned(), |time| time.to_string())
+    text.parse::<k8s_openapi::jiff::Timestamp>()
+        .map_or_else(|_| text.to_owned(), |time| time.to_string())
 }
 
 /// Whether everybody whom `inner` lets request is let by `outer` too. False where that is not certain.
 fn is_within(inner: &PolicyFields, outer: &PolicyFields) -> bool {
     use AllowedTargetScope as Scope;
-    let every_target_known =
-        || inner.specific_allowed_targets.iter().all(|target| outer.specific_allowed_targets.contains(target));
+    let every_target_known = || {
+        inner
+            .specific_allowed_targets
+            .iter()
+            .all(|target| outer.specific_allowed_targets.contains(target))
+    };
     match (&inner.allowed_target_scope, &outer.allowed_target_scope) {
         (Scope::NotSpecified, _) => true,
         (
@@ -372,7 +429,10 @@ fn approves_less(from: &ApprovalSettings, to: &ApprovalSettings) -> bool {
 /// Whether access under `one` certainly ends no later than under `other`.
 fn lasts_no_longer(one: &Expiration, other: &Expiration) -> bool {
     let length = |expiration: &Expiration| {
-        expiration.duration.as_deref().and_then(|text| crate::api::IsoDuration::new(text).as_duration())
+        expiration
+            .duration
+            .as_deref()
+            .and_then(|text| crate::api::IsoDuration::new(text).as_duration())
     };
     match (&one.kind, &other.kind) {
         (_, ExpirationKind::NoExpiration) => true,
@@ -394,7 +454,10 @@ mod tests {
         graph::RequestorSettings,
     };
 
-    const CAUTIOUS: Drift = Drift { policy: DriftPolicy::Cautious, requested: false };
+    const CAUTIOUS: Drift = Drift {
+        policy: DriftPolicy::Cautious,
+        requested: false,
+    };
 
     fn user(id: &str) -> SubjectSet {
         SubjectSet::SingleUser { user_id: id.into() }
@@ -434,9 +497,18 @@ mod tests {
     }
 
     fn plan_for(desired: &PolicyFields, observed: &PolicyFields, base: &Applied, drift: Drift) -> Plan {
-        let policy =
-            AssignmentPolicy { id: "policy".into(), created: None, access_package: None, fields: observed.clone() };
-        plan(desired, &ObservedPolicy::Present(Box::new(policy)), Base::of(Some(base)), drift)
+        let policy = AssignmentPolicy {
+            id: "policy".into(),
+            created: None,
+            access_package: None,
+            fields: observed.clone(),
+        };
+        plan(
+            desired,
+            &ObservedPolicy::Present(Box::new(policy)),
+            Base::of(Some(base)),
+            drift,
+        )
     }
 
     #[test]
@@ -459,7 +531,15 @@ mod tests {
         let held = plan_for(&desired, &observed, &applied(&desired), CAUTIOUS);
         assert!(held.is_empty());
         assert_eq!(held.held[0].what, "requestors.selfService.add: false -> true");
-        let asked = plan_for(&desired, &observed, &applied(&desired), Drift { requested: true, ..CAUTIOUS });
+        let asked = plan_for(
+            &desired,
+            &observed,
+            &applied(&desired),
+            Drift {
+                requested: true,
+                ..CAUTIOUS
+            },
+        );
         assert_eq!(asked.changes.len(), 1);
     }
 
@@ -486,7 +566,11 @@ mod tests {
         let mut observed = fields();
         observed.allowed_target_scope = AllowedTargetScope::AllDirectoryUsers;
         observed.request_approval_settings = ApprovalSettings::default();
-        observed.expiration = Expiration { kind: ExpirationKind::NoExpiration, duration: None, end: None };
+        observed.expiration = Expiration {
+            kind: ExpirationKind::NoExpiration,
+            duration: None,
+            end: None,
+        };
         let plan = plan_for(&desired, &observed, &applied(&desired), CAUTIOUS);
         assert_eq!(plan.changes.len(), 1);
         assert!(plan.held.is_empty(), "{plan:?}");
@@ -526,7 +610,10 @@ mod tests {
         observed.questions = Some(vec![serde_json::json!({"id": "q"})]);
         assert_eq!(
             unmanaged_settings(&observed),
-            ["access reviews (reviewSettings)", "questions to the requestor (questions)"]
+            [
+                "access reviews (reviewSettings)",
+                "questions to the requestor (questions)"
+            ]
         );
     }
 

@@ -65,7 +65,10 @@ pub fn plan(
         ObservedCatalog::Gone { .. } if drift.recreates() => create(desired),
         ObservedCatalog::Gone { id } => Plan {
             held: vec![Held {
-                what: format!("catalog {:?} ({id})", desired.display_name.as_deref().unwrap_or_default()),
+                what: format!(
+                    "catalog {:?} ({id})",
+                    desired.display_name.as_deref().unwrap_or_default()
+                ),
                 reason: Reason::DeletedInEntra,
             }],
             ..Plan::default()
@@ -73,9 +76,14 @@ pub fn plan(
         ObservedCatalog::Present { catalog, resources } => {
             let mut plan = update(desired, catalog, base, drift);
             plan.changes.extend(
-                desired.resources.iter().filter(|wanted| find(resources, wanted).is_none()).map(|wanted| {
-                    Change::AddResource { name: wanted.name.clone(), resource: wanted.resource.clone() }
-                }),
+                desired
+                    .resources
+                    .iter()
+                    .filter(|wanted| find(resources, wanted).is_none())
+                    .map(|wanted| Change::AddResource {
+                        name: wanted.name.clone(),
+                        resource: wanted.resource.clone(),
+                    }),
             );
             if desired.unresolved.is_empty() {
                 plan.changes.extend(removals(desired, resources, known));
@@ -97,7 +105,8 @@ pub fn find<'a>(resources: &'a [Resource], wanted: &DesiredResource) -> Option<&
 /// Whether two origin ids are one: GUIDs and site addresses are compared without case, addresses without a last slash.
 #[must_use]
 pub fn same_origin(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/').eq_ignore_ascii_case(other.trim_end_matches('/'))
+    one.trim_end_matches('/')
+        .eq_ignore_ascii_case(other.trim_end_matches('/'))
 }
 
 fn create(desired: &DesiredCatalog) -> Plan {
@@ -108,17 +117,22 @@ fn create(desired: &DesiredCatalog) -> Plan {
         externally_visible: desired.externally_visible.unwrap_or(false),
     };
     let mut changes = vec![Change::CreateCatalog(fields)];
-    changes.extend(
-        desired
-            .resources
-            .iter()
-            .map(|wanted| Change::AddResource { name: wanted.name.clone(), resource: wanted.resource.clone() }),
-    );
-    Plan { changes, held: Vec::new(), applied: applied(desired) }
+    changes.extend(desired.resources.iter().map(|wanted| Change::AddResource {
+        name: wanted.name.clone(),
+        resource: wanted.resource.clone(),
+    }));
+    Plan {
+        changes,
+        held: Vec::new(),
+        applied: applied(desired),
+    }
 }
 
 fn update(desired: &DesiredCatalog, catalog: &Catalog, base: Base<'_>, drift: Drift) -> Plan {
-    let mut plan = Plan { applied: applied(desired), ..Plan::default() };
+    let mut plan = Plan {
+        applied: applied(desired),
+        ..Plan::default()
+    };
     let mut patch = CatalogPatch::default();
     let mut written = Vec::new();
     for (field, after) in fields(desired) {
@@ -135,7 +149,12 @@ fn update(desired: &DesiredCatalog, catalog: &Catalog, base: Base<'_>, drift: Dr
             continue;
         }
         let is_drift = base.holds(field, &after);
-        let difference = Difference { field: field.into(), before, after: after.clone(), widens };
+        let difference = Difference {
+            field: field.into(),
+            before,
+            after: after.clone(),
+            widens,
+        };
         match drift.judge(&difference, is_drift) {
             Verdict::Hold(held) => plan.held.push(held),
             Verdict::Write => {
@@ -150,7 +169,10 @@ fn update(desired: &DesiredCatalog, catalog: &Catalog, base: Base<'_>, drift: Dr
         }
     }
     if !written.is_empty() {
-        plan.changes.push(Change::UpdateCatalog { patch, differences: written });
+        plan.changes.push(Change::UpdateCatalog {
+            patch,
+            differences: written,
+        });
     }
     plan
 }
@@ -165,21 +187,39 @@ fn removals<'a>(
         .iter()
         .filter(|known| known.added)
         .filter(|known| {
-            !desired.resources.iter().any(|wanted| same_origin(&wanted.resource.origin_id, &known.origin_id))
+            !desired
+                .resources
+                .iter()
+                .any(|wanted| same_origin(&wanted.resource.origin_id, &known.origin_id))
         })
         .filter_map(|known| {
-            let resource = resources.iter().find(|resource| same_origin(&resource.origin_id, &known.origin_id))?;
-            Some(Change::RemoveResource { name: known.name.clone(), id: resource.id.clone() })
+            let resource = resources
+                .iter()
+                .find(|resource| same_origin(&resource.origin_id, &known.origin_id))?;
+            Some(Change::RemoveResource {
+                name: known.name.clone(),
+                id: resource.id.clone(),
+            })
         })
 }
 
 fn fields(desired: &DesiredCatalog) -> Vec<(&'static str, String)> {
-    let DesiredCatalog { display_name, description, state, externally_visible, resources: _, unresolved: _ } = desired;
+    let DesiredCatalog {
+        display_name,
+        description,
+        state,
+        externally_visible,
+        resources: _,
+        unresolved: _,
+    } = desired;
     [
         ("displayName", display_name.clone()),
         ("description", description.clone()),
         ("state", state.as_ref().map(ToString::to_string)),
-        ("externallyVisible", externally_visible.map(|visible| visible.to_string())),
+        (
+            "externallyVisible",
+            externally_visible.map(|visible| visible.to_string()),
+        ),
     ]
     .into_iter()
     .filter_map(|(field, value)| value.map(|value| (field, value)))
@@ -196,7 +236,10 @@ mod tests {
     use super::*;
     use crate::{api::DriftPolicy, graph::OriginSystem};
 
-    const CAUTIOUS: Drift = Drift { policy: DriftPolicy::Cautious, requested: false };
+    const CAUTIOUS: Drift = Drift {
+        policy: DriftPolicy::Cautious,
+        requested: false,
+    };
 
     fn desired(state: Option<CatalogState>, resources: &[&str]) -> DesiredCatalog {
         DesiredCatalog {
@@ -261,7 +304,13 @@ mod tests {
 
     #[test]
     fn a_field_left_unset_is_left_alone() {
-        let plan = plan(&desired(None, &[]), &observed(CatalogState::Unpublished, &[]), &[], Base::none(), CAUTIOUS);
+        let plan = plan(
+            &desired(None, &[]),
+            &observed(CatalogState::Unpublished, &[]),
+            &[],
+            Base::none(),
+            CAUTIOUS,
+        );
         assert!(plan.is_empty(), "{plan:?}");
     }
 

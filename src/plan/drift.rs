@@ -41,7 +41,9 @@ impl<'a> Base<'a> {
     /// Whether `text` is what was last applied to `field`: then a difference in it is drift.
     #[must_use]
     pub fn holds(self, field: &str, text: &str) -> bool {
-        self.0.and_then(|fields| fields.get(field)).is_some_and(|known| *known == digest(text))
+        self.0
+            .and_then(|fields| fields.get(field))
+            .is_some_and(|known| *known == digest(text))
     }
 }
 
@@ -67,7 +69,12 @@ impl Drift {
     /// Judges one difference; `is_drift` tells whether the spec still says what was last applied.
     #[must_use]
     pub fn judge(self, difference: &Difference, is_drift: bool) -> Verdict {
-        let held = |reason| Verdict::Hold(Held { what: difference.to_string(), reason });
+        let held = |reason| {
+            Verdict::Hold(Held {
+                what: difference.to_string(),
+                reason,
+            })
+        };
         match self.policy {
             _ if !is_drift => Verdict::Write,
             DriftPolicy::Correct => Verdict::Write,
@@ -99,11 +106,19 @@ mod tests {
     use super::*;
 
     fn difference(widens: bool) -> Difference {
-        Difference { field: "selfService.add".into(), before: "false".into(), after: "true".into(), widens }
+        Difference {
+            field: "selfService.add".into(),
+            before: "false".into(),
+            after: "true".into(),
+            widens,
+        }
     }
 
     fn drift(policy: DriftPolicy) -> Drift {
-        Drift { policy, requested: false }
+        Drift {
+            policy,
+            requested: false,
+        }
     }
 
     #[test]
@@ -120,20 +135,32 @@ mod tests {
             matches!(cautious.judge(&difference(true), true), Verdict::Hold(held) if held.reason == Reason::DriftHeld)
         );
         assert_eq!(cautious.judge(&difference(false), true), Verdict::Write);
-        assert_eq!(Drift { requested: true, ..cautious }.judge(&difference(true), true), Verdict::Write);
+        assert_eq!(
+            Drift {
+                requested: true,
+                ..cautious
+            }
+            .judge(&difference(true), true),
+            Verdict::Write
+        );
         assert!(!cautious.recreates());
     }
 
     #[test]
     fn report_writes_no_drift_even_on_request() {
-        let report = Drift { policy: DriftPolicy::Report, requested: true };
+        let report = Drift {
+            policy: DriftPolicy::Report,
+            requested: true,
+        };
         assert!(matches!(report.judge(&difference(false), true), Verdict::Hold(_)));
         assert!(!report.recreates());
     }
 
     #[test]
     fn a_base_knows_what_was_applied_and_nothing_else() {
-        let applied = Applied { fields: [("description".to_owned(), digest("a"))].into() };
+        let applied = Applied {
+            fields: [("description".to_owned(), digest("a"))].into(),
+        };
         assert!(Base::of(Some(&applied)).holds("description", "a"));
         assert!(!Base::of(Some(&applied)).holds("description", "b"));
         assert!(!Base::of(Some(&applied)).holds("displayName", "a"));

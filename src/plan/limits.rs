@@ -30,18 +30,28 @@ pub struct Namespace<'a> {
 /// The grants of the catalog that speak of this namespace.
 #[must_use]
 pub fn grants_for<'a>(catalog: &'a CatalogSpec, namespace: Namespace<'_>) -> Vec<&'a Grant> {
-    catalog.grants.iter().filter(|grant| covers(&grant.namespaces, namespace)).collect()
+    catalog
+        .grants
+        .iter()
+        .filter(|grant| covers(&grant.namespaces, namespace))
+        .collect()
 }
 
 fn covers(scope: &NamespaceScope, namespace: Namespace<'_>) -> bool {
     let NamespaceScope { names, selector, all } = scope;
     all.is_some()
-        || names.as_ref().is_some_and(|names| names.iter().any(|name| name == namespace.name))
-        || selector.as_ref().zip(namespace.labels).is_some_and(|(selector, labels)| selects(selector, labels))
+        || names
+            .as_ref()
+            .is_some_and(|names| names.iter().any(|name| name == namespace.name))
+        || selector
+            .as_ref()
+            .zip(namespace.labels)
+            .is_some_and(|(selector, labels)| selects(selector, labels))
 }
 
 fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    kube::core::Selector::try_from(selector.clone()).is_ok_and(|selector| kube::core::SelectorExt::matches(&selector, labels))
+    kube::core::Selector::try_from(selector.clone())
+        .is_ok_and(|selector| kube::core::SelectorExt::matches(&selector, labels))
 }
 
 /// The grants that allow every one of these resources.
@@ -51,7 +61,11 @@ pub fn covering<'a>(grants: &[&'a Grant], resources: &[&str]) -> Vec<&'a Grant> 
         .iter()
         .copied()
         .filter(|grant| {
-            grant.resources.as_ref().is_none_or(|allowed| resources.iter().all(|resource| allowed.iter().any(|name| name == resource)))
+            grant.resources.as_ref().is_none_or(|allowed| {
+                resources
+                    .iter()
+                    .all(|resource| allowed.iter().any(|name| name == resource))
+            })
         })
         .collect()
 }
@@ -61,27 +75,46 @@ pub fn covering<'a>(grants: &[&'a Grant], resources: &[&str]) -> Vec<&'a Grant> 
 /// # Errors
 /// [`Reason::LimitExceeded`], naming the field, the grant and the limit.
 pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> Result<Vec<&'a Grant>, Problem> {
-    let resources: Vec<&str> = package.resource_roles.iter().map(|role| role.resource.as_str()).collect();
+    let resources: Vec<&str> = package
+        .resource_roles
+        .iter()
+        .map(|role| role.resource.as_str())
+        .collect();
     let covering = covering(grants, &resources);
     if covering.is_empty() {
         let index = package.resource_roles.iter().position(|role| {
             grants.iter().all(|grant| {
-                grant.resources.as_ref().is_some_and(|allowed| !allowed.contains(&role.resource))
+                grant
+                    .resources
+                    .as_ref()
+                    .is_some_and(|allowed| !allowed.contains(&role.resource))
             })
         });
         return Err(match index {
             Some(index) => breach(
                 &format!("spec.resourceRoles[{index}].resource"),
-                &format!("{:?} is not among the resources that {} allows", resources.get(index).copied().unwrap_or_default(), named(grants)),
+                &format!(
+                    "{:?} is not among the resources that {} allows",
+                    resources.get(index).copied().unwrap_or_default(),
+                    named(grants)
+                ),
             ),
             None => breach(
                 "spec.resourceRoles",
-                &format!("no single grant allows all of these resources together; there are {}", named(grants)),
+                &format!(
+                    "no single grant allows all of these resources together; there are {}",
+                    named(grants)
+                ),
             ),
         });
     }
     first_fitting(&covering, |grant| {
-        check_common(grant, package.id.as_deref(), package.adoption, package.deletion_policy())
+        check_common(
+            grant,
+            package.id.as_deref(),
+            package.adoption,
+            package.deletion_policy(),
+        )
     })
 }
 
@@ -133,7 +166,11 @@ fn check_common(grant: &Grant, id: Option<&str>, adoption: Adoption, deletion: D
     let adopts = id.is_some() || adoption == Adoption::ByName;
     if adopts && grant.limits.adoption == Permission::Denied {
         let field = if id.is_some() { "spec.id" } else { "spec.adoption" };
-        return Err(limited(field, grant, "does not allow taking over objects that exist in Entra already (limits.adoption)"));
+        return Err(limited(
+            field,
+            grant,
+            "does not allow taking over objects that exist in Entra already (limits.adoption)",
+        ));
     }
     check_deletion_of(grant, deletion)
 }
@@ -144,11 +181,17 @@ fn check_deletion_of(grant: &Grant, method: DeletionPolicy) -> Result<(), Proble
     if allowed.contains(&method) {
         return Ok(());
     }
-    Err(limited("spec.deletionPolicy", grant, &format!("allows {allowed:?} only, not {method:?} (limits.deletion)")))
+    Err(limited(
+        "spec.deletionPolicy",
+        grant,
+        &format!("allows {allowed:?} only, not {method:?} (limits.deletion)"),
+    ))
 }
 
 fn check_scope(grant: &Grant, policy: &AssignmentPolicySpec) -> Result<(), Problem> {
-    let Some(requestors) = &policy.requestors else { return Ok(()) };
+    let Some(requestors) = &policy.requestors else {
+        return Ok(());
+    };
     let allowed = grant.limits.requestor_scopes.as_deref().unwrap_or(&STRICT_SCOPES);
     if requestors.scope == RequestorScope::None || allowed.contains(&requestors.scope) {
         return Ok(());
@@ -156,21 +199,40 @@ fn check_scope(grant: &Grant, policy: &AssignmentPolicySpec) -> Result<(), Probl
     Err(limited(
         "spec.requestors.scope",
         grant,
-        &format!("allows {allowed:?} only, not {:?} (limits.requestorScopes)", requestors.scope),
+        &format!(
+            "allows {allowed:?} only, not {:?} (limits.requestorScopes)",
+            requestors.scope
+        ),
     ))
 }
 
 fn check_approval(grant: &Grant, policy: &AssignmentPolicySpec) -> Result<(), Problem> {
-    let without = policy.approval.as_ref().is_none_or(|approval| approval.stages.is_none());
+    let without = policy
+        .approval
+        .as_ref()
+        .is_none_or(|approval| approval.stages.is_none());
     if without && grant.limits.approval == ApprovalLimit::Required {
-        return Err(limited("spec.approval", grant, "demands at least one approval stage (limits.approval)"));
+        return Err(limited(
+            "spec.approval",
+            grant,
+            "demands at least one approval stage (limits.approval)",
+        ));
     }
     Ok(())
 }
 
 fn check_expiration(grant: &Grant, expiration: &Expiration, now: Timestamp) -> Result<(), Problem> {
-    let Expiration { never, after_date_time, after_duration } = expiration;
-    let limit = grant.limits.max_duration.as_ref().and_then(IsoDuration::as_duration).unwrap_or(STRICT_DURATION);
+    let Expiration {
+        never,
+        after_date_time,
+        after_duration,
+    } = expiration;
+    let limit = grant
+        .limits
+        .max_duration
+        .as_ref()
+        .and_then(IsoDuration::as_duration)
+        .unwrap_or(STRICT_DURATION);
     let spelled = grant.limits.max_duration.as_ref().map_or("P365D", IsoDuration::as_str);
     if never.is_some() && grant.limits.unlimited_duration == Permission::Denied {
         return Err(limited(
@@ -186,7 +248,10 @@ fn check_expiration(grant: &Grant, expiration: &Expiration, now: Timestamp) -> R
         }
     }
     if let Some(end) = after_date_time {
-        let seconds = end.parse::<Timestamp>().ok().map(|end| end.as_second() - now.as_second());
+        let seconds = end
+            .parse::<Timestamp>()
+            .ok()
+            .map(|end| end.as_second() - now.as_second());
         if seconds.is_none_or(|seconds| seconds > i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)) {
             return Err(too_long("spec.expiration.afterDateTime"));
         }
@@ -213,22 +278,38 @@ fn named_references(policy: &AssignmentPolicySpec) -> Vec<String> {
     let mut fields = Vec::new();
     if let Some(requestors) = &policy.requestors {
         for (index, target) in requestors.targets.iter().enumerate() {
-            let Target { user, group, service_principal } = target;
+            let Target {
+                user,
+                group,
+                service_principal,
+            } = target;
             let by_name = user.as_ref().is_some_and(|user| user.id.is_none())
                 || group.as_ref().is_some_and(|group| group.id.is_none())
-                || service_principal.as_ref().is_some_and(|principal| principal.id.is_none());
+                || service_principal
+                    .as_ref()
+                    .is_some_and(|principal| principal.id.is_none());
             if by_name {
                 fields.push(format!("spec.requestors.targets[{index}]"));
             }
         }
     }
-    let stages = policy.approval.as_ref().and_then(|approval| approval.stages.as_deref()).unwrap_or_default();
+    let stages = policy
+        .approval
+        .as_ref()
+        .and_then(|approval| approval.stages.as_deref())
+        .unwrap_or_default();
     for (index, stage) in stages.iter().enumerate() {
         let path = format!("spec.approval.stages[{index}]");
         fields.extend(named_approvers(&format!("{path}.approvers"), &stage.approvers));
-        fields.extend(named_fallbacks(&format!("{path}.fallbackApprovers"), &stage.fallback_approvers));
+        fields.extend(named_fallbacks(
+            &format!("{path}.fallbackApprovers"),
+            &stage.fallback_approvers,
+        ));
         if let Some(escalation) = &stage.escalation {
-            fields.extend(named_approvers(&format!("{path}.escalation.approvers"), &escalation.approvers));
+            fields.extend(named_approvers(
+                &format!("{path}.escalation.approvers"),
+                &escalation.approvers,
+            ));
             fields.extend(named_fallbacks(
                 &format!("{path}.escalation.fallbackApprovers"),
                 &escalation.fallback_approvers,
@@ -255,7 +336,11 @@ fn named_fallbacks(path: &str, approvers: &[NamedApprover]) -> Vec<String> {
 }
 
 fn indices(path: &str, by_name: impl Iterator<Item = bool>) -> Vec<String> {
-    by_name.enumerate().filter(|(_, by_name)| *by_name).map(|(index, _)| format!("{path}[{index}]")).collect()
+    by_name
+        .enumerate()
+        .filter(|(_, by_name)| *by_name)
+        .map(|(index, _)| format!("{path}[{index}]"))
+        .collect()
 }
 
 fn limited(field: &str, grant: &Grant, limit: &str) -> Problem {
@@ -271,7 +356,11 @@ fn breach(field: &str, what: &str) -> Problem {
 
 fn named(grants: &[&Grant]) -> String {
     let names: Vec<String> = grants.iter().map(|grant| format!("{:?}", grant.name)).collect();
-    format!("{} {}", if names.len() == 1 { "grant" } else { "any of the grants" }, names.join(", "))
+    format!(
+        "{} {}",
+        if names.len() == 1 { "grant" } else { "any of the grants" },
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -300,8 +389,12 @@ mod tests {
     }
 
     fn package(resources: &[&str]) -> AccessPackageSpec {
-        let roles: Vec<Value> = resources.iter().map(|name| json!({"resource": name, "role": "Member"})).collect();
-        serde_json::from_value(json!({"catalogRef": {"name": "c"}, "displayName": "P", "resourceRoles": roles})).unwrap()
+        let roles: Vec<Value> = resources
+            .iter()
+            .map(|name| json!({"resource": name, "role": "Member"}))
+            .collect();
+        serde_json::from_value(json!({"catalogRef": {"name": "c"}, "displayName": "P", "resourceRoles": roles}))
+            .unwrap()
     }
 
     fn now() -> Timestamp {
@@ -310,20 +403,47 @@ mod tests {
 
     #[test]
     fn the_strict_limits_allow_the_ordinary_policy() {
-        assert_eq!(check_policy(&policy(json!({})), &[&grant("g", None, json!({}))], now()), Ok(()));
+        assert_eq!(
+            check_policy(&policy(json!({})), &[&grant("g", None, json!({}))], now()),
+            Ok(())
+        );
     }
 
     #[test]
     fn each_strict_limit_is_refused_in_words() {
         let cases = [
-            (json!({"requestors": {"scope": "AllExternalUsers"}}), "spec.requestors.scope: grant \"g\" allows [SpecificDirectoryUsers, AllMemberUsers] only"),
-            (json!({"approval": {"notRequired": {}}}), "spec.approval: grant \"g\" demands at least one approval stage"),
-            (json!({"expiration": {"never": {}}}), "spec.expiration.never: grant \"g\" demands an end"),
-            (json!({"expiration": {"afterDuration": "P366D"}}), "spec.expiration.afterDuration: grant \"g\" allows at most P365D"),
-            (json!({"expiration": {"afterDateTime": "2027-06-01T00:00:00Z"}}), "spec.expiration.afterDateTime: grant \"g\" allows at most P365D"),
-            (json!({"id": "x", "deletionPolicy": "Delete"}), "spec.id: grant \"g\" does not allow taking over"),
-            (json!({"adoption": "ByName", "deletionPolicy": "Delete"}), "spec.adoption: grant \"g\" does not allow taking over"),
-            (json!({"deletionPolicy": "Orphan"}), "spec.deletionPolicy: grant \"g\" allows [Delete] only, not Orphan"),
+            (
+                json!({"requestors": {"scope": "AllExternalUsers"}}),
+                "spec.requestors.scope: grant \"g\" allows [SpecificDirectoryUsers, AllMemberUsers] only",
+            ),
+            (
+                json!({"approval": {"notRequired": {}}}),
+                "spec.approval: grant \"g\" demands at least one approval stage",
+            ),
+            (
+                json!({"expiration": {"never": {}}}),
+                "spec.expiration.never: grant \"g\" demands an end",
+            ),
+            (
+                json!({"expiration": {"afterDuration": "P366D"}}),
+                "spec.expiration.afterDuration: grant \"g\" allows at most P365D",
+            ),
+            (
+                json!({"expiration": {"afterDateTime": "2027-06-01T00:00:00Z"}}),
+                "spec.expiration.afterDateTime: grant \"g\" allows at most P365D",
+            ),
+            (
+                json!({"id": "x", "deletionPolicy": "Delete"}),
+                "spec.id: grant \"g\" does not allow taking over",
+            ),
+            (
+                json!({"adoption": "ByName", "deletionPolicy": "Delete"}),
+                "spec.adoption: grant \"g\" does not allow taking over",
+            ),
+            (
+                json!({"deletionPolicy": "Orphan"}),
+                "spec.deletionPolicy: grant \"g\" allows [Delete] only, not Orphan",
+            ),
         ];
         for (patch, words) in cases {
             let problem = check_policy(&policy(patch), &[&grant("g", None, json!({}))], now()).unwrap_err();
@@ -336,7 +456,12 @@ mod tests {
     fn ids_only_refuses_a_name_with_its_path() {
         let strict = grant("g", None, json!({"references": "IdsOnly"}));
         let problem = check_policy(&policy(json!({})), &[&strict], now()).unwrap_err();
-        assert!(problem.message.starts_with("spec.approval.stages[0].approvers[0]: grant \"g\" allows users"), "{problem:?}");
+        assert!(
+            problem
+                .message
+                .starts_with("spec.approval.stages[0].approvers[0]: grant \"g\" allows users"),
+            "{problem:?}"
+        );
     }
 
     #[test]
@@ -348,14 +473,21 @@ mod tests {
         assert_eq!(covering.len(), 1);
         assert!(check_policy(&policy(json!({"approval": {"notRequired": {}}})), &covering, now()).is_err());
         let problem = check_package(&package(&["wiki", "payroll"]), &grants).unwrap_err();
-        assert!(problem.message.contains("no single grant allows all of these resources"), "{problem:?}");
+        assert!(
+            problem
+                .message
+                .contains("no single grant allows all of these resources"),
+            "{problem:?}"
+        );
     }
 
     #[test]
     fn a_resource_outside_the_grant_is_named() {
         let problem = check_package(&package(&["payroll"]), &[&grant("g", Some(&["wiki"]), json!({}))]).unwrap_err();
         assert!(
-            problem.message.starts_with("spec.resourceRoles[0].resource: \"payroll\" is not among the resources that grant \"g\" allows"),
+            problem.message.starts_with(
+                "spec.resourceRoles[0].resource: \"payroll\" is not among the resources that grant \"g\" allows"
+            ),
             "{problem:?}"
         );
     }
@@ -363,14 +495,17 @@ mod tests {
     #[test]
     fn a_selector_matches_labels_and_never_the_unknown() {
         let mut catalog: CatalogSpec = serde_json::from_value(json!({"displayName": "C"})).unwrap();
-        catalog.grants = vec![serde_json::from_value(json!({
-            "name": "g", "namespaces": {"selector": {"matchLabels": {"team": "marketing"}}}
-        }))
-        .unwrap()];
+        catalog.grants = vec![
+            serde_json::from_value(json!({
+                "name": "g", "namespaces": {"selector": {"matchLabels": {"team": "marketing"}}}
+            }))
+            .unwrap(),
+        ];
         let labels = BTreeMap::from([("team".to_owned(), "marketing".to_owned())]);
         let named = |labels| Namespace { name: "any", labels };
         assert_eq!(grants_for(&catalog, named(Some(&labels))).len(), 1);
-        assert_eq!(grants_for(&catalog, named(Some(&BTreeMap::new()))).len(), 0);
+        let unlabelled = BTreeMap::new();
+        assert_eq!(grants_for(&catalog, named(Some(&unlabelled))).len(), 0);
         assert_eq!(grants_for(&catalog, named(None)).len(), 0);
     }
 }

@@ -34,7 +34,10 @@ pub struct Problem {
 impl Problem {
     /// A problem in words.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self {
+            reason,
+            message: message.into(),
+        }
     }
 }
 
@@ -121,7 +124,10 @@ impl Change {
     /// Whether it makes the object itself, as opposed to changing one that exists.
     #[must_use]
     pub fn is_create(&self) -> bool {
-        matches!(self, Self::CreateCatalog(_) | Self::CreateAccessPackage(_) | Self::CreateAssignmentPolicy(_))
+        matches!(
+            self,
+            Self::CreateCatalog(_) | Self::CreateAccessPackage(_) | Self::CreateAssignmentPolicy(_)
+        )
     }
 }
 
@@ -141,7 +147,11 @@ impl fmt::Display for Change {
                 write!(formatter, "change {}", joined(differences))
             }
             Self::AddResource { name, resource } => {
-                write!(formatter, "add resource {name} ({} {})", resource.origin_system, resource.origin_id)
+                write!(
+                    formatter,
+                    "add resource {name} ({} {})",
+                    resource.origin_system, resource.origin_id
+                )
             }
             Self::RemoveResource { name, .. } => write!(formatter, "remove resource {name}"),
             Self::AddResourceRole { name, .. } => write!(formatter, "add role {name}"),
@@ -182,7 +192,10 @@ impl Plan {
     pub fn managed(mut self, management: Management) -> Self {
         if management == Management::Observe {
             let what = self.changes.drain(..).map(|change| change.to_string());
-            self.held.extend(what.map(|what| Held { what, reason: Reason::ObserveOnly }));
+            self.held.extend(what.map(|what| Held {
+                what,
+                reason: Reason::ObserveOnly,
+            }));
         }
         self
     }
@@ -190,19 +203,29 @@ impl Plan {
     /// The reason of highest rank among what is held, with everything held in words.
     #[must_use]
     pub fn held_problem(&self, reopen: &str) -> Option<Problem> {
-        let reason = [Reason::DeletedInEntra, Reason::DriftHeld, Reason::ObserveOnly, Reason::DriftReported]
-            .into_iter()
-            .find(|reason| self.held.iter().any(|held| held.reason == *reason))?;
-        let what = self.held.iter().map(|held| held.what.as_str()).collect::<Vec<_>>().join("; ");
+        let reason = [
+            Reason::DeletedInEntra,
+            Reason::DriftHeld,
+            Reason::ObserveOnly,
+            Reason::DriftReported,
+        ]
+        .into_iter()
+        .find(|reason| self.held.iter().any(|held| held.reason == *reason))?;
+        let what = self
+            .held
+            .iter()
+            .map(|held| held.what.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
         Some(Problem::new(
             reason,
             match reason {
                 Reason::DriftHeld => format!(
                     "Entra was changed behind the operator's back, and putting it back would widen access: {what}. To put it back: {reopen}. To keep it, change the spec"
                 ),
-                Reason::DeletedInEntra => format!(
-                    "deleted in Entra: {what}. To make it anew: {reopen}. To give it up, delete this object"
-                ),
+                Reason::DeletedInEntra => {
+                    format!("deleted in Entra: {what}. To make it anew: {reopen}. To give it up, delete this object")
+                }
                 Reason::ObserveOnly => {
                     format!("Entra differs from the spec, and writing is switched off here: {what}")
                 }
@@ -215,10 +238,19 @@ impl Plan {
 /// The differences in one line.
 #[must_use]
 pub fn joined(differences: &[Difference]) -> String {
-    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    differences
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// The digests of canonical texts by field, to be remembered as the base of the next comparison.
 fn digests<'a>(fields: impl IntoIterator<Item = (String, &'a str)>) -> Applied {
-    Applied { fields: fields.into_iter().map(|(field, text)| (field, drift::digest(text))).collect::<BTreeMap<_, _>>() }
+    Applied {
+        fields: fields
+            .into_iter()
+            .map(|(field, text)| (field, drift::digest(text)))
+            .collect::<BTreeMap<_, _>>(),
+    }
 }

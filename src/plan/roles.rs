@@ -40,10 +40,15 @@ pub fn candidates(roles: &[ResourceRole], app_roles: &[AppRole]) -> Vec<Candidat
 /// # Errors
 /// [`Reason::RoleNotFound`] with the names there are, [`Reason::RoleAmbiguous`] with the candidates.
 pub fn choose<'a>(name: &str, candidates: &'a [Candidate], field: &str) -> Result<&'a Candidate, Problem> {
-    let by_value: Vec<&Candidate> =
-        candidates.iter().filter(|candidate| candidate.value.as_deref() == Some(name)).collect();
+    let by_value: Vec<&Candidate> = candidates
+        .iter()
+        .filter(|candidate| candidate.value.as_deref() == Some(name))
+        .collect();
     let matching = if by_value.is_empty() {
-        candidates.iter().filter(|candidate| candidate.display_name == name).collect()
+        candidates
+            .iter()
+            .filter(|candidate| candidate.display_name == name)
+            .collect()
     } else {
         by_value
     };
@@ -51,13 +56,20 @@ pub fn choose<'a>(name: &str, candidates: &'a [Candidate], field: &str) -> Resul
         [one] => Ok(one),
         [] => Err(Problem::new(
             Reason::RoleNotFound,
-            format!("{field}: the resource has no role {name:?}; it has {}", listed(candidates.iter().map(display))),
+            format!(
+                "{field}: the resource has no role {name:?}; it has {}",
+                listed(candidates.iter().map(display))
+            ),
         )),
         several => Err(Problem::new(
             Reason::RoleAmbiguous,
             format!(
                 "{field}: {name:?} stands for several roles: {}; use the role's value",
-                several.iter().map(|one| format!("{} ({})", display(one), one.origin_id)).collect::<Vec<_>>().join(", ")
+                several
+                    .iter()
+                    .map(|one| format!("{} ({})", display(one), one.origin_id))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
         )),
     }
@@ -67,9 +79,17 @@ pub fn choose<'a>(name: &str, candidates: &'a [Candidate], field: &str) -> Resul
 ///
 /// # Errors
 /// [`Reason::RoleNotFound`] with the roles that the catalog offers.
-pub fn offered<'a>(name: &str, offered: &'a [RoleStatus], resource: &str, field: &str) -> Result<&'a RoleStatus, Problem> {
-    let matches: Vec<&RoleStatus> =
-        offered.iter().filter(|role| role.name == name).chain(offered.iter().filter(|role| role.display_name == name)).collect();
+pub fn offered<'a>(
+    name: &str,
+    offered: &'a [RoleStatus],
+    resource: &str,
+    field: &str,
+) -> Result<&'a RoleStatus, Problem> {
+    let matches: Vec<&RoleStatus> = offered
+        .iter()
+        .filter(|role| role.name == name)
+        .chain(offered.iter().filter(|role| role.display_name == name))
+        .collect();
     match matches.as_slice() {
         [] => Err(Problem::new(
             Reason::RoleNotFound,
@@ -99,7 +119,11 @@ fn display(candidate: &Candidate) -> String {
 
 fn listed(names: impl Iterator<Item = String>) -> String {
     let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -107,12 +131,19 @@ mod tests {
     use super::*;
 
     fn candidate(origin: &str, display: &str, value: Option<&str>) -> Candidate {
-        Candidate { origin_id: origin.into(), display_name: display.into(), value: value.map(Into::into) }
+        Candidate {
+            origin_id: origin.into(),
+            display_name: display.into(),
+            value: value.map(Into::into),
+        }
     }
 
     #[test]
     fn a_value_wins_over_a_display_name() {
-        let roles = [candidate("1", "Reader", Some("read.all")), candidate("2", "Everything", Some("Reader"))];
+        let roles = [
+            candidate("1", "Reader", Some("read.all")),
+            candidate("2", "Everything", Some("Reader")),
+        ];
         assert_eq!(choose("Reader", &roles, "roles").unwrap().origin_id, "2");
     }
 
@@ -121,7 +152,12 @@ mod tests {
         let roles = [candidate("1", "Reader", Some("a")), candidate("2", "Reader", Some("b"))];
         let problem = choose("Reader", &roles, "spec.resources[crm].roles").unwrap_err();
         assert_eq!(problem.reason, Reason::RoleAmbiguous);
-        assert!(problem.message.contains("\"Reader\" stands for several roles: a (Reader) (1), b (Reader) (2)"), "{problem:?}");
+        assert!(
+            problem
+                .message
+                .contains("\"Reader\" stands for several roles: a (Reader) (1), b (Reader) (2)"),
+            "{problem:?}"
+        );
     }
 
     #[test]

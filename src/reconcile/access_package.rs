@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Visited, pipeline,
-    context::{Context, find, parsed},
+    Kind, Managed, Visited,
+    context::{Context, find, matching},
     halt::{Halt, Retry, Step},
     identity::{self, Candidate, Place, Takeover},
     inventory::{Freshness, Inventory},
+    pipeline,
     subject::Subject,
     tenant::Tenant,
 };
@@ -48,18 +49,35 @@ pub(crate) struct PackageReferences {
 /// The catalog of a package with the grants that speak of its namespace.
 ///
 /// A namespace without a grant gets one and the same answer, whether the catalog exists or not.
-pub(crate) fn granted(context: &Context, catalog_name: &str, namespace: &str, field: &str) -> Step<(Catalog, Vec<Grant>)> {
+pub(crate) fn granted(
+    context: &Context,
+    catalog_name: &str,
+    namespace: &str,
+    field: &str,
+) -> Step<(Catalog, Vec<Grant>)> {
     let labels = context.labels(namespace);
     let refused = || {
         Halt::reference(Problem::new(
             Reason::CatalogNotGranted,
-            format!("{field}: no catalog {catalog_name:?} grants anything to namespace {namespace:?}; correct the name, or ask those who run the catalogs for a grant"),
+            format!(
+                "{field}: no catalog {catalog_name:?} grants anything to namespace {namespace:?}; correct the name, or ask those who run the catalogs for a grant"
+            ),
         ))
     };
     let catalog = find(&context.stores.catalogs, None, catalog_name).ok_or_else(refused)?;
-    let namespace = Namespace { name: namespace, labels: labels.as_ref() };
-    let grants: Vec<Grant> = limits::grants_for(&catalog.spec, namespace).into_iter().cloned().collect();
-    if grants.is_empty() { Err(refused()) } else { Ok((catalog, grants)) }
+    let namespace = Namespace {
+        name: namespace,
+        labels: labels.as_ref(),
+    };
+    let grants: Vec<Grant> = limits::grants_for(&catalog.spec, namespace)
+        .into_iter()
+        .cloned()
+        .collect();
+    if grants.is_empty() {
+        Err(refused())
+    } else {
+        Ok((catalog, grants))
+    }
 }
 
 /// The catalog's id in Entra, proven by its own status.
@@ -124,7 +142,10 @@ impl Managed for AccessPackage {
     }
 
     fn takeover(&self) -> Takeover<'_> {
-        Takeover { id: self.spec.id.as_deref(), adoption: self.spec.adoption }
+        Takeover {
+            id: self.spec.id.as_deref(),
+            adoption: self.spec.adoption,
+        }
     }
 
     fn tenant(references: &PackageReferences) -> &Tenant {
@@ -145,20 +166,33 @@ impl Managed for AccessPackage {
     }
 
     async fn look_by_id(tenant: &Tenant, references: &PackageReferences, id: &str) -> Step<Option<Candidate>> {
-        let found = tenant.inventory.package(&references.catalog_id, &id.into(), Freshness::Now).await?;
+        let found = tenant
+            .inventory
+            .package(&references.catalog_id, &id.into(), Freshness::Now)
+            .await?;
         Ok(found.map(candidate))
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PackageReferences> {
         let (namespace, name) = (subject.namespace(), subject.object.name_any());
-        let (catalog, grants) =
-            granted(context, &subject.object.spec.catalog_ref.name, &namespace, "spec.catalogRef")?;
+        let (catalog, grants) = granted(
+            context,
+            &subject.object.spec.catalog_ref.name,
+            &namespace,
+            "spec.catalogRef",
+        )?;
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
-        let policies = parsed(&context.stores.policies)
-            .filter(|policy| policy.namespace().as_deref() == Some(&namespace) && policy.spec.access_package_ref.name == name)
-            .collect();
-        Ok(PackageReferences { catalog_id: catalog_id(&catalog)?, tenant, catalog, grants, policies })
+        let policies = matching(&context.stores.policies, |policy| {
+            policy.namespace().as_deref() == Some(&namespace) && policy.spec.access_package_ref.name == name
+        });
+        Ok(PackageReferences {
+            catalog_id: catalog_id(&catalog)?,
+            tenant,
+            catalog,
+            grants,
+            policies,
+        })
     }
 
     fn desire(subject: &Subject<Self>, references: &PackageReferences) -> Step<DesiredPackage> {
@@ -168,7 +202,10 @@ impl Managed for AccessPackage {
         for policy in references.policies.iter().filter(|policy| is_in_force(policy)) {
             limits::check_policy(&policy.spec, &covering, subject.now).map_err(|problem| {
                 let policy = policy.name_any();
-                limit(Problem::new(problem.reason, format!("AssignmentPolicy {policy:?} of this package: {}", problem.message)))
+                limit(Problem::new(
+                    problem.reason,
+                    format!("AssignmentPolicy {policy:?} of this package: {}", problem.message),
+                ))
             })?;
         }
         let mut desired = DesiredPackage {
@@ -193,9 +230,15 @@ impl Managed for AccessPackage {
         references: &PackageReferences,
         freshness: Freshness,
     ) -> Step<ObservedPackage> {
-        let Some(entra) = identity::proven(subject, &references.tenant) else { return Ok(ObservedPackage::Unborn) };
+        let Some(entra) = identity::proven(subject, &references.tenant) else {
+            return Ok(ObservedPackage::Unborn);
+        };
         let id = AccessPackageId::from(entra.id.as_str());
-        let found = references.tenant.inventory.package(&references.catalog_id, &id, freshness).await?;
+        let found = references
+            .tenant
+            .inventory
+            .package(&references.catalog_id, &id, freshness)
+            .await?;
         Ok(match found {
             Some(package) => ObservedPackage::Present(Box::new(package)),
             None => ObservedPackage::Gone { id: entra.id },
@@ -208,10 +251,16 @@ impl Managed for AccessPackage {
         desired: &DesiredPackage,
         observed: &ObservedPackage,
     ) -> Step<Plan> {
-        let drift = Drift { policy: subject.object.spec.drift_policy, requested: subject.requested().is_some() };
+        let drift = Drift {
+            policy: subject.object.spec.drift_policy,
+            requested: subject.requested().is_some(),
+        };
         let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift);
         let catalog = references.catalog.spec.management;
-        Ok(plan.managed(references.tenant.management).managed(catalog).managed(subject.object.spec.management))
+        Ok(plan
+            .managed(references.tenant.management)
+            .managed(catalog)
+            .managed(subject.object.spec.management))
     }
 
     async fn apply(
@@ -235,12 +284,17 @@ impl Managed for AccessPackage {
                     let made = identity::create(context, tenant, subject, references, &place, send).await?;
                     inventory.package_born(catalog, made.clone()).await;
                     let scopes = Some(Vec::new());
-                    observed = ObservedPackage::Present(Box::new(graph::AccessPackage { resource_role_scopes: scopes, ..made }));
+                    observed = ObservedPackage::Present(Box::new(graph::AccessPackage {
+                        resource_role_scopes: scopes,
+                        ..made
+                    }));
                 }
                 (Change::UpdateAccessPackage { patch, .. }, ObservedPackage::Present(package)) => {
                     graph.update_access_package(&package.id, patch).await?;
                     patched(package, patch);
-                    inventory.package_changed(catalog, &package.id, |known| patched(known, patch)).await;
+                    inventory
+                        .package_changed(catalog, &package.id, |known| patched(known, patch))
+                        .await;
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
                 (Change::AddResourceRole { name, role_scope }, ObservedPackage::Present(package)) => {
@@ -251,7 +305,10 @@ impl Managed for AccessPackage {
                 }
                 (Change::RemoveResourceRole { id, .. }, ObservedPackage::Present(package)) => {
                     graph.remove_resource_role_scope(&package.id, id).await?;
-                    package.resource_role_scopes.get_or_insert_default().retain(|scope| scope.id != *id);
+                    package
+                        .resource_role_scopes
+                        .get_or_insert_default()
+                        .retain(|scope| scope.id != *id);
                     inventory.role_removed(catalog, &package.id, id.clone()).await;
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
@@ -278,11 +335,17 @@ impl Managed for AccessPackage {
             status.resource_roles = desired.roles.iter().map(|role| role_status(role, scopes)).collect();
             status.unmanaged_policies = unmanaged(package, &references.policies);
             status.url = references.tenant.domain.as_ref().map(|domain| {
-                format!("https://myaccess.microsoft.com/@{domain}#/access-packages/{}", package.id)
+                format!(
+                    "https://myaccess.microsoft.com/@{domain}#/access-packages/{}",
+                    package.id
+                )
             });
         }
         let unresolved = desired.unresolved.first().cloned();
-        let ready = match (held.clone().filter(|held| held.reason != Reason::DriftReported), unresolved.clone()) {
+        let ready = match (
+            held.clone().filter(|held| held.reason != Reason::DriftReported),
+            unresolved.clone(),
+        ) {
             (_, Some(problem)) => Err(problem),
             (Some(held), None) => Err(held),
             (None, None) => {
@@ -295,12 +358,21 @@ impl Managed for AccessPackage {
                 })
             }
         };
-        Report { ready, references: unresolved.clone(), sync: held.or(unresolved), warning: None }
+        Report {
+            ready,
+            references: unresolved.clone(),
+            sync: held.or(unresolved),
+            warning: None,
+        }
     }
 }
 
 fn limit(problem: Problem) -> Halt {
-    Halt { problem, stage: super::halt::Stage::Sync, retry: Retry::OnChange }
+    Halt {
+        problem,
+        stage: super::halt::Stage::Sync,
+        retry: Retry::OnChange,
+    }
 }
 
 /// Whether the policy is in Entra, so that people may already use it.
@@ -309,11 +381,19 @@ fn is_in_force(policy: &AssignmentPolicy) -> bool {
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {
-    Candidate { id: package.id.to_string(), display_name: package.display_name, created: package.created }
+    Candidate {
+        id: package.id.to_string(),
+        display_name: package.display_name,
+        created: package.created,
+    }
 }
 
 fn patched(package: &mut graph::AccessPackage, patch: &graph::AccessPackagePatch) {
-    let graph::AccessPackagePatch { display_name, description, hidden } = patch.clone();
+    let graph::AccessPackagePatch {
+        display_name,
+        description,
+        hidden,
+    } = patch.clone();
     if let Some(display_name) = display_name {
         package.display_name = display_name;
     }
@@ -323,7 +403,10 @@ fn patched(package: &mut graph::AccessPackage, patch: &graph::AccessPackagePatch
 
 /// The role of the catalog's resource that an entry of `resourceRoles` means.
 fn desired_role(catalog: &Catalog, role: &ResourceRole, index: usize) -> Result<DesiredRole, Problem> {
-    let ResourceRole { resource, role: role_name } = role;
+    let ResourceRole {
+        resource,
+        role: role_name,
+    } = role;
     let field = format!("spec.resourceRoles[{index}]");
     if catalog.spec.resources.iter().all(|known| known.name != *resource) {
         let known: Vec<&str> = catalog.spec.resources.iter().map(|known| known.name.as_str()).collect();
@@ -332,17 +415,39 @@ fn desired_role(catalog: &Catalog, role: &ResourceRole, index: usize) -> Result<
             format!(
                 "{field}.resource: catalog {:?} has no resource {resource:?}; it has {}; correct the name, or ask those who run the catalog to add it",
                 catalog.name_any(),
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                }
             ),
         ));
     }
-    let status = catalog.status.iter().flat_map(|status| &status.resources).find(|status| status.name == *resource);
+    let status = catalog
+        .status
+        .iter()
+        .flat_map(|status| &status.resources)
+        .find(|status| status.name == *resource);
     let waiting = |why: &str| {
-        Problem::new(Reason::ResourceNotReady, format!("{field}.resource: resource {resource:?} of catalog {:?} {why}", catalog.name_any()))
+        Problem::new(
+            Reason::ResourceNotReady,
+            format!(
+                "{field}.resource: resource {resource:?} of catalog {:?} {why}",
+                catalog.name_any()
+            ),
+        )
     };
     let status = status.ok_or_else(|| waiting("is not in Entra yet; waiting for it"))?;
     let id = status.id.as_deref().ok_or_else(|| {
-        waiting(status.message.as_deref().map_or("is not in Entra yet; waiting for it".into(), |why| format!("is not in Entra yet: {why}")).as_str())
+        waiting(
+            status
+                .message
+                .as_deref()
+                .map_or("is not in Entra yet; waiting for it".into(), |why| {
+                    format!("is not in Entra yet: {why}")
+                })
+                .as_str(),
+        )
     })?;
     let known = roles::offered(role_name, &status.roles, resource, &format!("{field}.role"))?;
     let system = OriginSystem::from(status.origin_system.as_str());
@@ -380,7 +485,11 @@ async fn add_role(
     loop {
         match graph.add_resource_role_scope(package, role_scope).await {
             Ok(id) => {
-                return Ok(ResourceRoleScope { id, role: role_scope.role.clone(), scope: role_scope.scope.clone() });
+                return Ok(ResourceRoleScope {
+                    id,
+                    role: role_scope.role.clone(),
+                    scope: role_scope.scope.clone(),
+                });
             }
             Err(error) if error.kind == GraphErrorKind::NotFound && started.elapsed() < ROLE_WAIT => {
                 tokio::time::sleep(wait).await;
@@ -434,12 +543,29 @@ fn unmanaged(package: &graph::AccessPackage, policies: &[AssignmentPolicy]) -> V
 async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> Step<()> {
     let (namespace, catalog) = (subject.namespace(), subject.object.spec.catalog_ref.name.clone());
     let method = subject.object.spec.deletion_policy();
-    if may_leave(context, subject.is_to_be_orphaned(), subject.object.spec.management, method, &catalog, &namespace)? {
-        let left = subject.status.entra.as_ref().map_or("nothing".to_owned(), |entra| format!("access package {}", entra.id));
-        subject.notes.push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
+    if may_leave(
+        context,
+        subject.is_to_be_orphaned(),
+        subject.object.spec.management,
+        method,
+        &catalog,
+        &namespace,
+    )? {
+        let left = subject
+            .status
+            .entra
+            .as_ref()
+            .map_or("nothing".to_owned(), |entra| format!("access package {}", entra.id));
+        subject
+            .notes
+            .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
         return Ok(());
     }
-    let known = subject.status.entra.clone().filter(|entra| entra.owner_uid == subject.uid());
+    let known = subject
+        .status
+        .entra
+        .clone()
+        .filter(|entra| entra.owner_uid == subject.uid());
     if known.is_none() && subject.status.intent.is_none() {
         return Ok(());
     }
@@ -449,16 +575,26 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
             let references = AccessPackage::resolve(context, subject).await?;
             let place = AccessPackage::place(&references);
             identity::settle(context, &references.tenant, subject, &references, &place).await?;
-            let Some(entra) = identity::proven(subject, &references.tenant) else { return Ok(()) };
+            let Some(entra) = identity::proven(subject, &references.tenant) else {
+                return Ok(());
+            };
             (references.tenant, entra.id)
         }
     };
     subject.drift_interval = tenant.drift_interval;
-    let Some(entra) = identity::proven(subject, &tenant) else { return Ok(()) };
+    let Some(entra) = identity::proven(subject, &tenant) else {
+        return Ok(());
+    };
     refuse_observed(&tenant)?;
-    let (catalog, id) = (CatalogId::from(entra.catalog_id.as_str()), AccessPackageId::from(id.as_str()));
+    let (catalog, id) = (
+        CatalogId::from(entra.catalog_id.as_str()),
+        AccessPackageId::from(id.as_str()),
+    );
     let Some(package) = tenant.inventory.package(&catalog, &id, Freshness::Now).await? else {
-        subject.notes.push(Note::done(Reason::Deleted, format!("access package {id} was gone from Entra already")));
+        subject.notes.push(Note::done(
+            Reason::Deleted,
+            format!("access package {id} was gone from Entra already"),
+        ));
         return Ok(());
     };
     let policies = package.policies.clone().unwrap_or_default();
@@ -472,7 +608,10 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
     }
     tenant.graph.delete_access_package(&id).await?;
     tenant.inventory.package_gone(&catalog, &id).await;
-    subject.notes.push(Note::done(Reason::Deleted, format!("deleted access package {:?} ({id}) in Entra", package.display_name)));
+    subject.notes.push(Note::done(
+        Reason::Deleted,
+        format!("deleted access package {:?} ({id}) in Entra", package.display_name),
+    ));
     Ok(())
 }
 
@@ -494,7 +633,11 @@ pub(crate) fn may_leave(
     let (_, grants) = granted(context, catalog, namespace, "spec.catalogRef")?;
     let grants: Vec<&Grant> = grants.iter().collect();
     limits::check_deletion(DeletionPolicy::Orphan, &grants).map_err(|problem| {
-        let message = format!("annotation {}: {}", crate::api::ORPHAN, problem.message.replacen("spec.deletionPolicy: ", "", 1));
+        let message = format!(
+            "annotation {}: {}",
+            crate::api::ORPHAN,
+            problem.message.replacen("spec.deletionPolicy: ", "", 1)
+        );
         limit(Problem::new(problem.reason, message))
     })?;
     Ok(true)
@@ -504,7 +647,10 @@ pub(crate) fn refuse_observed(tenant: &Tenant) -> Step<()> {
     if tenant.management == Management::Observe {
         return Err(Halt::sync(
             Reason::ObserveOnly,
-            format!("EntraTenant {:?} has mode: Observe, so nothing is deleted in Entra; set mode: Enforce to go on", tenant.name),
+            format!(
+                "EntraTenant {:?} has mode: Observe, so nothing is deleted in Entra; set mode: Enforce to go on",
+                tenant.name
+            ),
             Retry::OnChange,
         ));
     }
@@ -519,7 +665,9 @@ pub(crate) async fn close(
     id: &graph::PolicyId,
 ) -> Step<()> {
     let inventory: &Inventory = &tenant.inventory;
-    let Some(mut policy) = inventory.policy(catalog, package, id, Freshness::Now).await? else { return Ok(()) };
+    let Some(mut policy) = inventory.policy(catalog, package, id, Freshness::Now).await? else {
+        return Ok(());
+    };
     if let Some(shut) = closed(&policy.fields) {
         tenant.graph.replace_assignment_policy(id, package, &shut).await?;
         policy.fields = shut;
@@ -545,7 +693,10 @@ pub(crate) async fn wait_for_assignments(
     }
     let takes_away = method == DeletionPolicy::DeleteWithAssignments;
     if takes_away {
-        for assignment in live.iter().filter(|assignment| assignment.state != AssignmentState::Delivering) {
+        for assignment in live
+            .iter()
+            .filter(|assignment| assignment.state != AssignmentState::Delivering)
+        {
             match tenant.graph.request_assignment_remove(&assignment.id).await {
                 Ok(()) => {}
                 Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {}
@@ -559,7 +710,15 @@ pub(crate) async fn wait_for_assignments(
         .take(3)
         .map(ToString::to_string)
         .collect();
-    let who = if who.is_empty() { String::new() } else { format!(" ({}{})", who.join(", "), if live.len() > who.len() { ", …" } else { "" }) };
+    let who = if who.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " ({}{})",
+            who.join(", "),
+            if live.len() > who.len() { ", …" } else { "" }
+        )
+    };
     let next = if takes_away {
         "their access is being taken away; the deletion goes on when it is"
     } else {
@@ -568,7 +727,10 @@ pub(crate) async fn wait_for_assignments(
     Err(Halt::sync(
         Reason::AssignmentsRemain,
         format!("{} people still hold access{who}: {next}", live.len()),
-        Retry::After(if takes_away { Duration::from_secs(2) } else { Duration::from_secs(30) }),
+        Retry::After(if takes_away {
+            Duration::from_secs(2)
+        } else {
+            Duration::from_secs(30)
+        }),
     ))
 }
-

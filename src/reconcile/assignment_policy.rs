@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Visited, pipeline,
+    Kind, Managed, Visited,
     access_package::{close, granted, may_leave, refuse_observed, wait_for_assignments},
     context::{Context, find},
     directory::{DirectoryKey, group_key, service_principal_key, user_key},
     halt::{Halt, Retry, Stage, Step},
     identity::{self, Candidate, Place, Takeover},
     inventory::Freshness,
+    pipeline,
     subject::Subject,
     tenant::Tenant,
 };
@@ -95,7 +96,10 @@ impl Managed for AssignmentPolicy {
     }
 
     fn takeover(&self) -> Takeover<'_> {
-        Takeover { id: self.spec.id.as_deref(), adoption: self.spec.adoption }
+        Takeover {
+            id: self.spec.id.as_deref(),
+            adoption: self.spec.adoption,
+        }
     }
 
     fn tenant(references: &PolicyReferences) -> &Tenant {
@@ -111,14 +115,27 @@ impl Managed for AssignmentPolicy {
     }
 
     async fn look_by_name(tenant: &Tenant, references: &PolicyReferences, name: &str) -> Step<Vec<Candidate>> {
-        let policies = tenant.inventory.policies(&references.catalog_id, &references.package_id).await?;
-        Ok(policies.into_iter().filter(|policy| policy.fields.display_name == name).map(candidate).collect())
+        let policies = tenant
+            .inventory
+            .policies(&references.catalog_id, &references.package_id)
+            .await?;
+        Ok(policies
+            .into_iter()
+            .filter(|policy| policy.fields.display_name == name)
+            .map(candidate)
+            .collect())
     }
 
     async fn look_by_id(tenant: &Tenant, references: &PolicyReferences, id: &str) -> Step<Option<Candidate>> {
         let inventory = &tenant.inventory;
-        let found =
-            inventory.policy(&references.catalog_id, &references.package_id, &id.into(), Freshness::Now).await?;
+        let found = inventory
+            .policy(
+                &references.catalog_id,
+                &references.package_id,
+                &id.into(),
+                Freshness::Now,
+            )
+            .await?;
         Ok(found.map(candidate))
     }
 
@@ -126,18 +143,30 @@ impl Managed for AssignmentPolicy {
         let namespace = subject.namespace();
         let spec = subject.object.spec.clone();
         let package = package_of(context, &spec, &namespace)?;
-        let (catalog, grants) =
-            granted(context, &package.spec.catalog_ref.name, &namespace, "spec.accessPackageRef: its spec.catalogRef")?;
+        let (catalog, grants) = granted(
+            context,
+            &package.spec.catalog_ref.name,
+            &namespace,
+            "spec.accessPackageRef: its spec.catalogRef",
+        )?;
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         // Limits come first: a namespace that may give ids only makes no look-ups.
-        let resources: Vec<&str> = package.spec.resource_roles.iter().map(|role| role.resource.as_str()).collect();
+        let resources: Vec<&str> = package
+            .spec
+            .resource_roles
+            .iter()
+            .map(|role| role.resource.as_str())
+            .collect();
         let grants: Vec<_> = grants.iter().collect();
         let covering = limits::covering(&grants, &resources);
         if covering.is_empty() {
             return Err(limit(Problem::new(
                 Reason::LimitExceeded,
-                format!("spec.accessPackageRef: no grant allows all resources of access package {:?}; its own condition says more", package.name_any()),
+                format!(
+                    "spec.accessPackageRef: no grant allows all resources of access package {:?}; its own condition says more",
+                    package.name_any()
+                ),
             )));
         }
         limits::check_policy(&spec, &covering, subject.now).map_err(limit)?;
@@ -145,7 +174,17 @@ impl Managed for AssignmentPolicy {
         if subject.status.entra.is_none() && subject.status.intent.is_none() && spec.id.is_none() {
             require_ready(&package)?;
         }
-        let mut binding = Binding { tenant: &tenant, pins: subject.status.resolved.iter().map(|pin| (pin.reference.clone(), pin.id.clone())).collect(), bound: Vec::new(), warning: None };
+        let mut binding = Binding {
+            tenant: &tenant,
+            pins: subject
+                .status
+                .resolved
+                .iter()
+                .map(|pin| (pin.reference.clone(), pin.id.clone()))
+                .collect(),
+            bound: Vec::new(),
+            warning: None,
+        };
         let targets = binding.targets(&spec).await?;
         let stages = binding.stages(&spec).await?;
         let (pins, warning) = (binding.bound, binding.warning);
@@ -172,10 +211,14 @@ impl Managed for AssignmentPolicy {
         references: &PolicyReferences,
         freshness: Freshness,
     ) -> Step<ObservedPolicy> {
-        let Some(entra) = identity::proven(subject, &references.tenant) else { return Ok(ObservedPolicy::Unborn) };
+        let Some(entra) = identity::proven(subject, &references.tenant) else {
+            return Ok(ObservedPolicy::Unborn);
+        };
         let id = PolicyId::from(entra.id.as_str());
         let inventory = &references.tenant.inventory;
-        let found = inventory.policy(&references.catalog_id, &references.package_id, &id, freshness).await?;
+        let found = inventory
+            .policy(&references.catalog_id, &references.package_id, &id, freshness)
+            .await?;
         Ok(match found {
             Some(policy) => ObservedPolicy::Present(Box::new(policy)),
             None => ObservedPolicy::Gone { id: entra.id },
@@ -188,7 +231,10 @@ impl Managed for AssignmentPolicy {
         desired: &PolicyFields,
         observed: &ObservedPolicy,
     ) -> Step<Plan> {
-        let drift = Drift { policy: subject.object.spec.drift_policy, requested: subject.requested().is_some() };
+        let drift = Drift {
+            policy: subject.object.spec.drift_policy,
+            requested: subject.requested().is_some(),
+        };
         let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift)
             .managed(references.tenant.management)
             .managed(references.catalog_management)
@@ -201,7 +247,11 @@ impl Managed for AssignmentPolicy {
                     format!(
                         "the policy in Entra carries settings that this kind cannot express, so it is not written: {}; remove them in Entra, or set management: Observe. Not written: {}",
                         settings.join(", "),
-                        plan.changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+                        plan.changes
+                            .iter()
+                            .map(ToString::to_string)
+                            .collect::<Vec<_>>()
+                            .join("; ")
                     ),
                     Retry::OnChange,
                 ));
@@ -229,14 +279,23 @@ impl Managed for AssignmentPolicy {
                     };
                     let place = Self::place(references);
                     let made = identity::create(context, tenant, subject, references, &place, send).await?;
-                    tenant.inventory.policy_changed(catalog, package, &made.id, Some(made.clone())).await;
+                    tenant
+                        .inventory
+                        .policy_changed(catalog, package, &made.id, Some(made.clone()))
+                        .await;
                     observed = ObservedPolicy::Present(Box::new(made));
                 }
                 (Change::ReplaceAssignmentPolicy { fields, .. }, ObservedPolicy::Present(policy)) => {
-                    tenant.graph.replace_assignment_policy(&policy.id, package, fields).await?;
+                    tenant
+                        .graph
+                        .replace_assignment_policy(&policy.id, package, fields)
+                        .await?;
                     policy.fields = (**fields).clone();
                     let written = (**policy).clone();
-                    tenant.inventory.policy_changed(catalog, package, &policy.id, Some(written)).await;
+                    tenant
+                        .inventory
+                        .policy_changed(catalog, package, &policy.id, Some(written))
+                        .await;
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
                 _ => {}
@@ -262,21 +321,38 @@ impl Managed for AssignmentPolicy {
         let ready = match held.clone() {
             Some(held) if held.reason != Reason::DriftReported => Err(held),
             Some(drift) => Ok(drift),
-            None if subject.object.spec.management == Management::Observe => {
-                Ok(Problem::new(Reason::Observed, format!("policy of access package {:?}", references.package)))
-            }
-            None => Ok(Problem::new(Reason::InSync, format!("policy of access package {:?}", references.package))),
+            None if subject.object.spec.management == Management::Observe => Ok(Problem::new(
+                Reason::Observed,
+                format!("policy of access package {:?}", references.package),
+            )),
+            None => Ok(Problem::new(
+                Reason::InSync,
+                format!("policy of access package {:?}", references.package),
+            )),
         };
-        Report { ready, references: None, sync: held, warning: references.warning.clone() }
+        Report {
+            ready,
+            references: None,
+            sync: held,
+            warning: references.warning.clone(),
+        }
     }
 }
 
 fn limit(problem: Problem) -> Halt {
-    Halt { problem, stage: Stage::Sync, retry: Retry::OnChange }
+    Halt {
+        problem,
+        stage: Stage::Sync,
+        retry: Retry::OnChange,
+    }
 }
 
 fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
-    Candidate { id: policy.id.to_string(), display_name: policy.fields.display_name, created: policy.created }
+    Candidate {
+        id: policy.id.to_string(),
+        display_name: policy.fields.display_name,
+        created: policy.created,
+    }
 }
 
 fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -> Step<AccessPackage> {
@@ -291,7 +367,9 @@ fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -
 
 fn package_identity(package: &AccessPackage) -> Step<EntraObject> {
     let entra = package.status.as_ref().and_then(|status| status.entra.clone());
-    entra.filter(|entra| Some(&entra.owner_uid) == package.metadata.uid.as_ref()).ok_or_else(|| not_ready(package))
+    entra
+        .filter(|entra| Some(&entra.owner_uid) == package.metadata.uid.as_ref())
+        .ok_or_else(|| not_ready(package))
 }
 
 /// A new policy waits until its package is whole: nothing can be requested before that.
@@ -313,7 +391,10 @@ fn not_ready(package: &AccessPackage) -> Halt {
         .map_or_else(String::new, |condition| format!(" ({})", condition.reason));
     Halt::reference(Problem::new(
         Reason::AccessPackageNotReady,
-        format!("spec.accessPackageRef: AccessPackage {:?} is not ready{why}; waiting for it", package.name_any()),
+        format!(
+            "spec.accessPackageRef: AccessPackage {:?} is not ready{why}; waiting for it",
+            package.name_any()
+        ),
     ))
 }
 
@@ -328,10 +409,16 @@ struct Binding<'a> {
 impl Binding<'_> {
     async fn bind(&mut self, field: String, key: Option<DirectoryKey>) -> Step<graph::ObjectId> {
         let key = key.ok_or_else(|| {
-            Halt::reference(Problem::new(Reason::InvalidSpec, format!("{field}: exactly one way to name it is needed")))
+            Halt::reference(Problem::new(
+                Reason::InvalidSpec,
+                format!("{field}: exactly one way to name it is needed"),
+            ))
         })?;
         let bound = self.tenant.directory.bind(&field, &key, &self.pins).await?;
-        if let Some(pin) = bound.pin.filter(|pin| self.bound.iter().all(|known| known.reference != pin.reference)) {
+        if let Some(pin) = bound
+            .pin
+            .filter(|pin| self.bound.iter().all(|known| known.reference != pin.reference))
+        {
             self.bound.push(pin);
         }
         if self.warning.is_none() {
@@ -352,8 +439,20 @@ impl Binding<'_> {
 
     async fn targets(&mut self, spec: &AssignmentPolicySpec) -> Step<Vec<SubjectSet>> {
         let mut sets = Vec::new();
-        let targets = spec.requestors.as_ref().map(|requestors| requestors.targets.as_slice()).unwrap_or_default();
-        for (index, Target { user, group, service_principal }) in targets.iter().enumerate() {
+        let targets = spec
+            .requestors
+            .as_ref()
+            .map(|requestors| requestors.targets.as_slice())
+            .unwrap_or_default();
+        for (
+            index,
+            Target {
+                user,
+                group,
+                service_principal,
+            },
+        ) in targets.iter().enumerate()
+        {
             let path = format!("spec.requestors.targets[{index}]");
             sets.push(match (user, group, service_principal) {
                 (Some(user), ..) => self.user(&path, user).await?,
@@ -371,7 +470,11 @@ impl Binding<'_> {
 
     async fn stages(&mut self, spec: &AssignmentPolicySpec) -> Step<Vec<ApprovalStage>> {
         let mut bound = Vec::new();
-        let stages = spec.approval.as_ref().and_then(|approval| approval.stages.as_deref()).unwrap_or_default();
+        let stages = spec
+            .approval
+            .as_ref()
+            .and_then(|approval| approval.stages.as_deref())
+            .unwrap_or_default();
         for (index, stage) in stages.iter().enumerate() {
             let path = format!("spec.approval.stages[{index}]");
             let mut wire = ApprovalStage {
@@ -387,10 +490,12 @@ impl Binding<'_> {
                 let path = format!("{path}.escalation");
                 wire.is_escalation_enabled = true;
                 wire.duration_before_escalation = Some(escalation.after.to_string());
-                wire.escalation_approvers =
-                    self.approvers(&format!("{path}.approvers"), &escalation.approvers).await?;
-                wire.fallback_escalation_approvers =
-                    self.fallbacks(&format!("{path}.fallbackApprovers"), &escalation.fallback_approvers).await?;
+                wire.escalation_approvers = self
+                    .approvers(&format!("{path}.approvers"), &escalation.approvers)
+                    .await?;
+                wire.fallback_escalation_approvers = self
+                    .fallbacks(&format!("{path}.fallbackApprovers"), &escalation.fallback_approvers)
+                    .await?;
             }
             bound.push(wire);
         }
@@ -400,7 +505,13 @@ impl Binding<'_> {
     async fn approvers(&mut self, path: &str, approvers: &[Approver]) -> Step<Vec<SubjectSet>> {
         let mut sets = Vec::new();
         for (index, approver) in approvers.iter().enumerate() {
-            let Approver { user, group, requestor_manager, internal_sponsors, external_sponsors: _ } = approver;
+            let Approver {
+                user,
+                group,
+                requestor_manager,
+                internal_sponsors,
+                external_sponsors: _,
+            } = approver;
             let path = format!("{path}[{index}]");
             sets.push(if let Some(user) = user {
                 self.user(&path, user).await?
@@ -484,7 +595,11 @@ fn scope(scope: RequestorScope) -> AllowedTargetScope {
 }
 
 fn wire_expiration(expiration: &Expiration) -> graph::Expiration {
-    let Expiration { never: _, after_date_time, after_duration } = expiration;
+    let Expiration {
+        never: _,
+        after_date_time,
+        after_duration,
+    } = expiration;
     let kind = match (after_date_time, after_duration) {
         (Some(_), _) => ExpirationKind::AfterDateTime,
         (None, Some(_)) => ExpirationKind::AfterDuration,
@@ -512,7 +627,10 @@ async fn create_serially(
                 tokio::time::sleep(wait).await;
                 wait *= 2;
                 let listed = graph.list_assignment_policies(package).await?.unwrap_or_default();
-                if let Some(made) = listed.into_iter().find(|policy| policy.fields.display_name == fields.display_name) {
+                if let Some(made) = listed
+                    .into_iter()
+                    .find(|policy| policy.fields.display_name == fields.display_name)
+                {
                     return Ok(made);
                 }
             }
@@ -526,15 +644,36 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
     let namespace = subject.namespace();
     let spec = subject.object.spec.clone();
     let method = spec.deletion_policy();
-    let catalog = find(&context.stores.packages, Some(&namespace), &spec.access_package_ref.name)
-        .map(|package| package.spec.catalog_ref.name)
-        .unwrap_or_default();
-    if may_leave(context, subject.is_to_be_orphaned(), spec.management, method, &catalog, &namespace)? {
-        let left = subject.status.entra.as_ref().map_or("nothing".to_owned(), |entra| format!("assignment policy {}", entra.id));
-        subject.notes.push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
+    let catalog = find(
+        &context.stores.packages,
+        Some(&namespace),
+        &spec.access_package_ref.name,
+    )
+    .map(|package| package.spec.catalog_ref.name)
+    .unwrap_or_default();
+    if may_leave(
+        context,
+        subject.is_to_be_orphaned(),
+        spec.management,
+        method,
+        &catalog,
+        &namespace,
+    )? {
+        let left = subject
+            .status
+            .entra
+            .as_ref()
+            .map_or("nothing".to_owned(), |entra| format!("assignment policy {}", entra.id));
+        subject
+            .notes
+            .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
         return Ok(());
     }
-    let known = subject.status.entra.clone().filter(|entra| entra.owner_uid == subject.uid());
+    let known = subject
+        .status
+        .entra
+        .clone()
+        .filter(|entra| entra.owner_uid == subject.uid());
     if known.is_none() && subject.status.intent.is_none() {
         return Ok(());
     }
@@ -542,7 +681,13 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
         Some(entra) => context.tenant_of(entra).await?,
         None => {
             // The package may be gone by now, and with it whatever came of the intent.
-            if find(&context.stores.packages, Some(&namespace), &spec.access_package_ref.name).is_none() {
+            if find(
+                &context.stores.packages,
+                Some(&namespace),
+                &spec.access_package_ref.name,
+            )
+            .is_none()
+            {
                 return Ok(());
             }
             let references = AssignmentPolicy::resolve(context, subject).await?;
@@ -552,15 +697,27 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
         }
     };
     subject.drift_interval = tenant.drift_interval;
-    let Some(entra) = identity::proven(subject, &tenant) else { return Ok(()) };
+    let Some(entra) = identity::proven(subject, &tenant) else {
+        return Ok(());
+    };
     refuse_observed(&tenant)?;
     let Some(package) = subject.status.access_package_id.clone() else {
-        return Err(Halt::sync(Reason::InvalidSpec, "status.accessPackageId is missing, so the policy cannot be found", Retry::OnChange));
+        return Err(Halt::sync(
+            Reason::InvalidSpec,
+            "status.accessPackageId is missing, so the policy cannot be found",
+            Retry::OnChange,
+        ));
     };
-    let (catalog, package) = (CatalogId::from(entra.catalog_id.as_str()), AccessPackageId::from(package.as_str()));
+    let (catalog, package) = (
+        CatalogId::from(entra.catalog_id.as_str()),
+        AccessPackageId::from(package.as_str()),
+    );
     let id = PolicyId::from(entra.id.as_str());
     let Some(policy) = tenant.inventory.policy(&catalog, &package, &id, Freshness::Now).await? else {
-        subject.notes.push(Note::done(Reason::Deleted, format!("assignment policy {id} was gone from Entra already")));
+        subject.notes.push(Note::done(
+            Reason::Deleted,
+            format!("assignment policy {id} was gone from Entra already"),
+        ));
         return Ok(());
     };
     close(&tenant, &catalog, &package, &id).await?;
@@ -568,6 +725,9 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
     tenant.graph.delete_assignment_policy(&id).await?;
     tenant.inventory.policy_changed(&catalog, &package, &id, None).await;
     let name = &policy.fields.display_name;
-    subject.notes.push(Note::done(Reason::Deleted, format!("deleted assignment policy {name:?} ({id}) in Entra")));
+    subject.notes.push(Note::done(
+        Reason::Deleted,
+        format!("deleted assignment policy {name:?} ({id}) in Entra"),
+    ));
     Ok(())
 }

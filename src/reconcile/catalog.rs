@@ -1,23 +1,28 @@
 //! Catalog: the catalog itself, and the resources in it.
 
-use std::{collections::BTreeMap, time::{Duration, Instant}};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Visited, pipeline,
-    context::{Context, parsed, title},
+    Kind, Managed, Visited,
+    context::{Context, matching, title},
     directory::{DirectoryKey, application_key, group_key, site_key},
     halt::{Halt, Retry, Step},
     identity::{self, Candidate, Place, Takeover},
     inventory::Freshness,
+    pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
     api::{
-        Adoption, Applied, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogState, CatalogStatus, DriftPolicy,
-        EntraObject, Intent, Management, PinnedReference, Reason, ResourceState, ResourceStatus, RoleStatus,
+        AccessPackage, Adoption, Applied, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogState, CatalogStatus,
+        DriftPolicy, EntraObject, Intent, Management, PinnedReference, Reason, ResourceState, ResourceStatus,
+        RoleStatus,
     },
     graph::{self, AppRole, CatalogId, GraphError, NewResource, OriginSystem, RequestState, Resource},
     plan::{
@@ -105,7 +110,10 @@ impl Managed for Catalog {
     }
 
     fn takeover(&self) -> Takeover<'_> {
-        Takeover { id: self.spec.id.as_deref(), adoption: Adoption::Never }
+        Takeover {
+            id: self.spec.id.as_deref(),
+            adoption: Adoption::Never,
+        }
     }
 
     fn tenant(references: &CatalogReferences) -> &Tenant {
@@ -114,23 +122,42 @@ impl Managed for Catalog {
 
     fn place(references: &CatalogReferences) -> Place {
         let tenant = &references.tenant;
-        Place { catalog_id: String::new(), parent_id: tenant.id.clone(), parent: format!("tenant {}", tenant.name) }
+        Place {
+            catalog_id: String::new(),
+            parent_id: tenant.id.clone(),
+            parent: format!("tenant {}", tenant.name),
+        }
     }
 
     async fn look_by_name(tenant: &Tenant, _: &CatalogReferences, name: &str) -> Step<Vec<Candidate>> {
-        Ok(tenant.graph.find_catalogs_named(name).await?.into_iter().map(candidate).collect())
+        Ok(tenant
+            .graph
+            .find_catalogs_named(name)
+            .await?
+            .into_iter()
+            .map(candidate)
+            .collect())
     }
 
     async fn look_by_id(tenant: &Tenant, _: &CatalogReferences, id: &str) -> Step<Option<Candidate>> {
-        Ok(tenant.inventory.catalog(&CatalogId::from(id), Freshness::Now).await?.map(candidate))
+        Ok(tenant
+            .inventory
+            .catalog(&CatalogId::from(id), Freshness::Now)
+            .await?
+            .map(candidate))
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<CatalogReferences> {
         let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         let pins = subject.status.pins();
-        let mut references =
-            CatalogReferences { tenant: Arc::clone(&tenant), resources: Vec::new(), pins: Vec::new(), warning: None, retry: None };
+        let mut references = CatalogReferences {
+            tenant: Arc::clone(&tenant),
+            resources: Vec::new(),
+            pins: Vec::new(),
+            warning: None,
+            retry: None,
+        };
         for (index, resource) in subject.object.spec.resources.iter().enumerate() {
             let resolved = resolve_resource(&tenant, index, resource, &pins, &mut references).await;
             let resolved = match resolved {
@@ -160,9 +187,16 @@ impl Managed for Catalog {
                 .resources
                 .iter()
                 .flatten()
-                .map(|resolved| DesiredResource { name: resolved.name.clone(), resource: resolved.resource.clone() })
+                .map(|resolved| DesiredResource {
+                    name: resolved.name.clone(),
+                    resource: resolved.resource.clone(),
+                })
                 .collect(),
-            unresolved: references.resources.iter().filter_map(|resource| resource.as_ref().err().cloned()).collect(),
+            unresolved: references
+                .resources
+                .iter()
+                .filter_map(|resource| resource.as_ref().err().cloned())
+                .collect(),
         })
     }
 
@@ -185,7 +219,11 @@ impl Managed for Catalog {
                 }
             }
         };
-        Ok(Observed { catalog, troubles: BTreeMap::new(), removing: Vec::new() })
+        Ok(Observed {
+            catalog,
+            troubles: BTreeMap::new(),
+            removing: Vec::new(),
+        })
     }
 
     fn plan(
@@ -194,10 +232,15 @@ impl Managed for Catalog {
         desired: &DesiredCatalog,
         observed: &Observed,
     ) -> Step<Plan> {
-        let drift = Drift { policy: DriftPolicy::Cautious, requested: subject.requested().is_some() };
+        let drift = Drift {
+            policy: DriftPolicy::Cautious,
+            requested: subject.requested().is_some(),
+        };
         let base = Base::of(subject.status.applied.as_ref());
         let plan = plan(desired, &observed.catalog, &subject.status.resources, base, drift);
-        Ok(plan.managed(references.tenant.management).managed(subject.object.spec.management))
+        Ok(plan
+            .managed(references.tenant.management)
+            .managed(subject.object.spec.management))
     }
 
     async fn apply(
@@ -218,7 +261,10 @@ impl Managed for Catalog {
                     let place = Self::place(references);
                     let catalog = identity::create(context, tenant, subject, references, &place, send).await?;
                     tenant.inventory.catalog_born(&catalog).await;
-                    observed.catalog = ObservedCatalog::Present { catalog, resources: Vec::new() };
+                    observed.catalog = ObservedCatalog::Present {
+                        catalog,
+                        resources: Vec::new(),
+                    };
                 }
                 Change::UpdateCatalog { patch, .. } => {
                     if let ObservedCatalog::Present { catalog, .. } = &mut observed.catalog {
@@ -263,59 +309,113 @@ impl Managed for Catalog {
                 .zip(&references.resources)
                 .map(|(spec, resolved)| {
                     let before = known.iter().find(|status| status.name == spec.name);
-                    resource_status(spec, resolved, resources, before, observed, subject.object.spec.management)
+                    resource_status(
+                        spec,
+                        resolved,
+                        resources,
+                        before,
+                        observed,
+                        subject.object.spec.management,
+                    )
                 })
                 .collect();
             problems.extend(statuses.iter().filter_map(|(_, problem)| problem.clone()));
             let mut statuses: Vec<ResourceStatus> = statuses.drain(..).map(|(status, _)| status).collect();
             // What the spec no longer names stays listed until it is gone from the catalog.
-            statuses.extend(known.into_iter().filter(|status| {
-                status.added
-                    && spec.resources.iter().all(|resource| resource.name != status.name)
-                    && resources.iter().any(|resource| crate::plan::catalog::same_origin(&resource.origin_id, &status.origin_id))
-            }).map(|status| ResourceStatus { state: ResourceState::Removing.name().into(), ..status }));
+            statuses.extend(
+                known
+                    .into_iter()
+                    .filter(|status| {
+                        status.added
+                            && spec.resources.iter().all(|resource| resource.name != status.name)
+                            && resources.iter().any(|resource| {
+                                crate::plan::catalog::same_origin(&resource.origin_id, &status.origin_id)
+                            })
+                    })
+                    .map(|status| ResourceStatus {
+                        state: ResourceState::Removing.name().into(),
+                        ..status
+                    }),
+            );
             subject.status.resources = statuses;
         } else {
-            problems.extend(references.resources.iter().filter_map(|resource| resource.as_ref().err().cloned()));
+            problems.extend(
+                references
+                    .resources
+                    .iter()
+                    .filter_map(|resource| resource.as_ref().err().cloned()),
+            );
         }
         subject.status.resolved.clone_from(&references.pins);
-        let unresolved = references.resources.iter().find_map(|resource| resource.as_ref().err().cloned());
+        let unresolved = references
+            .resources
+            .iter()
+            .find_map(|resource| resource.as_ref().err().cloned());
         let held = plan.held_problem(&subject.request_command());
-        let sync = held.clone().or_else(|| problems.first().cloned()).or_else(|| observed.removing.first().cloned());
+        let sync = held
+            .clone()
+            .or_else(|| problems.first().cloned())
+            .or_else(|| observed.removing.first().cloned());
         let count = problems.len();
-        let ready = match (held.filter(|held| held.reason != Reason::DriftReported), problems.into_iter().next()) {
+        let ready = match (
+            held.filter(|held| held.reason != Reason::DriftReported),
+            problems.into_iter().next(),
+        ) {
             (Some(held), _) => Err(held),
-            (None, Some(problem)) if count > 1 => {
-                Err(Problem::new(problem.reason, format!("{} (and {} more)", problem.message, count - 1)))
-            }
+            (None, Some(problem)) if count > 1 => Err(Problem::new(
+                problem.reason,
+                format!("{} (and {} more)", problem.message, count - 1),
+            )),
             (None, Some(problem)) => Err(problem),
             (None, None) => match observed.removing.first() {
                 Some(problem) => Err(problem.clone()),
                 None => Ok(Problem::new(
-                    if subject.object.spec.management == Management::Observe { Reason::Observed } else { Reason::InSync },
+                    if subject.object.spec.management == Management::Observe {
+                        Reason::Observed
+                    } else {
+                        Reason::InSync
+                    },
                     format!("catalog with {} resources", subject.status.resources.len()),
                 )),
             },
         };
-        Report { ready, references: unresolved, sync, warning: references.warning.clone() }
+        Report {
+            ready,
+            references: unresolved,
+            sync,
+            warning: references.warning.clone(),
+        }
     }
 
     fn comes_back(report: &Report, references: &CatalogReferences) -> Retry {
         match (&report.ready, references.retry) {
-            (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => Retry::After(Duration::from_secs(2)),
+            (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => {
+                Retry::After(Duration::from_secs(2))
+            }
             (Err(_), Some(retry)) => retry,
-            (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => Retry::Backoff,
+            (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => {
+                Retry::Backoff
+            }
             _ => Retry::OnChange,
         }
     }
 }
 
 fn candidate(catalog: graph::Catalog) -> Candidate {
-    Candidate { id: catalog.id.to_string(), display_name: catalog.display_name, created: catalog.created }
+    Candidate {
+        id: catalog.id.to_string(),
+        display_name: catalog.display_name,
+        created: catalog.created,
+    }
 }
 
 fn patched(catalog: &mut graph::Catalog, patch: &graph::CatalogPatch) {
-    let graph::CatalogPatch { display_name, description, state, externally_visible } = patch.clone();
+    let graph::CatalogPatch {
+        display_name,
+        description,
+        state,
+        externally_visible,
+    } = patch.clone();
     if let Some(display_name) = display_name {
         catalog.display_name = display_name;
     }
@@ -335,13 +435,24 @@ async fn resolve_resource(
     let (field, origin_system, key) = if let Some(group) = &spec.group {
         ("group", OriginSystem::AadGroup, group_key(group))
     } else if let Some(application) = &spec.application {
-        ("application", OriginSystem::AadApplication, application_key(application))
+        (
+            "application",
+            OriginSystem::AadApplication,
+            application_key(application),
+        )
     } else {
-        ("sharePointSite", OriginSystem::SharePointOnline, spec.share_point_site.as_ref().and_then(site_key))
+        (
+            "sharePointSite",
+            OriginSystem::SharePointOnline,
+            spec.share_point_site.as_ref().and_then(site_key),
+        )
     };
     let path = format!("spec.resources[{index}].{field}");
     let key: DirectoryKey = key.ok_or_else(|| {
-        Halt::reference(Problem::new(Reason::InvalidSpec, format!("{path}: exactly one way to name it is needed")))
+        Halt::reference(Problem::new(
+            Reason::InvalidSpec,
+            format!("{path}: exactly one way to name it is needed"),
+        ))
     })?;
     let bound = tenant.directory.bind(&path, &key, pins).await?;
     references.pins.extend(bound.pin.clone());
@@ -364,14 +475,24 @@ async fn resolve_resource(
         _ => Vec::new(),
     };
     let is_site = origin_system == OriginSystem::SharePointOnline;
-    let origin_id = if is_site { bound.id.trim_end_matches('/').to_owned() } else { bound.id };
+    let origin_id = if is_site {
+        bound.id.trim_end_matches('/').to_owned()
+    } else {
+        bound.id
+    };
     let resource = NewResource {
         display_name: object.map(|object| object.display_name).filter(|name| !name.is_empty()),
         description: is_site.then(|| origin_id.clone()),
         origin_system,
         origin_id,
     };
-    Ok(ResolvedResource { index, name: spec.name.clone(), resource, offered: spec.offered_roles(), app_roles })
+    Ok(ResolvedResource {
+        index,
+        name: spec.name.clone(),
+        resource,
+        offered: spec.offered_roles(),
+        app_roles,
+    })
 }
 
 /// Asks for a resource and waits until it shows; a refusal is this resource's trouble, not the catalog's end.
@@ -383,7 +504,9 @@ async fn add_resource(
     resource: &NewResource,
     change: &Change,
 ) -> Step<()> {
-    let ObservedCatalog::Present { catalog, resources } = &mut observed.catalog else { return Ok(()) };
+    let ObservedCatalog::Present { catalog, resources } = &mut observed.catalog else {
+        return Ok(());
+    };
     let mut request = None;
     if !tenant.inventory.is_requested(&catalog.id, &resource.origin_id).await {
         match tenant.graph.request_resource_add(&catalog.id, resource).await {
@@ -399,11 +522,16 @@ async fn add_resource(
             Err(error) if is_onboarded(&error) || error.kind == graph::GraphErrorKind::OutcomeUnknown => {}
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => {
-                observed.troubles.insert(name.to_owned(), refused(name, resource, &error));
+                observed
+                    .troubles
+                    .insert(name.to_owned(), refused(name, resource, &error));
                 return Ok(());
             }
         }
-        tenant.inventory.resource_requested(&catalog.id, &resource.origin_id).await;
+        tenant
+            .inventory
+            .resource_requested(&catalog.id, &resource.origin_id)
+            .await;
         let known = subject.status.resources.iter_mut().find(|status| status.name == name);
         match known {
             Some(known) => known.added = true,
@@ -428,10 +556,13 @@ async fn add_resource(
         }
         None => {
             let request = request.map(|id| format!(" (request {id})")).unwrap_or_default();
-            observed.troubles.insert(name.to_owned(), Problem::new(
-                Reason::ResourceNotReady,
-                format!("resource {name}: asked for{request}, not yet in the catalog; Entra takes its time"),
-            ));
+            observed.troubles.insert(
+                name.to_owned(),
+                Problem::new(
+                    Reason::ResourceNotReady,
+                    format!("resource {name}: asked for{request}, not yet in the catalog; Entra takes its time"),
+                ),
+            );
         }
     }
     Ok(())
@@ -466,13 +597,18 @@ fn refused(name: &str, resource: &NewResource, error: &GraphError) -> Problem {
         };
         return Problem::new(
             Reason::NeedsTenantPermission,
-            format!("resource {name}: bringing it into the catalog needs the application permission {permission}; grant it, or let an administrator add the resource: {error}"),
+            format!(
+                "resource {name}: bringing it into the catalog needs the application permission {permission}; grant it, or let an administrator add the resource: {error}"
+            ),
         );
     }
     if error.has_code("ResourceNotFoundInOriginSystem") {
         return Problem::new(
             Reason::ResourceNotReady,
-            format!("resource {name}: entitlement management does not know {} yet; if it is new that passes by itself, otherwise check that it exists", resource.origin_id),
+            format!(
+                "resource {name}: entitlement management does not know {} yet; if it is new that passes by itself, otherwise check that it exists",
+                resource.origin_id
+            ),
         );
     }
     Problem::new(Reason::GraphRefused, format!("resource {name}: {error}"))
@@ -486,7 +622,9 @@ async fn remove_resource(
     id: &graph::ResourceId,
     change: &Change,
 ) -> Step<()> {
-    let ObservedCatalog::Present { catalog, resources } = &mut observed.catalog else { return Ok(()) };
+    let ObservedCatalog::Present { catalog, resources } = &mut observed.catalog else {
+        return Ok(());
+    };
     match tenant.graph.request_resource_remove(&catalog.id, id).await {
         Ok(_) => {
             resources.retain(|resource| resource.id != *id);
@@ -497,7 +635,9 @@ async fn remove_resource(
         Err(error) if error.has_code("InvalidDeleteResourceHasEntitlements") => {
             observed.removing.push(Problem::new(
                 Reason::DependantsRemain,
-                format!("resource {name}: packages still hand out its roles, so it stays in the catalog until they stop"),
+                format!(
+                    "resource {name}: packages still hand out its roles, so it stays in the catalog until they stop"
+                ),
             ));
             Ok(())
         }
@@ -537,7 +677,10 @@ fn resource_status(
             return (status, Some(problem.clone()));
         }
     };
-    let wanted = DesiredResource { name: resolved.name.clone(), resource: resolved.resource.clone() };
+    let wanted = DesiredResource {
+        name: resolved.name.clone(),
+        resource: resolved.resource.clone(),
+    };
     let found = find(resources, &wanted);
     let field = format!("spec.resources[{}].roles", resolved.index);
     let (roles, trouble) = found.map_or((Vec::new(), None), |found| offered_roles(resolved, found, &field));
@@ -602,24 +745,42 @@ fn offered_roles(resolved: &ResolvedResource, found: &Resource, field: &str) -> 
 
 async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()> {
     let name = subject.object.name_any();
-    let dependants: Vec<String> = parsed(&context.stores.packages)
-        .filter(|package| package.spec.catalog_ref.name == name && package.status.as_ref().is_some_and(|status| status.entra.is_some() || status.intent.is_some()))
-        .map(|package| title(&package))
-        .collect();
+    let is_made = |package: &AccessPackage| {
+        package
+            .status
+            .as_ref()
+            .is_some_and(|status| status.entra.is_some() || status.intent.is_some())
+    };
+    let dependants: Vec<String> = matching(&context.stores.packages, |package| {
+        package.spec.catalog_ref.name == name && is_made(package)
+    })
+    .iter()
+    .map(title)
+    .collect();
     if let Some(first) = dependants.first() {
         return Err(Halt::sync(
             Reason::DependantsRemain,
-            format!("{} access packages of this catalog still exist, {first} first; the catalog goes when they are gone", dependants.len()),
-            Retry::OnChange,
+            format!(
+                "{} access packages of this catalog still exist, {first} first; the catalog goes when they are gone",
+                dependants.len()
+            ),
+            Retry::After(Duration::from_secs(10)),
         ));
     }
     let keeps = subject.object.spec.deletion_policy == CatalogDeletionPolicy::Orphan
         || subject.object.spec.management == Management::Observe
         || subject.is_to_be_orphaned();
-    let known = subject.status.entra.clone().filter(|entra| entra.owner_uid == subject.uid());
+    let known = subject
+        .status
+        .entra
+        .clone()
+        .filter(|entra| entra.owner_uid == subject.uid());
     if keeps {
         if let Some(entra) = known {
-            subject.notes.push(Note::done(Reason::Released, format!("catalog {} stays in Entra as it is", entra.id)));
+            subject.notes.push(Note::done(
+                Reason::Released,
+                format!("catalog {} stays in Entra as it is", entra.id),
+            ));
         }
         return Ok(());
     }
@@ -628,8 +789,13 @@ async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()>
     }
     let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
     subject.drift_interval = tenant.drift_interval;
-    let references =
-        CatalogReferences { tenant: Arc::clone(&tenant), resources: Vec::new(), pins: Vec::new(), warning: None, retry: None };
+    let references = CatalogReferences {
+        tenant: Arc::clone(&tenant),
+        resources: Vec::new(),
+        pins: Vec::new(),
+        warning: None,
+        retry: None,
+    };
     if subject.status.intent.is_some() {
         let place = Catalog::place(&references);
         identity::settle(context, &tenant, subject, &references, &place).await?;
@@ -643,7 +809,10 @@ async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()>
 /// Packages are never deleted with their catalog; resources that we brought in go first.
 async fn delete(tenant: &Tenant, subject: &mut Subject<Catalog>, id: &CatalogId) -> Step<()> {
     if tenant.inventory.catalog(id, Freshness::Now).await?.is_none() {
-        subject.notes.push(Note::done(Reason::Deleted, format!("catalog {id} was gone from Entra already")));
+        subject.notes.push(Note::done(
+            Reason::Deleted,
+            format!("catalog {id} was gone from Entra already"),
+        ));
         return Ok(());
     }
     let packages = tenant.inventory.packages(id, Freshness::Now).await?;
@@ -652,27 +821,44 @@ async fn delete(tenant: &Tenant, subject: &mut Subject<Catalog>, id: &CatalogId)
             Reason::NotOurs,
             format!(
                 "the catalog holds {} access packages that no object here manages, {:?} first; delete them in Entra, or let the catalog stay: annotate this object with {}=true",
-                packages.len(), first.display_name, crate::api::ORPHAN
+                packages.len(),
+                first.display_name,
+                crate::api::ORPHAN
             ),
             Retry::After(Duration::from_secs(30)),
         ));
     }
     let resources = tenant.inventory.resources(id, Freshness::Now).await?;
     for known in subject.status.resources.iter().filter(|known| known.added) {
-        let found = resources.iter().find(|resource| crate::plan::catalog::same_origin(&resource.origin_id, &known.origin_id));
+        let found = resources
+            .iter()
+            .find(|resource| crate::plan::catalog::same_origin(&resource.origin_id, &known.origin_id));
         if let Some(resource) = found {
-            tenant.graph.request_resource_remove(id, &resource.id).await.map_err(|error| {
-                let retry = Retry::Backoff;
-                if error.has_code("InvalidDeleteResourceHasEntitlements") {
-                    Halt::sync(Reason::DependantsRemain, format!("resource {}: Entra still counts a package that uses it; trying again", known.name), retry)
-                } else {
-                    error.into()
-                }
-            })?;
+            tenant
+                .graph
+                .request_resource_remove(id, &resource.id)
+                .await
+                .map_err(|error| {
+                    let retry = Retry::Backoff;
+                    if error.has_code("InvalidDeleteResourceHasEntitlements") {
+                        Halt::sync(
+                            Reason::DependantsRemain,
+                            format!(
+                                "resource {}: Entra still counts a package that uses it; trying again",
+                                known.name
+                            ),
+                            retry,
+                        )
+                    } else {
+                        error.into()
+                    }
+                })?;
         }
     }
     tenant.graph.delete_catalog(id).await?;
     tenant.inventory.catalog_gone(id).await;
-    subject.notes.push(Note::done(Reason::Deleted, format!("deleted catalog {id} in Entra")));
+    subject
+        .notes
+        .push(Note::done(Reason::Deleted, format!("deleted catalog {id} in Entra")));
     Ok(())
 }

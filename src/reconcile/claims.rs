@@ -28,23 +28,36 @@ impl Claims {
     pub(crate) fn claim(&self, entra: &EntraObject, holder: &Holder) -> Result<(), Holder> {
         let mut claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let held = claims.entry(key(entra)).or_insert_with(|| holder.clone());
-        if held.uid == holder.uid { Ok(()) } else { Err(held.clone()) }
+        if held.uid == holder.uid {
+            Ok(())
+        } else {
+            Err(held.clone())
+        }
     }
 
     /// Who holds the object of this id, if anybody.
     pub(crate) fn holder(&self, cloud: &str, tenant_id: &str, id: &str) -> Option<Holder> {
         let claims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        claims.get(&(cloud.to_owned(), tenant_id.to_lowercase(), id.to_lowercase())).cloned()
+        claims
+            .get(&(cloud.to_owned(), tenant_id.to_lowercase(), id.to_lowercase()))
+            .cloned()
     }
 
     /// Gives up everything that `uid` holds.
     pub(crate) fn release(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, holder| holder.uid != uid);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, holder| holder.uid != uid);
     }
 }
 
 fn key(entra: &EntraObject) -> (String, String, String) {
-    (entra.cloud.clone(), entra.tenant_id.to_lowercase(), entra.id.to_lowercase())
+    (
+        entra.cloud.clone(),
+        entra.tenant_id.to_lowercase(),
+        entra.id.to_lowercase(),
+    )
 }
 
 #[cfg(test)]
@@ -61,10 +74,22 @@ mod tests {
             id: "ID".into(),
             owner_uid: "1".into(),
         };
-        let holder = |uid: &str| Holder { name: format!("AccessPackage a/{uid}"), uid: uid.into() };
+        let holder = |uid: &str| Holder {
+            name: format!("AccessPackage a/{uid}"),
+            uid: uid.into(),
+        };
         assert_eq!(claims.claim(&entra, &holder("1")), Ok(()));
         assert_eq!(claims.claim(&entra, &holder("1")), Ok(()));
-        assert_eq!(claims.claim(&EntraObject { id: "id".into(), ..entra.clone() }, &holder("2")), Err(holder("1")));
+        assert_eq!(
+            claims.claim(
+                &EntraObject {
+                    id: "id".into(),
+                    ..entra.clone()
+                },
+                &holder("2")
+            ),
+            Err(holder("1"))
+        );
         claims.release("1");
         assert_eq!(claims.claim(&entra, &holder("2")), Ok(()));
     }

@@ -49,6 +49,7 @@ pub struct Settings {
 pub(crate) type Guarded<K> = DeserializeGuard<K>;
 
 /// The cluster's objects as last seen.
+#[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) tenants: Store<Guarded<EntraTenant>>,
     pub(crate) catalogs: Store<Guarded<Catalog>>,
@@ -105,18 +106,30 @@ impl Context {
 
     fn enter_claims(&self) {
         let mut held: Vec<(Option<Timestamp>, EntraObject, Holder)> = Vec::new();
-        held.extend(parsed(&self.stores.catalogs).filter_map(|object| {
-            let entra = object.status.clone()?.entra?;
-            Some(holding(&object, entra))
-        }));
-        held.extend(parsed(&self.stores.packages).filter_map(|object| {
-            let entra = object.status.clone()?.entra?;
-            Some(holding(&object, entra))
-        }));
-        held.extend(parsed(&self.stores.policies).filter_map(|object| {
-            let entra = object.status.clone()?.entra?;
-            Some(holding(&object, entra))
-        }));
+        held.extend(
+            matching(&self.stores.catalogs, |_| true)
+                .into_iter()
+                .filter_map(|object| {
+                    let entra = object.status.clone()?.entra?;
+                    Some(holding(&object, entra))
+                }),
+        );
+        held.extend(
+            matching(&self.stores.packages, |_| true)
+                .into_iter()
+                .filter_map(|object| {
+                    let entra = object.status.clone()?.entra?;
+                    Some(holding(&object, entra))
+                }),
+        );
+        held.extend(
+            matching(&self.stores.policies, |_| true)
+                .into_iter()
+                .filter_map(|object| {
+                    let entra = object.status.clone()?.entra?;
+                    Some(holding(&object, entra))
+                }),
+        );
         held.sort_by(|one, other| (&one.0, &one.2.name).cmp(&(&other.0, &other.2.name)));
         for (_, entra, holder) in held.iter().filter(|(_, entra, holder)| entra.owner_uid == holder.uid) {
             // The older one holds it; the younger finds out at its own visit.
@@ -133,13 +146,20 @@ impl Context {
             ))
         })?;
         let ready = object.status.iter().flat_map(|status| &status.conditions);
-        let ready = ready.into_iter().find(|condition| condition.type_ == ConditionType::Ready.name());
+        let ready = ready
+            .into_iter()
+            .find(|condition| condition.type_ == ConditionType::Ready.name());
         match ready {
             Some(condition) if condition.status == "True" => {}
+            // It is being deleted and waits for its objects, which need it to go.
+            Some(condition) if condition.reason == Reason::DependantsRemain.name() => {}
             Some(condition) => {
                 return Err(Halt::reference(Problem::new(
                     Reason::TenantNotReady,
-                    format!("EntraTenant {name:?} is not ready: {}: {}", condition.reason, condition.message),
+                    format!(
+                        "EntraTenant {name:?} is not ready: {}: {}",
+                        condition.reason, condition.message
+                    ),
                 )));
             }
             None => {
@@ -157,11 +177,9 @@ impl Context {
 
     /// The tenant of this id, for objects whose Catalog is gone.
     pub(crate) async fn tenant_of(&self, entra: &EntraObject) -> Step<Arc<Tenant>> {
-        let name = parsed(&self.stores.tenants)
-            .find(|tenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id))
-            .map(|tenant| tenant.name_any());
-        match name {
-            Some(name) => self.tenant(&name).await,
+        let reaching = |tenant: &EntraTenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id);
+        match matching(&self.stores.tenants, reaching).first() {
+            Some(tenant) => self.tenant(&tenant.name_any()).await,
             None => Err(Halt::reference(Problem::new(
                 Reason::TenantNotFound,
                 format!(
@@ -174,18 +192,28 @@ impl Context {
     }
 
     pub(crate) fn known_tenant(&self, name: &str) -> Option<Arc<Tenant>> {
-        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.tenants
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     /// Reads the credentials and keeps the tenant; the one that is known stays where nothing changed.
     pub(crate) async fn connect(&self, object: &EntraTenant) -> Step<Arc<Tenant>> {
         let credential = super::tenant::credential(self, object).await?;
         let name = object.name_any();
-        if let Some(tenant) = self.known_tenant(&name).filter(|tenant| tenant.is_same(object, &credential)) {
+        if let Some(tenant) = self
+            .known_tenant(&name)
+            .filter(|tenant| tenant.is_same(object, &credential))
+        {
             return Ok(tenant);
         }
         let tenant = Arc::new(Tenant::new(&self.settings, object, credential)?);
-        self.tenants.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&tenant));
+        self.tenants
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, Arc::clone(&tenant));
         Ok(tenant)
     }
 
@@ -196,7 +224,10 @@ impl Context {
     /// A Secret of the operator's own namespace; `None` where it does not exist.
     pub(crate) async fn secret(&self, name: &str) -> Step<Option<KubernetesSecret>> {
         let secrets: Api<KubernetesSecret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
-        secrets.get_opt(name).await.map_err(|error| kubernetes(&format!("reading Secret {name}"), &error))
+        secrets
+            .get_opt(name)
+            .await
+            .map_err(|error| kubernetes(&format!("reading Secret {name}"), &error))
     }
 
     /// The labels of a namespace, where it is known.
@@ -208,7 +239,11 @@ impl Context {
     /// Publishes an event. One that fails is logged: it never fails a visit.
     pub(crate) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
         let event = Event {
-            type_: if note.is_warning { EventType::Warning } else { EventType::Normal },
+            type_: if note.is_warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
             reason: note.reason.name(),
             note: Some(note.message.chars().take(1_000).collect()),
             action: "Reconcile".into(),
@@ -239,21 +274,33 @@ fn holding<K: Resource<DynamicType = ()>>(object: &K, entra: EntraObject) -> (Op
 
 /// The object as a holder of claims.
 pub(crate) fn holder<K: Resource<DynamicType = ()>>(object: &K) -> Holder {
-    Holder { name: title(object), uid: object.meta().uid.clone().unwrap_or_default() }
+    Holder {
+        name: title(object),
+        uid: object.meta().uid.clone().unwrap_or_default(),
+    }
 }
 
 /// `AccessPackage marketing/campaign`.
 pub(crate) fn title<K: Resource<DynamicType = ()>>(object: &K) -> String {
-    let namespace = object.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+    let namespace = object
+        .namespace()
+        .map(|namespace| format!("{namespace}/"))
+        .unwrap_or_default();
     format!("{} {namespace}{}", K::kind(&()), object.name_any())
 }
 
-/// The objects of a store that could be read.
-pub(crate) fn parsed<K>(store: &Store<Guarded<K>>) -> impl Iterator<Item = K> + use<K>
+/// The objects of a store that could be read and that `wanted` takes; only those are copied.
+pub(crate) fn matching<K>(store: &Store<Guarded<K>>, wanted: impl Fn(&K) -> bool) -> Vec<K>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
-    store.state().into_iter().filter_map(|guarded| guarded.0.as_ref().ok().cloned())
+    let objects = store.state();
+    objects
+        .iter()
+        .filter_map(|guarded| guarded.0.as_ref().ok())
+        .filter(|object| wanted(object))
+        .cloned()
+        .collect()
 }
 
 /// The object of this name.

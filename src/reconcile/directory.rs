@@ -13,9 +13,7 @@ use std::{
 use super::halt::{Halt, Retry, Stage, Step};
 use crate::{
     api::{ApplicationRef, GroupRef, PinnedReference, Reason, ServicePrincipalRef, SharePointSiteRef, UserRef},
-    graph::{
-        AppRole, Graph, GraphError, GraphErrorKind, Group, GroupKey, ServicePrincipalKey, SiteKey, UserKey,
-    },
+    graph::{AppRole, Graph, GraphError, GraphErrorKind, Group, GroupKey, ServicePrincipalKey, SiteKey, UserKey},
     plan::Problem,
 };
 
@@ -101,13 +99,23 @@ pub(crate) struct Directory {
 
 impl Directory {
     pub(crate) fn new(graph: Graph, tenant: String, verify_after: Duration) -> Self {
-        Self { graph, tenant, verify_after, found: Mutex::default() }
+        Self {
+            graph,
+            tenant,
+            verify_after,
+            found: Mutex::default(),
+        }
     }
 
     /// What `key`, written in `field`, means. `pins` are what status remembers.
     pub(crate) async fn bind(&self, field: &str, key: &DirectoryKey, pins: &BTreeMap<String, String>) -> Step<Bound> {
         if let Some(id) = key.id() {
-            return Ok(Bound { id: id.to_owned(), object: None, pin: None, moved: None });
+            return Ok(Bound {
+                id: id.to_owned(),
+                object: None,
+                pin: None,
+                moved: None,
+            });
         }
         let reference = key.to_string();
         let pinned = pins.get(&reference);
@@ -121,15 +129,24 @@ impl Directory {
         let bound = |id: &str, object: Option<DirectoryObject>, moved| Bound {
             id: id.to_owned(),
             object,
-            pin: Some(PinnedReference { reference: reference.clone(), id: id.to_owned() }),
+            pin: Some(PinnedReference {
+                reference: reference.clone(),
+                id: id.to_owned(),
+            }),
             moved,
         };
         match (pinned, found.as_slice()) {
             (Some(id), [_, ..]) if known(id).is_none() => {
-                let elsewhere = found.iter().map(|object| object.id.as_str()).collect::<Vec<_>>().join(", ");
+                let elsewhere = found
+                    .iter()
+                    .map(|object| object.id.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 let moved = Problem::new(
                     Reason::ReferenceMoved,
-                    format!("{field}: the name now stands for {elsewhere}; it stays bound to {id} until this field changes"),
+                    format!(
+                        "{field}: the name now stands for {elsewhere}; it stays bound to {id} until this field changes"
+                    ),
                 );
                 Ok(bound(id, None, Some(moved)))
             }
@@ -143,7 +160,11 @@ impl Directory {
     /// What the directory has under `key`; from memory where that is young enough for its purpose.
     async fn find(&self, key: &DirectoryKey, verifies: bool) -> Result<Vec<DirectoryObject>, GraphError> {
         let reference = key.to_string();
-        let age = if verifies { self.verify_after } else { Duration::from_secs(1) };
+        let age = if verifies {
+            self.verify_after
+        } else {
+            Duration::from_secs(1)
+        };
         {
             let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, objects)) = found.get(&reference).filter(|(at, _)| at.elapsed() < age) {
@@ -166,7 +187,10 @@ impl Directory {
         Ok(match key {
             DirectoryKey::User(key) => {
                 let users = self.graph.find_users(key).await?;
-                users.into_iter().map(|user| plain(user.id.to_string(), user.display_name)).collect()
+                users
+                    .into_iter()
+                    .map(|user| plain(user.id.to_string(), user.display_name))
+                    .collect()
             }
             DirectoryKey::Group(key) => {
                 let groups = self.graph.find_groups(key).await?;
@@ -190,7 +214,10 @@ impl Directory {
             }
             DirectoryKey::Site(key) => {
                 let sites = self.graph.find_sites(key).await?;
-                sites.into_iter().map(|site| plain(site.web_url, site.display_name.unwrap_or_default())).collect()
+                sites
+                    .into_iter()
+                    .map(|site| plain(site.web_url, site.display_name.unwrap_or_default()))
+                    .collect()
             }
         })
     }
@@ -209,17 +236,28 @@ impl Directory {
         let (kind, by, value) = key.parts();
         Halt::reference(Problem::new(
             Reason::ReferenceNotFound,
-            format!("{field}: no {kind} with {by} {value:?} in tenant {}; correct the {by} or create the {kind}", self.tenant),
+            format!(
+                "{field}: no {kind} with {by} {value:?} in tenant {}; correct the {by} or create the {kind}",
+                self.tenant
+            ),
         ))
         .retried(Retry::After(Duration::from_secs(30)))
     }
 
     fn ambiguous(&self, field: &str, key: &DirectoryKey, several: &[DirectoryObject]) -> Halt {
         let (kind, by, value) = key.parts();
-        let ids = several.iter().map(|object| object.id.as_str()).collect::<Vec<_>>().join(", ");
+        let ids = several
+            .iter()
+            .map(|object| object.id.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
         Halt::reference(Problem::new(
             Reason::ReferenceAmbiguous,
-            format!("{field}: {} {kind}s have the {by} {value:?} in tenant {}: {ids}; name the one you mean by id", several.len(), self.tenant),
+            format!(
+                "{field}: {} {kind}s have the {by} {value:?} in tenant {}: {ids}; name the one you mean by id",
+                several.len(),
+                self.tenant
+            ),
         ))
         .retried(Retry::After(Duration::from_secs(30)))
     }
@@ -245,7 +283,9 @@ fn unsuitable(group: &Group) -> Option<&'static str> {
     if group.on_premises_synced {
         Some("is synchronized from on-premises Active Directory, so Entra cannot change its members; use a cloud group")
     } else if group.distribution {
-        Some("is an Exchange distribution group, whose members entitlement management cannot change; use a security or Microsoft 365 group")
+        Some(
+            "is an Exchange distribution group, whose members entitlement management cannot change; use a security or Microsoft 365 group",
+        )
     } else if group.dynamic {
         Some("has dynamic membership, so nobody can be added as a member; use a group with assigned membership")
     } else {
@@ -255,7 +295,11 @@ fn unsuitable(group: &Group) -> Option<&'static str> {
 
 /// The key of a user reference; `None` for an empty one, which the schema refuses.
 pub(crate) fn user_key(reference: &UserRef) -> Option<DirectoryKey> {
-    let UserRef { id, user_principal_name, mail } = reference.clone();
+    let UserRef {
+        id,
+        user_principal_name,
+        mail,
+    } = reference.clone();
     id.map(UserKey::Id)
         .or(user_principal_name.map(UserKey::UserPrincipalName))
         .or(mail.map(UserKey::Mail))
@@ -264,7 +308,12 @@ pub(crate) fn user_key(reference: &UserRef) -> Option<DirectoryKey> {
 
 /// The key of a group reference; `None` for an empty one, which the schema refuses.
 pub(crate) fn group_key(reference: &GroupRef) -> Option<DirectoryKey> {
-    let GroupRef { id, display_name, mail_nickname, unique_name } = reference.clone();
+    let GroupRef {
+        id,
+        display_name,
+        mail_nickname,
+        unique_name,
+    } = reference.clone();
     id.map(GroupKey::Id)
         .or(display_name.map(GroupKey::DisplayName))
         .or(mail_nickname.map(GroupKey::MailNickname))
@@ -274,7 +323,11 @@ pub(crate) fn group_key(reference: &GroupRef) -> Option<DirectoryKey> {
 
 /// The key of a service principal reference; `None` for an empty one, which the schema refuses.
 pub(crate) fn service_principal_key(reference: &ServicePrincipalRef) -> Option<DirectoryKey> {
-    let ServicePrincipalRef { id, app_id, display_name } = reference.clone();
+    let ServicePrincipalRef {
+        id,
+        app_id,
+        display_name,
+    } = reference.clone();
     id.map(ServicePrincipalKey::Id)
         .or(app_id.map(ServicePrincipalKey::AppId))
         .or(display_name.map(ServicePrincipalKey::DisplayName))
@@ -283,8 +336,16 @@ pub(crate) fn service_principal_key(reference: &ServicePrincipalRef) -> Option<D
 
 /// The key of an application reference; `None` for an empty one, which the schema refuses.
 pub(crate) fn application_key(reference: &ApplicationRef) -> Option<DirectoryKey> {
-    let ApplicationRef { app_id, service_principal_id, display_name } = reference.clone();
-    service_principal_key(&ServicePrincipalRef { id: service_principal_id, app_id, display_name })
+    let ApplicationRef {
+        app_id,
+        service_principal_id,
+        display_name,
+    } = reference.clone();
+    service_principal_key(&ServicePrincipalRef {
+        id: service_principal_id,
+        app_id,
+        display_name,
+    })
 }
 
 /// The key of a site reference; `None` for an empty one, which the schema refuses.

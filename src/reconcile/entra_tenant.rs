@@ -2,13 +2,17 @@
 //!
 //! There is nothing of ours in Entra behind it, so of the pipeline only the questions and the report remain.
 
+use std::time::Duration;
+
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Visited, find, parsed,
+    Kind, Visited,
     context::{Context, title},
+    find,
     halt::{Halt, Retry, Stage, Step},
     inventory::Freshness,
+    matching,
     subject::Subject,
     tenant::Tenant,
 };
@@ -40,13 +44,23 @@ impl Kind for EntraTenant {
     async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
         subject.drift_interval = subject.object.spec.drift_interval();
         let tenant = context.connect(&subject.object).await?; // reads the Secret
-        let claims = tenant.graph.token_claims().await.map_err(|error| sign_in(&tenant, &error))?; // asks for a token
+        let claims = tenant
+            .graph
+            .token_claims()
+            .await
+            .map_err(|error| sign_in(&tenant, &error))?; // asks for a token
         subject.status.permissions.clone_from(&claims.roles);
         subject.status.permissions.sort();
         let granted = granted(&claims.roles, tenant.management);
-        let probe = tenant.inventory.catalogs(Freshness::Within(tenant.drift_interval.mul_f64(0.8))).await; // reads Graph
+        let probe = tenant
+            .inventory
+            .catalogs(Freshness::Within(tenant.drift_interval.mul_f64(0.8)))
+            .await; // reads Graph
         let report = verdict(&tenant, granted, &claims.roles, probe.map(|catalogs| catalogs.len()))?; // pure
-        Ok(Visited { report, retry: Retry::OnChange })
+        Ok(Visited {
+            report,
+            retry: Retry::OnChange,
+        })
     }
 
     async fn finalise(context: &Context, subject: &mut Subject<Self>) -> Step<()> {
@@ -59,7 +73,7 @@ impl Kind for EntraTenant {
             return Err(Halt::sync(
                 Reason::DependantsRemain,
                 format!("{count} objects of this tenant still exist: {some}; the tenant goes when they are gone"),
-                Retry::OnChange,
+                Retry::After(Duration::from_secs(10)),
             ));
         }
         context.forget_tenant(&name);
@@ -89,7 +103,10 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
         // Without the permission, only catalogs show on which the application has a role.
         Ok(catalogs) if catalogs > 0 => Ok(Report::ready(
             Reason::ConnectedByCatalogRoles,
-            format!("connected to tenant {} by roles on {catalogs} catalogs; creating catalogs and looking up names need application permissions", tenant.id),
+            format!(
+                "connected to tenant {} by roles on {catalogs} catalogs; creating catalogs and looking up names need application permissions",
+                tenant.id
+            ),
         )),
         Err(error) if error.is_transient() => Err(unreachable(&error)),
         Err(error) if granted => Err(waiting(
@@ -100,7 +117,11 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
             ),
         )),
         Ok(_) | Err(_) => {
-            let held = if roles.is_empty() { "no permission at all".to_owned() } else { roles.join(", ") };
+            let held = if roles.is_empty() {
+                "no permission at all".to_owned()
+            } else {
+                roles.join(", ")
+            };
             Err(waiting(
                 Reason::ConsentMissing,
                 format!(
@@ -144,28 +165,37 @@ fn advice(code: &str, tenant_id: &str) -> String {
 }
 
 fn unreachable(error: &GraphError) -> Halt {
-    waiting(Reason::Unreachable, format!("{error}; check the network and the proxy settings of the operator"))
+    waiting(
+        Reason::Unreachable,
+        format!("{error}; check the network and the proxy settings of the operator"),
+    )
 }
 
 fn waiting(reason: Reason, message: String) -> Halt {
-    Halt { problem: Problem::new(reason, message), stage: Stage::Sync, retry: Retry::Backoff }
+    Halt {
+        problem: Problem::new(reason, message),
+        stage: Stage::Sync,
+        retry: Retry::Backoff,
+    }
 }
 
 /// The objects that cannot go without this tenant.
 fn dependants(context: &Context, name: &str, tenant_id: &str) -> Vec<String> {
-    let is_here = |entra: Option<EntraObject>| entra.is_some_and(|entra| entra.tenant_id.eq_ignore_ascii_case(tenant_id));
-    let catalogs = parsed(&context.stores.catalogs).filter(|catalog| catalog.spec.tenant_ref.name == name);
-    let packages = parsed(&context.stores.packages)
-        .filter(|package| {
-            is_here(package.status.clone().and_then(|status| status.entra))
-                || find(&context.stores.catalogs, None, &package.spec.catalog_ref.name)
-                    .is_some_and(|catalog| catalog.spec.tenant_ref.name == name)
-        });
-    let policies = parsed(&context.stores.policies)
-        .filter(|policy| is_here(policy.status.clone().and_then(|status| status.entra)));
+    let is_here =
+        |entra: Option<&EntraObject>| entra.is_some_and(|entra| entra.tenant_id.eq_ignore_ascii_case(tenant_id));
+    let stores = &context.stores;
+    let catalogs = matching(&stores.catalogs, |catalog| catalog.spec.tenant_ref.name == name);
+    let packages = matching(&stores.packages, |package| {
+        is_here(package.status.as_ref().and_then(|status| status.entra.as_ref()))
+            || find(&stores.catalogs, None, &package.spec.catalog_ref.name)
+                .is_some_and(|catalog| catalog.spec.tenant_ref.name == name)
+    });
+    let policies = matching(&stores.policies, |policy| {
+        is_here(policy.status.as_ref().and_then(|status| status.entra.as_ref()))
+    });
+    let catalogs = catalogs.iter().map(title);
     catalogs
-        .map(|catalog| title(&catalog))
-        .chain(packages.map(|package| title(&package)))
-        .chain(policies.map(|policy| title(&policy)))
+        .chain(packages.iter().map(title))
+        .chain(policies.iter().map(title))
         .collect()
 }

@@ -44,12 +44,20 @@ pub(crate) enum Retry {
 impl Halt {
     /// Something that the spec names is missing; a watch wakes us when it appears.
     pub(crate) fn reference(problem: Problem) -> Self {
-        Self { problem, stage: Stage::References, retry: Retry::OnChange }
+        Self {
+            problem,
+            stage: Stage::References,
+            retry: Retry::OnChange,
+        }
     }
 
     /// Entra is not as it should be.
     pub(crate) fn sync(reason: Reason, message: impl Into<String>, retry: Retry) -> Self {
-        Self { problem: Problem::new(reason, message), stage: Stage::Sync, retry }
+        Self {
+            problem: Problem::new(reason, message),
+            stage: Stage::Sync,
+            retry,
+        }
     }
 
     /// The object changed in Kubernetes since we read it.
@@ -80,9 +88,10 @@ impl From<GraphError> for Halt {
             | GraphErrorKind::ServiceUnavailable
             | GraphErrorKind::Timeout
             | GraphErrorKind::Unreachable
-            | GraphErrorKind::AuthorityUnreachable => {
-                (Reason::GraphUnavailable, error.retry_after.map_or(Retry::Backoff, Retry::After))
-            }
+            | GraphErrorKind::AuthorityUnreachable => (
+                Reason::GraphUnavailable,
+                error.retry_after.map_or(Retry::Backoff, Retry::After),
+            ),
             GraphErrorKind::OutcomeUnknown => (Reason::OutcomeUnknown, Retry::After(Duration::from_secs(1))),
             GraphErrorKind::Forbidden => (Reason::NeedsTenantPermission, Retry::Backoff),
             GraphErrorKind::TokenRefused | GraphErrorKind::Unauthorized => (Reason::TokenRefused, Retry::Backoff),

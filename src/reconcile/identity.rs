@@ -51,9 +51,7 @@ pub(crate) struct Takeover<'a> {
 pub(crate) fn proven<K: Managed>(subject: &mut Subject<K>, tenant: &Tenant) -> Option<EntraObject> {
     let uid = subject.uid();
     K::entra(&mut subject.status).clone().filter(|entra| {
-        entra.owner_uid == uid
-            && entra.cloud == tenant.cloud_name()
-            && entra.tenant_id.eq_ignore_ascii_case(&tenant.id)
+        entra.owner_uid == uid && entra.cloud == tenant.cloud_name() && entra.tenant_id.eq_ignore_ascii_case(&tenant.id)
     })
 }
 
@@ -69,7 +67,10 @@ pub(crate) async fn settle<K: Managed>(
     place: &Place,
 ) -> Step<()> {
     if let Some(entra) = proven(subject, tenant) {
-        return context.claims.claim(&entra, &holder(&subject.object)).map_err(|other| claimed(&entra, &other.name));
+        return context
+            .claims
+            .claim(&entra, &holder(&subject.object))
+            .map_err(|other| claimed(&entra, &other.name));
     }
     if let Some(intent) = K::intent(&mut subject.status).clone() {
         return search(context, tenant, subject, references, place, &intent).await;
@@ -80,7 +81,11 @@ pub(crate) async fn settle<K: Managed>(
         let candidate = found.ok_or_else(|| {
             Halt::sync(
                 Reason::AdoptionNotFound,
-                format!("spec.id: there is no {} {id} in {}; create another object with the right id, or without one", K::NOUN, place.parent),
+                format!(
+                    "spec.id: there is no {} {id} in {}; create another object with the right id, or without one",
+                    K::NOUN,
+                    place.parent
+                ),
                 Retry::OnChange,
             )
         })?;
@@ -105,10 +110,18 @@ async fn adopt<K: Managed>(
     candidate: &Candidate,
 ) -> Step<()> {
     subject.assert_current().await?;
-    subject.identify(context, entra(tenant, subject, place, &candidate.id)).await?;
+    subject
+        .identify(context, entra(tenant, subject, place, &candidate.id))
+        .await?;
     subject.notes.push(Note::done(
         Reason::Adopted,
-        format!("took over {} {:?} ({}) in {}", K::NOUN, candidate.display_name, candidate.id, place.parent),
+        format!(
+            "took over {} {:?} ({}) in {}",
+            K::NOUN,
+            candidate.display_name,
+            candidate.id,
+            place.parent
+        ),
     ));
     Ok(())
 }
@@ -123,14 +136,23 @@ async fn search<K: Managed>(
     intent: &Intent,
 ) -> Step<()> {
     let named = K::look_by_name(tenant, references, &intent.display_name).await?;
-    let ours: Vec<&Candidate> =
-        named.iter().filter(|candidate| is_outcome_of(candidate, intent) && holder_of(context, tenant, candidate).is_none()).collect();
+    let ours: Vec<&Candidate> = named
+        .iter()
+        .filter(|candidate| is_outcome_of(candidate, intent) && holder_of(context, tenant, candidate).is_none())
+        .collect();
     match ours.as_slice() {
         [one] => {
-            subject.identify(context, entra(tenant, subject, place, &one.id)).await?;
+            subject
+                .identify(context, entra(tenant, subject, place, &one.id))
+                .await?;
             subject.notes.push(Note::done(
                 Reason::Created,
-                format!("found {} {:?} ({}), whose creation had been begun", K::NOUN, one.display_name, one.id),
+                format!(
+                    "found {} {:?} ({}), whose creation had been begun",
+                    K::NOUN,
+                    one.display_name,
+                    one.id
+                ),
             ));
             Ok(())
         }
@@ -143,7 +165,9 @@ async fn search<K: Managed>(
             Reason::OutcomeUnknown,
             format!(
                 "a create of {} {:?} was begun at {} and its outcome is not known; looking for it before trying again",
-                K::NOUN, intent.display_name, intent.started_at
+                K::NOUN,
+                intent.display_name,
+                intent.started_at
             ),
             Retry::After(Duration::from_secs(1)),
         )),
@@ -154,12 +178,18 @@ async fn search<K: Managed>(
 
 /// Whether the outcome of the intent may still be on its way into the lists.
 pub(crate) fn is_open(intent: &Intent, visibility: Duration, now: Timestamp) -> bool {
-    intent.started_at.parse::<Timestamp>().is_ok_and(|started| now.as_second() - started.as_second() < seconds(visibility))
+    intent
+        .started_at
+        .parse::<Timestamp>()
+        .is_ok_and(|started| now.as_second() - started.as_second() < seconds(visibility))
 }
 
 /// Whether the candidate can have come from this intent: before it, the name was free.
 pub(crate) fn is_outcome_of(candidate: &Candidate, intent: &Intent) -> bool {
-    let created = candidate.created.as_deref().and_then(|created| created.parse::<Timestamp>().ok());
+    let created = candidate
+        .created
+        .as_deref()
+        .and_then(|created| created.parse::<Timestamp>().ok());
     let started = intent.started_at.parse::<Timestamp>().ok();
     created
         .zip(started)
@@ -171,7 +201,10 @@ fn seconds(duration: Duration) -> i64 {
 }
 
 fn holder_of(context: &Context, tenant: &Tenant, candidate: &Candidate) -> Option<String> {
-    context.claims.holder(&tenant.cloud_name(), &tenant.id, &candidate.id).map(|holder| holder.name)
+    context
+        .claims
+        .holder(&tenant.cloud_name(), &tenant.id, &candidate.id)
+        .map(|holder| holder.name)
 }
 
 /// The name is taken by something that is not ours.
@@ -200,7 +233,11 @@ fn entra<K: Managed>(tenant: &Tenant, subject: &Subject<K>, place: &Place, id: &
     EntraObject {
         cloud: tenant.cloud_name(),
         tenant_id: tenant.id.clone(),
-        catalog_id: if place.catalog_id.is_empty() { id.to_owned() } else { place.catalog_id.clone() },
+        catalog_id: if place.catalog_id.is_empty() {
+            id.to_owned()
+        } else {
+            place.catalog_id.clone()
+        },
         id: id.to_owned(),
         owner_uid: subject.uid(),
     }
@@ -224,7 +261,10 @@ pub(crate) async fn create<K: Managed, M: Send>(
     match send.await {
         Ok((id, made)) => {
             subject.identify(context, entra(tenant, subject, place, &id)).await?;
-            subject.notes.push(Note::done(Reason::Created, format!("created {} {name:?} ({id}) in {}", K::NOUN, place.parent)));
+            subject.notes.push(Note::done(
+                Reason::Created,
+                format!("created {} {name:?} ({id}) in {}", K::NOUN, place.parent),
+            ));
             Ok(made)
         }
         // Somebody may have been faster, or an answer of ours was lost: the next visit looks.
@@ -256,14 +296,21 @@ mod tests {
     }
 
     fn candidate(created: Option<&str>) -> Candidate {
-        Candidate { id: "id".into(), display_name: "Marketing".into(), created: created.map(Into::into) }
+        Candidate {
+            id: "id".into(),
+            display_name: "Marketing".into(),
+            created: created.map(Into::into),
+        }
     }
 
     #[test]
     fn only_what_was_made_after_the_intent_can_be_its_outcome() {
         let intent = intent("2026-11-25T10:00:00Z");
         assert!(is_outcome_of(&candidate(Some("2026-11-25T10:00:01Z")), &intent));
-        assert!(is_outcome_of(&candidate(Some("2026-11-25T09:59:00Z")), &intent), "clocks differ");
+        assert!(
+            is_outcome_of(&candidate(Some("2026-11-25T09:59:00Z")), &intent),
+            "clocks differ"
+        );
         assert!(!is_outcome_of(&candidate(Some("2026-11-25T09:00:00Z")), &intent));
         assert!(!is_outcome_of(&candidate(None), &intent), "unknown is not proof");
     }

@@ -66,7 +66,12 @@ enum RoleChange {
 
 impl Inventory {
     pub(crate) fn new(graph: Graph, visibility: Duration) -> Self {
-        Self { graph, visibility, catalogs: Mutex::new(None), views: SyncMutex::default() }
+        Self {
+            graph,
+            visibility,
+            catalogs: Mutex::new(None),
+            views: SyncMutex::default(),
+        }
     }
 
     fn view(&self, catalog: &CatalogId) -> Arc<Mutex<CatalogView>> {
@@ -90,7 +95,12 @@ impl Inventory {
     /// One catalog; `None` where it certainly does not exist.
     pub(crate) async fn catalog(&self, id: &CatalogId, freshness: Freshness) -> Step<Option<Catalog>> {
         if let Freshness::Within(_) = freshness {
-            if let Some(catalog) = self.catalogs(freshness).await?.into_iter().find(|catalog| catalog.id == *id) {
+            if let Some(catalog) = self
+                .catalogs(freshness)
+                .await?
+                .into_iter()
+                .find(|catalog| catalog.id == *id)
+            {
                 return Ok(Some(catalog));
             }
         }
@@ -160,7 +170,9 @@ impl Inventory {
 
     /// One resource by its origin, asked for now; with an application's roles even where the expansion leaves them out.
     pub(crate) async fn find_resource(&self, catalog: &CatalogId, origin_id: &str) -> Step<Option<Resource>> {
-        let Some(mut resource) = self.graph.find_resource(catalog, origin_id).await? else { return Ok(None) };
+        let Some(mut resource) = self.graph.find_resource(catalog, origin_id).await? else {
+            return Ok(None);
+        };
         let view = self.view(catalog);
         let mut view = view.lock().await;
         if resource.origin_system == OriginSystem::AadApplication && resource.roles.is_empty() {
@@ -181,11 +193,17 @@ impl Inventory {
         resource: &Resource,
     ) -> Step<Vec<ResourceRole>> {
         let known = view.app_roles.get(resource.id.as_str());
-        if let Some((_, roles)) = known.filter(|(at, roles)| !roles.is_empty() && at.elapsed() < Duration::from_secs(3_600)) {
+        if let Some((_, roles)) =
+            known.filter(|(at, roles)| !roles.is_empty() && at.elapsed() < Duration::from_secs(3_600))
+        {
             return Ok(roles.clone());
         }
-        let roles = self.graph.list_resource_roles(catalog, resource.origin_system.clone(), &resource.id).await?;
-        view.app_roles.insert(resource.id.as_str().to_owned(), (Instant::now(), roles.clone()));
+        let roles = self
+            .graph
+            .list_resource_roles(catalog, resource.origin_system.clone(), &resource.id)
+            .await?;
+        view.app_roles
+            .insert(resource.id.as_str().to_owned(), (Instant::now(), roles.clone()));
         Ok(roles)
     }
 
@@ -200,12 +218,17 @@ impl Inventory {
     pub(crate) async fn is_requested(&self, catalog: &CatalogId, origin_id: &str) -> bool {
         let view = self.view(catalog);
         let view = view.lock().await;
-        view.requested.get(&origin_id.to_lowercase()).is_some_and(|at| at.elapsed() < self.visibility)
+        view.requested
+            .get(&origin_id.to_lowercase())
+            .is_some_and(|at| at.elapsed() < self.visibility)
     }
 
     pub(crate) async fn resource_requested(&self, catalog: &CatalogId, origin_id: &str) {
         let view = self.view(catalog);
-        view.lock().await.requested.insert(origin_id.to_lowercase(), Instant::now());
+        view.lock()
+            .await
+            .requested
+            .insert(origin_id.to_lowercase(), Instant::now());
     }
 
     /// Every package of a catalog, with role scopes and policies: one paged read.
@@ -222,7 +245,10 @@ impl Inventory {
             return Ok(());
         }
         let packages = self.graph.list_access_packages(catalog).await?;
-        view.packages = packages.into_iter().map(|package| (package.id.clone(), package)).collect();
+        view.packages = packages
+            .into_iter()
+            .map(|package| (package.id.clone(), package))
+            .collect();
         view.packages_read = Some(Instant::now());
         self.overlay(view);
         Ok(())
@@ -317,7 +343,11 @@ impl Inventory {
     async fn role_written(&self, catalog: &CatalogId, package: &AccessPackageId, what: RoleChange) {
         let view = self.view(catalog);
         let mut view = view.lock().await;
-        view.role_writes.push(RoleWrite { at: Instant::now(), package: package.clone(), what });
+        view.role_writes.push(RoleWrite {
+            at: Instant::now(),
+            package: package.clone(),
+            what,
+        });
         self.overlay(&mut view);
     }
 
@@ -325,10 +355,14 @@ impl Inventory {
     fn overlay(&self, view: &mut CatalogView) {
         view.role_writes.retain(|write| write.at.elapsed() < self.visibility);
         for RoleWrite { at: _, package, what } in &view.role_writes {
-            let Some(package) = view.packages.get_mut(package) else { continue };
+            let Some(package) = view.packages.get_mut(package) else {
+                continue;
+            };
             let scopes = package.resource_role_scopes.get_or_insert_default();
             match what {
-                RoleChange::Added(scope) if scopes.iter().all(|known| known.id != scope.id) => scopes.push(scope.clone()),
+                RoleChange::Added(scope) if scopes.iter().all(|known| known.id != scope.id) => {
+                    scopes.push(scope.clone())
+                }
                 RoleChange::Added(_) => {}
                 RoleChange::Removed(id) => scopes.retain(|known| known.id != *id),
             }
@@ -367,15 +401,14 @@ impl Inventory {
     }
 
     /// The policies of a package, asked for now; no call where the package was made by us just now.
-    pub(crate) async fn policies(
-        &self,
-        catalog: &CatalogId,
-        package: &AccessPackageId,
-    ) -> Step<Vec<AssignmentPolicy>> {
+    pub(crate) async fn policies(&self, catalog: &CatalogId, package: &AccessPackageId) -> Step<Vec<AssignmentPolicy>> {
         {
             let view = self.view(catalog);
             let view = view.lock().await;
-            let born = view.packages_born.get(package).is_some_and(|born| born.elapsed() < self.visibility);
+            let born = view
+                .packages_born
+                .get(package)
+                .is_some_and(|born| born.elapsed() < self.visibility);
             if let (true, Some(known)) = (born, view.packages.get(package)) {
                 return Ok(known.policies.clone().unwrap_or_default());
             }
@@ -403,7 +436,9 @@ impl Inventory {
 fn access_lost(what: &str, error: &crate::graph::GraphError) -> Halt {
     Halt::sync(
         Reason::AccessLost,
-        format!("{what}: Entra refuses us what is ours by status: {error}; check the application's permission or its role on the catalog"),
+        format!(
+            "{what}: Entra refuses us what is ours by status: {error}; check the application's permission or its role on the catalog"
+        ),
         Retry::Backoff,
     )
 }

@@ -47,7 +47,7 @@ use subject::Subject;
 use tenant::Tenant;
 
 pub use context::{Context, Settings};
-pub(crate) use context::{Stores, find, parsed};
+pub(crate) use context::{Stores, find, matching};
 
 /// The longest that one visit may take; it bounds a shutdown too.
 const LONGEST_VISIT: Duration = Duration::from_secs(120);
@@ -152,7 +152,11 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
     let desired = K::desire(subject, &references)?; // pure
     let (tenant, place) = (K::tenant(&references), K::place(&references));
     identity::settle(context, tenant, subject, &references, &place).await?; // reads Graph where the identity is open
-    let freshness = if subject.requested().is_some() { Freshness::Now } else { tenant.freshness() };
+    let freshness = if subject.requested().is_some() {
+        Freshness::Now
+    } else {
+        tenant.freshness()
+    };
     let mut observed = K::observe(subject, &references, freshness).await?; // reads Graph
     let mut plan = K::plan(subject, &references, &desired, &observed)?; // pure
     if !plan.is_empty() {
@@ -196,13 +200,18 @@ pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Con
         }
     };
     let mut subject = Subject::new(&context, object);
-    let result = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject)).await.unwrap_or_else(|_| {
-        Err(Halt::sync(
-            Reason::GraphUnavailable,
-            format!("the visit took longer than {} s and was given up", LONGEST_VISIT.as_secs()),
-            Retry::Backoff,
-        ))
-    });
+    let result = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Halt::sync(
+                Reason::GraphUnavailable,
+                format!(
+                    "the visit took longer than {} s and was given up",
+                    LONGEST_VISIT.as_secs()
+                ),
+                Retry::Backoff,
+            ))
+        });
     conclude_visit(&context, &key, &mut subject, result).await
 }
 
@@ -210,7 +219,13 @@ pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Con
 async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Outcome> {
     context.wait_until_ready().await?;
     let is_deleted = subject.object.meta().deletion_timestamp.is_some();
-    if is_deleted && !subject.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if is_deleted
+        && !subject
+            .object
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizer == FINALIZER)
+    {
         context.claims.release(&subject.uid());
         return Ok(Outcome::Released);
     }
@@ -224,7 +239,9 @@ async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Ou
         return Ok(Outcome::Released);
     }
     subject.set_finalizer(true).await?;
-    K::visit(context, subject).await.map(|visited| Outcome::Visited(Box::new(visited)))
+    K::visit(context, subject)
+        .await
+        .map(|visited| Outcome::Visited(Box::new(visited)))
 }
 
 enum Outcome {
@@ -253,31 +270,40 @@ async fn conclude_visit<K: Kind>(
         Err(halt) if halt.stage == Stage::Stale => return Ok(Action::requeue(Duration::from_millis(100))),
         Err(halt) => (halted(&halt), delayed(context, key, subject, halt.retry)),
     };
-    let transient = report.ready.as_ref().is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
+    let transient = report
+        .ready
+        .as_ref()
+        .is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
     if retry == Retry::OnChange {
         context.succeeded(key);
     }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
     if !(transient && is_ready(subject)) {
-        write_report(context, key, subject, &report, transient).await?;
+        write_report(key, subject, &report, transient).await?;
     }
     publish_notes(context, key, subject).await;
     log(key, subject, &report, retry);
     match (&report.ready, retry) {
-        (Err(problem), Retry::After(after)) => Err(Unfinished { problem: problem.clone(), after }),
+        (Err(problem), Retry::After(after)) => Err(Unfinished {
+            problem: problem.clone(),
+            after,
+        }),
         (Ok(_), Retry::After(after)) => Ok(Action::requeue(after)),
         (_, Retry::OnChange | Retry::Backoff) => Ok(Action::requeue(jittered(subject.drift_interval, key))),
     }
 }
 
 async fn write_report<K: Kind>(
-    context: &Context,
     key: &str,
     subject: &mut Subject<K>,
     report: &Report,
     transient: bool,
 ) -> Result<(), Unfinished> {
-    let before = subject.object.status().map(|status| status.conditions().to_vec()).unwrap_or_default();
+    let before = subject
+        .object
+        .status()
+        .map(|status| status.conditions().to_vec())
+        .unwrap_or_default();
     let generation = subject.generation();
     let token = subject.requested().map(str::to_owned);
     *subject.status.observed_generation_mut() = generation;
@@ -286,9 +312,16 @@ async fn write_report<K: Kind>(
         *subject.status.last_handled_mut() = token;
     }
     if let Err(halt) = subject.store().await {
-        let after = if halt.stage == Stage::Stale { Duration::from_millis(100) } else { Duration::from_secs(2) };
+        let after = if halt.stage == Stage::Stale {
+            Duration::from_millis(100)
+        } else {
+            Duration::from_secs(2)
+        };
         tracing::debug!(object = key, problem = %halt.problem.message, "status not written");
-        return Err(Unfinished { problem: halt.problem, after });
+        return Err(Unfinished {
+            problem: halt.problem,
+            after,
+        });
     }
     subject.notes.extend(report::warning(report, &before));
     Ok(())
@@ -300,22 +333,37 @@ fn halted(halt: &Halt) -> Report {
         Stage::References => (problem.clone(), problem),
         Stage::Sync | Stage::Stale => (None, problem),
     };
-    Report { ready: Err(halt.problem.clone()), references, sync, warning: None }
+    Report {
+        ready: Err(halt.problem.clone()),
+        references,
+        sync,
+        warning: None,
+    }
 }
 
 /// A paused object keeps what its conditions said; only a warning tells that nobody looks any more.
 fn paused<K: Kind>(subject: &Subject<K>) -> Report {
     let problem = Problem::new(
         Reason::Paused,
-        format!("{}=true: nothing is compared or written; remove the annotation to go on", crate::api::PAUSED),
+        format!(
+            "{}=true: nothing is compared or written; remove the annotation to go on",
+            crate::api::PAUSED
+        ),
     );
     let before = subject.status.conditions();
     let of = |kind: ConditionType| before.iter().find(|condition| condition.type_ == kind.name());
     let kept = |kind: ConditionType| {
         of(kind).map(|condition| {
-            let reason = Reason::ALL.iter().copied().find(|reason| reason.name() == condition.reason);
+            let reason = Reason::ALL
+                .iter()
+                .copied()
+                .find(|reason| reason.name() == condition.reason);
             let problem = Problem::new(reason.unwrap_or(Reason::Paused), condition.message.clone());
-            if condition.status == "True" { Ok(problem) } else { Err(problem) }
+            if condition.status == "True" {
+                Ok(problem)
+            } else {
+                Err(problem)
+            }
         })
     };
     Report {
@@ -393,8 +441,10 @@ async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str
         Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
         None => Api::all_with(client, &resource),
     };
-    if let Err(error) = api.patch_status(&name, &Default::default(), &kube::api::Patch::Merge(patch)).await {
+    if let Err(error) = api
+        .patch_status(&name, &Default::default(), &kube::api::Patch::Merge(patch))
+        .await
+    {
         tracing::warn!(object = %title(object), %error, "status of an unreadable object not written");
     }
 }
-

@@ -43,7 +43,14 @@ impl<K: Kind> Subject<K> {
     pub(crate) fn new(context: &Context, object: K) -> Self {
         let api = K::api(&context.client, object.namespace().as_deref());
         let status = object.status().cloned().unwrap_or_default();
-        Self { status, object, now: context.now(), notes: Vec::new(), drift_interval: Duration::from_secs(600), api }
+        Self {
+            status,
+            object,
+            now: context.now(),
+            notes: Vec::new(),
+            drift_interval: Duration::from_secs(600),
+            api,
+        }
     }
 
     pub(crate) fn uid(&self) -> String {
@@ -72,12 +79,17 @@ impl<K: Kind> Subject<K> {
 
     /// The token of a visit that somebody asked for and that has not been answered.
     pub(crate) fn requested(&self) -> Option<&str> {
-        self.annotation(RECONCILE_REQUESTED_AT).filter(|token| self.status.last_handled() != Some(token))
+        self.annotation(RECONCILE_REQUESTED_AT)
+            .filter(|token| self.status.last_handled() != Some(token))
     }
 
     /// The command that asks for such a visit.
     pub(crate) fn request_command(&self) -> String {
-        let namespace = self.object.namespace().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+        let namespace = self
+            .object
+            .namespace()
+            .map(|namespace| format!(" -n {namespace}"))
+            .unwrap_or_default();
         format!(
             "kubectl annotate {} {}{namespace} --overwrite {RECONCILE_REQUESTED_AT}=\"$(date -u +%FT%TZ)\"",
             K::plural(&()),
@@ -91,7 +103,11 @@ impl<K: Kind> Subject<K> {
         if before.iter().any(|finalizer| finalizer == FINALIZER) == wanted {
             return Ok(());
         }
-        let mut after: Vec<&str> = before.iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER).collect();
+        let mut after: Vec<&str> = before
+            .iter()
+            .map(String::as_str)
+            .filter(|finalizer| *finalizer != FINALIZER)
+            .collect();
         if wanted {
             after.push(FINALIZER);
         }
@@ -99,7 +115,11 @@ impl<K: Kind> Subject<K> {
         let patch = json!({"metadata": {
             "resourceVersion": self.object.resource_version(), "finalizers": after,
         }});
-        match self.api.patch(&self.object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
+        match self
+            .api
+            .patch(&self.object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+            .await
+        {
             Ok(object) => {
                 self.object = object;
                 Ok(())
@@ -132,7 +152,11 @@ impl<K: Kind> Subject<K> {
 
     async fn put(&mut self) -> Step<()> {
         self.object.set_status(self.status.clone());
-        match self.api.replace_status(&self.object.name_any(), &PostParams::default(), &self.object).await {
+        match self
+            .api
+            .replace_status(&self.object.name_any(), &PostParams::default(), &self.object)
+            .await
+        {
             Ok(object) => {
                 self.object = object;
                 Ok(())
@@ -155,7 +179,6 @@ impl<K: Kind> Subject<K> {
             Err(_) => Ok(()),
         }
     }
-
 }
 
 impl<K: Managed> Subject<K> {
@@ -207,7 +230,10 @@ impl<K: Managed> Subject<K> {
 pub(crate) fn claimed(entra: &EntraObject, holder: &str) -> Halt {
     Halt::sync(
         Reason::AlreadyClaimed,
-        format!("{} in Entra is managed by {holder}; delete one of the two objects (with {ORPHAN}=true if Entra is to stay as it is)", entra.id),
+        format!(
+            "{} in Entra is managed by {holder}; delete one of the two objects (with {ORPHAN}=true if Entra is to stay as it is)",
+            entra.id
+        ),
         Retry::Backoff,
     )
 }

@@ -56,8 +56,11 @@ impl Tenant {
             Management::Observe => Access::ReadOnly,
         };
         let graph = Graph::new(&endpoint, &spec.tenant_id, credential.clone(), access).map_err(|error| {
-            let reason =
-                if error.kind == GraphErrorKind::TokenRefused { Reason::CredentialsMissing } else { Reason::Unreachable };
+            let reason = if error.kind == GraphErrorKind::TokenRefused {
+                Reason::CredentialsMissing
+            } else {
+                Reason::Unreachable
+            };
             Halt {
                 problem: Problem::new(reason, format!("spec.credentials: {error}")),
                 stage: Stage::References,
@@ -107,16 +110,30 @@ impl Tenant {
 pub(crate) async fn credential(context: &Context, object: &EntraTenant) -> Step<Credential> {
     let credentials = &object.spec.credentials;
     if let Some(identity) = &credentials.workload_identity {
-        return Ok(Credential::WorkloadIdentity { client_id: identity.client_id.clone(), token_file: None });
+        return Ok(Credential::WorkloadIdentity {
+            client_id: identity.client_id.clone(),
+            token_file: None,
+        });
     }
     if let Some(identity) = &credentials.managed_identity {
-        return Ok(Credential::ManagedIdentity { client_id: identity.client_id.clone() });
+        return Ok(Credential::ManagedIdentity {
+            client_id: identity.client_id.clone(),
+        });
     }
     if let Some(secret) = &credentials.client_secret {
         let field = "spec.credentials.clientSecret.secretRef";
         let found = read_secret(context, field, &secret.secret_ref.name).await?;
-        let value = key(&found, field, &secret.secret_ref.name, &secret.secret_ref.key, &context.settings.namespace)?;
-        return Ok(Credential::ClientSecret { client_id: secret.client_id.clone(), secret: value.trim().into() });
+        let value = key(
+            &found,
+            field,
+            &secret.secret_ref.name,
+            &secret.secret_ref.key,
+            &context.settings.namespace,
+        )?;
+        return Ok(Credential::ClientSecret {
+            client_id: secret.client_id.clone(),
+            secret: value.trim().into(),
+        });
     }
     if let Some(certificate) = &credentials.client_certificate {
         let field = "spec.credentials.clientCertificate.secretRef";
@@ -128,7 +145,10 @@ pub(crate) async fn credential(context: &Context, object: &EntraTenant) -> Step<
             key(&found, field, name, "tls.crt", namespace)?,
             key(&found, field, name, "tls.key", namespace)?
         );
-        return Ok(Credential::ClientCertificate { client_id: certificate.client_id.clone(), pem: pem.into() });
+        return Ok(Credential::ClientCertificate {
+            client_id: certificate.client_id.clone(),
+            pem: pem.into(),
+        });
     }
     Err(Halt::reference(Problem::new(
         Reason::InvalidSpec,
@@ -147,7 +167,9 @@ async fn read_secret(context: &Context, field: &str, name: &str) -> Step<Kuberne
 
 fn key(secret: &KubernetesSecret, field: &str, name: &str, key: &str, namespace: &str) -> Step<String> {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| {
-        missing(format!("{field}: Secret {namespace}/{name} has no key {key:?}; add it, or name another key"))
+        missing(format!(
+            "{field}: Secret {namespace}/{name} has no key {key:?}; add it, or name another key"
+        ))
     })?;
     String::from_utf8(bytes.0.clone())
         .map_err(|_| missing(format!("{field}: key {key:?} of Secret {namespace}/{name} is not text")))

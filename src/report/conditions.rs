@@ -25,13 +25,23 @@ impl Report {
     /// All is well.
     #[must_use]
     pub fn ready(reason: Reason, message: impl Into<String>) -> Self {
-        Self { ready: Ok(Problem::new(reason, message)), references: None, sync: None, warning: None }
+        Self {
+            ready: Ok(Problem::new(reason, message)),
+            references: None,
+            sync: None,
+            warning: None,
+        }
     }
 
     /// The object is not ready, and Entra is not as it should be.
     #[must_use]
     pub fn not_ready(problem: Problem) -> Self {
-        Self { sync: Some(problem.clone()), ready: Err(problem), references: None, warning: None }
+        Self {
+            sync: Some(problem.clone()),
+            ready: Err(problem),
+            references: None,
+            warning: None,
+        }
     }
 }
 
@@ -39,19 +49,40 @@ impl Report {
 /// equal reports give equal conditions.
 #[must_use]
 pub fn conditions(report: &Report, before: &[Condition], generation: i64, now: Timestamp) -> Vec<Condition> {
-    let Report { ready, references, sync, warning } = report;
+    let Report {
+        ready,
+        references,
+        sync,
+        warning,
+    } = report;
     let (summary, is_ready) = match ready {
         Ok(summary) => (summary, true),
         Err(problem) => (problem, false),
     };
     let mut wanted = vec![
         (ConditionType::Ready, is_ready, summary.clone()),
-        (ConditionType::ReferencesResolved, references.is_none(), or_fine(references, "everything that the spec names was found")),
-        (ConditionType::Synced, sync.is_none(), or_fine(sync, "Entra has what the spec says")),
-        (ConditionType::Healthy, warning.is_none(), or_fine(warning, "nothing to report")),
+        (
+            ConditionType::ReferencesResolved,
+            references.is_none(),
+            or_fine(references, "everything that the spec names was found"),
+        ),
+        (
+            ConditionType::Synced,
+            sync.is_none(),
+            or_fine(sync, "Entra has what the spec says"),
+        ),
+        (
+            ConditionType::Healthy,
+            warning.is_none(),
+            or_fine(warning, "nothing to report"),
+        ),
     ];
     if let Err(problem) = ready {
-        let kind = if problem.reason.is_stalled() { ConditionType::Stalled } else { ConditionType::Reconciling };
+        let kind = if problem.reason.is_stalled() {
+            ConditionType::Stalled
+        } else {
+            ConditionType::Reconciling
+        };
         wanted.push((kind, true, problem.clone()));
     }
     wanted
@@ -123,7 +154,11 @@ mod tests {
     fn what_can_heal_is_reconciling() {
         let report = Report::not_ready(Problem::new(Reason::ReferenceNotFound, "no such user"));
         let conditions = conditions(&report, &[], 1, at(1));
-        assert!(conditions.iter().any(|condition| condition.type_ == "Reconciling" && condition.status == "True"));
+        assert!(
+            conditions
+                .iter()
+                .any(|condition| condition.type_ == "Reconciling" && condition.status == "True")
+        );
         assert!(conditions.iter().all(|condition| condition.type_ != "Stalled"));
     }
 }

@@ -20,7 +20,11 @@ impl Note {
     /// Something that was done.
     #[must_use]
     pub fn done(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), is_warning: false }
+        Self {
+            reason,
+            message: message.into(),
+            is_warning: false,
+        }
     }
 }
 
@@ -36,7 +40,11 @@ pub fn warning(report: &Report, before: &[Condition]) -> Option<Note> {
             && condition.reason == problem.reason.name()
             && condition.message == problem.message
     });
-    (!told).then(|| Note { reason: problem.reason, message: problem.message.clone(), is_warning: true })
+    (!told).then(|| Note {
+        reason: problem.reason,
+        message: problem.message.clone(),
+        is_warning: true,
+    })
 }
 
 #[cfg(test)]

@@ -105,3 +105,39 @@ fn every_field_that_must_be_there_says_so_where_it_is_explained() {
         }
     }
 }
+
+/// The rows of the section of `docs/defaults.md` that speaks of this kind: field and default.
+fn documented(kind: &str) -> Vec<(String, String)> {
+    let text = include_str!("../../docs/defaults.md");
+    let section = text.split("\n## ").find(|section| section.starts_with(kind)).unwrap();
+    section
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let field = cells.next()?.strip_suffix('`')?;
+            Some((field.to_owned(), cells.next()?.to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn the_table_of_defaults_in_the_documentation_is_complete() {
+    of_all_specs(|path, field| {
+        let Some(default) = field.get("default").filter(|_| field["properties"].is_null()) else {
+            return;
+        };
+        let (kind, path) = path.split_once('.').unwrap();
+        let rows = documented(kind);
+        let row = rows.iter().find(|(field, _)| match field.strip_prefix('…') {
+            Some(end) => path.ends_with(end),
+            None => field == path,
+        });
+        let (_, told) = row.unwrap_or_else(|| panic!("docs/defaults.md lacks {kind} {path}: {default}"));
+        let expected = match default.as_str() {
+            Some("") => "empty".to_owned(),
+            Some(text) => format!("`{text}`"),
+            None => format!("`{default}`"),
+        };
+        assert_eq!(*told, expected, "docs/defaults.md, {kind} {path}");
+    });
+}

@@ -18,5 +18,6 @@ mod entra_tenant;
 mod generated;
 mod lengths;
 mod rules;
+mod samples;
 mod served;
 mod status;

@@ -53,7 +53,8 @@ impl GraphError {
         )
     }
 
-    /// What a caller with catalog roles sees instead of 404, and for what is not theirs (terraform-provider-azuread#1226).
+    /// What a caller with catalog roles sees instead of 404, and for what is not theirs
+    /// (terraform-provider-azuread#1226).
     pub(crate) fn unauthorized() -> Self {
         Self::new(
             403,

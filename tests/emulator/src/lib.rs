@@ -82,7 +82,7 @@ impl std::fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// A running emulator. Dropped, it goes on until the runtime ends; [`Running::stop`] ends it.
+/// A running emulator. [`Running::stop`] ends it in order; dropped, it is cut off.
 pub struct Running {
     /// Where it is found.
     pub endpoints: Endpoints,
@@ -99,11 +99,20 @@ impl std::fmt::Debug for Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
 impl Running {
     /// Ends it: no new connections, and the open ones are closed within a moment.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.handle.graceful_shutdown(Some(Duration::from_millis(200)));
-        let mut tasks = self.tasks.into_iter();
+        let mut tasks = std::mem::take(&mut self.tasks).into_iter();
         if let Some(graph) = tasks.next() {
             // The server's own end; an error there has nobody left to tell.
             let _ended = graph.await;

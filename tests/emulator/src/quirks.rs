@@ -37,7 +37,10 @@ pub struct Quirks {
     /// Milliseconds until a request for an assignment is delivered; 200 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery_delay: Option<u64>,
-    /// The next matching requests fail before anything is done.
+    /// Seconds that a token is good for; 3599 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_lifetime: Option<i64>,
+    /// The next matching requests fail before anything is done. Token requests only where `path` names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail_next: Option<FailNext>,
     /// The next matching writes are done, and the connection is cut instead of an answer.
@@ -208,6 +211,12 @@ impl Quirks {
             self.fail_next = None;
         }
         Some(taken)
+    }
+
+    /// As [`Quirks::take_failure`], for a token request: only a failure that names the path meets it.
+    pub(crate) fn take_token_failure(&mut self, path: &str) -> Option<FailNext> {
+        self.fail_next.as_ref()?.path.as_ref()?;
+        self.take_failure(("POST", path))
     }
 
     pub(crate) fn take_drop(&mut self, request: (&str, &str)) -> bool {

@@ -398,7 +398,8 @@ fn unknown(shown: Shown, name: &str) -> GraphError {
         return GraphError::not_emulated(format!("'{name}' of {type_name} in $expand"));
     }
     GraphError::bad_request(format!(
-        "Parsing OData Select and Expand failed: Could not find a property named '{name}' on type 'microsoft.graph.{type_name}'."
+        "Parsing OData Select and Expand failed: Could not find a property named '{name}' on \
+         type 'microsoft.graph.{type_name}'."
     ))
 }
 

@@ -25,6 +25,12 @@ use crate::token::{self, Signer};
 use crate::world::World;
 
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// The application id of Microsoft Graph.
+const GRAPH_ITSELF: &str = "00000003-0000-0000-c000-000000000000";
+const DIAGNOSTIC: &str = concat!(
+    r#"{"ServerInfo":{"DataCenter":"Emulator","Slice":"E","Ring":"0","#,
+    r#""ScaleUnit":"000","RoleInstance":"EMULATOR"}}"#
+);
 const CONTENT_TYPE: &str =
     "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
 
@@ -146,7 +152,7 @@ impl Emulator {
         let mut outcome = match segments.as_slice() {
             ["v1.0", "$batch"] => self.batch(&request).await,
             ["v1.0", ..] => self.graph_call(&request, path, query).await,
-            [tenant, "oauth2", "v2.0", "token"] if request.method == "POST" => self.token(tenant, &request.body),
+            [tenant, "oauth2", "v2.0", "token"] if request.method == "POST" => self.token(tenant, &request),
             [tenant, "v2.0", ".well-known", "openid-configuration"] if request.method == "GET" => {
                 if token::is_tenant(&self.world, tenant) {
                     Outcome::of(200, Some(token::openid_configuration(&self.world, &self.authority)))
@@ -198,15 +204,16 @@ impl Emulator {
             .header("Cache-Control", "no-cache")
             .header("Strict-Transport-Security", "max-age=31536000")
             .header("OData-Version", "4.0")
-            .header(
-                "x-ms-ags-diagnostic",
-                r#"{"ServerInfo":{"DataCenter":"Emulator","Slice":"E","Ring":"0","ScaleUnit":"000","RoleInstance":"EMULATOR"}}"#,
-            );
+            .header("x-ms-ags-diagnostic", DIAGNOSTIC);
         if let Some(seconds) = outcome.retry_after {
             response = response.header("Retry-After", seconds);
         }
         if outcome.challenge {
-            response = response.header("WWW-Authenticate", format!("Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", client_id=\"00000003-0000-0000-c000-000000000000\"", self.authority));
+            let challenge = format!(
+                "Bearer realm=\"\", authorization_uri=\"{}/common/oauth2/authorize\", client_id=\"{GRAPH_ITSELF}\"",
+                self.authority
+            );
+            response = response.header("WWW-Authenticate", challenge);
         }
         let body = match outcome.body {
             Some(body) => {
@@ -218,9 +225,20 @@ impl Emulator {
         response.body(body).map_err(std::io::Error::other)
     }
 
-    fn token(&self, tenant: &str, body: &[u8]) -> Outcome {
-        let fields = token::form(body);
-        let inner = self.lock();
+    fn token(&self, tenant: &str, request: &Incoming) -> Outcome {
+        let fields = token::form(&request.body);
+        let asked = token::without_secrets(&fields);
+        let mut inner = self.lock();
+        if let Some(failure) = inner.quirks.take_token_failure(&request.target) {
+            let body = token::unavailable(failure.message.as_deref().unwrap_or("A transient error has occurred."));
+            return Outcome {
+                caller: fields.get("client_id").cloned(),
+                retry_after: failure.retry_after,
+                logged: Some((asked, body.clone())),
+                ..Outcome::of(failure.status, Some(body))
+            };
+        }
+        let lifetime = inner.quirks.token_lifetime;
         let answer = token::answer(
             &self.signer,
             &self.world,
@@ -228,14 +246,16 @@ impl Emulator {
             &self.authority,
             tenant,
             &fields,
+            lifetime,
         );
         let mut shown = answer.body.clone();
         if let Some(shown) = shown.as_object_mut() {
             shown.remove("access_token");
         }
+        let logged = Some((asked, shown));
         Outcome {
             caller: answer.client,
-            logged: Some((token::without_secrets(&fields), shown)),
+            logged,
             ..Outcome::of(answer.status, Some(answer.body))
         }
     }
@@ -295,6 +315,19 @@ impl Emulator {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+        let typed = request
+            .headers
+            .get("content-type")
+            .is_some_and(|kind| kind.starts_with("application/json"));
+        if !request.body.is_empty() && request.method != "GET" && request.method != "DELETE" && !typed {
+            let error = GraphError::bad_request(
+                "Write requests (excluding DELETE) must contain the Content-Type header declaration.",
+            );
+            return Outcome {
+                caller: who,
+                ..refused(&error)
+            };
+        }
         let outcome = self.serve(&caller, &request.method, &raw_path, query, &request.body);
         let writes = request.method != "GET" && (200..300).contains(&outcome.status);
         let cut = writes && self.lock().quirks.take_drop((&request.method, &request.target));
@@ -335,7 +368,8 @@ impl Emulator {
                 Ok(body) => Some(body),
                 Err(_) => {
                     let error = GraphError::bad_request(
-                        "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.",
+                        "Unable to read JSON request payload. Please ensure Content-Type header is set and \
+                         payload is of valid JSON format.",
                     );
                     return refused(&error);
                 }
@@ -421,8 +455,6 @@ impl Emulator {
     async fn part(&self, outer: &Incoming, part: &Part) -> Value {
         let refusal = if part.url.contains("$batch") {
             Some("A batch cannot hold a batch.")
-        } else if part.body.is_some() && !part.headers.contains_key("content-type") {
-            Some("Content-Type header is required for a request with a body.")
         } else {
             None
         };

@@ -115,7 +115,7 @@ impl Signer {
     }
 
     /// A token for an application, as the endpoint gives it.
-    fn issue(&self, world: &World, store: &Store, application: &Application, audience: &str) -> String {
+    fn issue(&self, world: &World, store: &Store, application: &Application, audience: &str, lifetime: i64) -> String {
         let object_id = store
             .all(Kind::ServicePrincipals)
             .find(|principal| same(text(principal, "appId"), &application.client_id))
@@ -123,7 +123,7 @@ impl Signer {
         let now = Timestamp::now().as_second();
         self.sign(
             &json!({"aud": audience, "iss": format!("https://sts.windows.net/{}/", world.tenant.id), "iat": now,
-            "nbf": now, "exp": now + LIFETIME, "appid": application.client_id, "oid": object_id, "sub": object_id,
+            "nbf": now, "exp": now + lifetime, "appid": application.client_id, "oid": object_id, "sub": object_id,
             "tid": world.tenant.id, "idtyp": "app", "roles": application.app_permissions, "ver": "1.0",
             "app_displayname": application.display_name, "uti": uuid::Uuid::new_v4().simple().to_string()}),
         )
@@ -153,11 +153,18 @@ pub(crate) fn openid_configuration(world: &World, authority: &str) -> Value {
     let tenant = &world.tenant.id;
     let base = format!("{authority}/{tenant}");
     json!({"issuer": format!("{base}/v2.0"), "token_endpoint": format!("{base}/oauth2/v2.0/token"),
-        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"), "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "response_types_supported": ["code"], "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"], "tenant_region_scope": "EU",
         "cloud_instance_name": "microsoftonline.com"})
+}
+
+/// What an endpoint in trouble answers.
+pub(crate) fn unavailable(message: &str) -> Value {
+    json!({"error": "temporarily_unavailable", "error_description": format!("AADSTS90033: {message}"),
+        "error_codes": [90033]})
 }
 
 /// Whether the path's tenant is this world's.
@@ -173,15 +180,19 @@ pub(crate) fn answer(
     authority: &str,
     tenant: &str,
     fields: &BTreeMap<String, String>,
+    lifetime: Option<i64>,
 ) -> TokenAnswer {
     let client = fields.get("client_id").cloned();
     match grant(world, authority, tenant, fields) {
-        Ok((application, audience)) => TokenAnswer {
-            status: 200,
-            body: json!({"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME,
-                "access_token": signer.issue(world, store, application, &audience)}),
-            client,
-        },
+        Ok((application, audience)) => {
+            let lifetime = lifetime.unwrap_or(LIFETIME);
+            TokenAnswer {
+                status: 200,
+                body: json!({"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime,
+                    "access_token": signer.issue(world, store, application, &audience, lifetime)}),
+                client,
+            }
+        }
         Err(refused) => {
             let (trace, correlation) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
             let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
@@ -214,7 +225,8 @@ fn grant<'a>(
             "invalid_request",
             90002,
             format!(
-                "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
+                "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID \
+                 and are signing into the correct cloud."
             ),
         ));
     }
@@ -251,7 +263,8 @@ fn grant<'a>(
             "invalid_scope",
             70011,
             format!(
-                "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid: '{}'.",
+                "The provided request must include a 'scope' input parameter. The provided value for the \
+                 input parameter 'scope' is not valid: '{}'.",
                 field("scope")
             ),
         ));
@@ -300,7 +313,8 @@ fn grant<'a>(
                 "invalid_client",
                 7_000_215,
                 format!(
-                    "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '{}'.",
+                    "Invalid client secret provided. Ensure the secret being sent in the request is the client \
+                     secret value, not the client secret ID, for a secret added to app '{}'.",
                     application.client_id
                 ),
             ));
@@ -370,7 +384,8 @@ fn check_assertion(
                 "invalid_client",
                 700_023,
                 format!(
-                    "Client assertion audience claim does not match Realm issuer. Review the documentation at {authority}/error?code=700023."
+                    "Client assertion audience claim does not match Realm issuer. Review \
+                     the documentation at {authority}/error?code=700023."
                 ),
             ));
         }
@@ -382,7 +397,8 @@ fn check_assertion(
             "invalid_client",
             700_213,
             format!(
-                "No matching federated identity record found for presented assertion {what}. Check your federated identity credential Subject, Audience and Issuer against the presented assertion."
+                "No matching federated identity record found for presented assertion {what}. Check your \
+                 federated identity credential Subject, Audience and Issuer against the presented assertion."
             ),
         )
     };

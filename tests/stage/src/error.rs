@@ -20,7 +20,7 @@ pub enum Error {
     #[error("{0}")]
     Build(String),
     /// A server ended although nobody asked it to.
-    #[error("{name} ended ({status}) before it was ready; the end of its log:\n{log}")]
+    #[error("{name} ended by itself ({status}); the end of its log:\n{log}")]
     Exited {
         /// The server.
         name: String,

@@ -332,7 +332,8 @@ fn submit(call: &mut Call<'_>, kind: &str, body: &Object, assignment: &Object) -
         "createdDateTime": timestamp(), "completedDateTime": null, "schedule": schedule, "answers": answers,
         "justification": body.get("justification"), "customExtensionCalloutInstances": [],
         "accessPackageId": text(assignment, "accessPackageId"), "assignmentId": text(assignment, "id"),
-        "targetObjectId": target.get("objectId"), "requestor": subject(call.store, &call.caller.object_id), "dueAt": due}),
+        "targetObjectId": target.get("objectId"), "requestor": subject(call.store, &call.caller.object_id),
+        "dueAt": due}),
     );
     call.store.insert(Kind::AssignmentRequests, &id, request.clone());
     call.one(201, REQUEST, &request)

@@ -310,7 +310,8 @@ fn licensed(call: &Call<'_>) -> Result<(), GraphError> {
         return Err(GraphError::stand_in(
             403,
             "TenantNotLicensed",
-            "The tenant has no licence for this feature: Microsoft Entra ID P2 or Microsoft Entra ID Governance is required.",
+            "The tenant has no licence for this feature: Microsoft Entra ID P2 or Microsoft Entra ID Governance \
+             is required.",
         ));
     }
     Ok(())

@@ -74,7 +74,8 @@ fn recognized(source: &Value) -> Value {
         return source.clone();
     }
     json!({"@odata.type": "#microsoft.graph.azureActiveDirectoryTenant", "tenantId": derived_id(&["tenant", domain]),
-        "displayName": source.get("displayName").filter(|name| !name.is_null()).cloned().unwrap_or_else(|| json!(domain))})
+        "displayName": source.get("displayName").filter(|name| !name.is_null()).cloned()
+            .unwrap_or_else(|| json!(domain))})
 }
 
 fn create(call: &mut Call<'_>) -> Answer {

@@ -148,7 +148,8 @@ fn create(call: &mut Call<'_>) -> Answer {
     let package = object(
         json!({"id": id, "displayName": name, "description": body.get("description"),
         "isHidden": body.get("isHidden").and_then(Value::as_bool).unwrap_or(false), "createdDateTime": now,
-        "modifiedDateTime": now, "catalogId": catalog.to_lowercase(), "incompatibleAccessPackages": [], "incompatibleGroups": []}),
+        "modifiedDateTime": now, "catalogId": catalog.to_lowercase(),
+        "incompatibleAccessPackages": [], "incompatibleGroups": []}),
     );
     call.store.insert(Kind::AccessPackages, &id, package.clone());
     call.one(201, SHOWN, &package)

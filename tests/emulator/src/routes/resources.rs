@@ -267,7 +267,8 @@ pub(super) fn roles_of_catalog(call: &Call<'_>, catalog: &str) -> Answer {
         .and_then(|filter| Some((filter.requires("originSystem")?, filter.requires("resource/id")?)));
     let Some((_, resource_id)) = wanted else {
         return Err(GraphError::bad_request(
-            "The request needs a $filter on originSystem and resource/id: $filter=(originSystem eq '…' and resource/id eq '…').",
+            "The request needs a $filter on originSystem and resource/id: $filter=(originSystem eq \
+             '…' and resource/id eq '…').",
         ));
     };
     let mut roles = Vec::new();

@@ -115,7 +115,10 @@ fn create(call: &mut Call<'_>) -> Answer {
             scope
         }
         (_, CatalogRole::CatalogCreator) | ("/" | "", _) => {
-            return call.senseless("appScopeId does not fit the role: \"/\" for the Catalog creator, /AccessPackageCatalog/{id} for the others");
+            return call.senseless(
+                "appScopeId does not fit the role: \"/\" for the Catalog creator, \
+                 /AccessPackageCatalog/{id} for the others",
+            );
         }
         _ => {
             // The path segment is taken in any case, as ids are.

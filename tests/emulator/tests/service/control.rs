@@ -158,3 +158,58 @@ async fn a_reset_goes_back_to_the_world_file() {
         "ids that the file leaves out are the same again"
     );
 }
+
+const SEEDED: &str = "
+  resources:
+  - {originId: 0282e19d-bf41-435d-92a4-99bab93af305, originSystem: AadGroup, catalog: {id: b1bf99ed-99ed-b1bf-ed99-bfb1ed99bfb1}}
+  accessPackages:
+  - {id: 642181f0-bc17-4fc6-9ebb-ff53dbf18c2f, displayName: Old, catalog: {id: b1bf99ed-99ed-b1bf-ed99-bfb1ed99bfb1}}
+  resourceRoleScopes:
+  - {accessPackage: {id: 642181f0-bc17-4fc6-9ebb-ff53dbf18c2f}, role: {originId: Member_0282e19d-bf41-435d-92a4-99bab93af305}, scope: {originId: 0282e19d-bf41-435d-92a4-99bab93af305}}
+  assignmentPolicies:
+  - {id: 962493bb-be02-4aeb-a233-a205bbfe1d8d, displayName: Old, accessPackage: {id: 642181f0-bc17-4fc6-9ebb-ff53dbf18c2f}, allowedTargetScope: allMemberUsers}
+  assignments:
+  - {accessPackage: {id: 642181f0-bc17-4fc6-9ebb-ff53dbf18c2f}, assignmentPolicy: {id: 962493bb-be02-4aeb-a233-a205bbfe1d8d}, target: {objectId: 46184453-e63b-4f20-86c2-c557ed5d5df9}}
+  - {accessPackageId: 642181f0-bc17-4fc6-9ebb-ff53dbf18c2f, assignmentPolicyId: 962493bb-be02-4aeb-a233-a205bbfe1d8d, targetId: 21aceaba-fe13-4e3b-aa8c-4c588d5e7387, state: delivering}
+";
+
+#[tokio::test]
+async fn what_the_world_holds_beforehand_is_served_like_everything_else() {
+    let world = format!("{}{SEEDED}", crate::tenant::WORLD);
+    let tenant = Tenant::of(&world, graph_emulator::Quirks::default()).await;
+    let package = "642181f0-bc17-4fc6-9ebb-ff53dbf18c2f";
+    let seen = tenant
+        .get(&format!(
+            "{EM}/accessPackages/{package}?$expand=assignmentPolicies,resourceRoleScopes($expand=role),catalog"
+        ))
+        .await;
+    assert_eq!(
+        seen.body["assignmentPolicies"][0]["allowedTargetScope"],
+        "allMemberUsers"
+    );
+    assert_eq!(seen.body["resourceRoleScopes"][0]["role"]["displayName"], "Member");
+    assert_eq!(seen.body["catalog"]["displayName"], "General");
+    let assignments = tenant
+        .get(&format!(
+            "{EM}/assignments?$filter=accessPackage/id eq '{package}'&$expand=target,assignmentPolicy"
+        ))
+        .await;
+    assert_eq!(assignments.values().len(), 2);
+    assert_eq!(assignments.values()[0]["target"]["objectId"], ANN);
+    let groups = tenant.running.state()["directory"]["groups"].clone();
+    let members = groups
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|group| group["id"] == GROUP)
+        .unwrap()["members"]
+        .clone();
+    assert!(
+        members.as_array().unwrap().contains(&json!(ANN)),
+        "delivered already: {members}"
+    );
+    assert_eq!(
+        tenant.delete(&format!("{EM}/accessPackages/{package}")).await.status,
+        400
+    );
+}

@@ -232,3 +232,18 @@ async fn latency_makes_every_call_take_its_time() {
         .count();
     assert_eq!(slow, 2);
 }
+
+#[tokio::test]
+async fn tokens_can_be_short_lived_and_the_token_endpoint_can_fail() {
+    let mut tenant = Tenant::start().await;
+    tenant.set_quirk("tokenLifetime=0");
+    tenant.sign_in(crate::tenant::OPERATOR).await;
+    let refused = tenant.get(&format!("{EM}/catalogs")).await;
+    refused.refused(401, "InvalidAuthenticationToken");
+    assert!(refused.message().contains("expired"));
+    tenant.set_quirk(r#"failNext={"count":1,"status":503,"path":"/oauth2/"}"#);
+    let (status, body) = tenant
+        .token_request(crate::tenant::TENANT, &[("client_id", crate::tenant::OPERATOR)])
+        .await;
+    assert_eq!((status, &body["error"]), (503, &json!("temporarily_unavailable")));
+}

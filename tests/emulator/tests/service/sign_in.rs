@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use graph_emulator::Quirks;
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, SigningKey as _};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SigningKey as _};
 use serde_json::{Value, json};
 
 use crate::tenant::{EM, OPERATOR, TENANT, Tenant, WORLD};
@@ -258,4 +258,29 @@ async fn the_openid_configuration_names_the_token_endpoint() {
         body["token_endpoint"],
         format!("{authority}/{TENANT}/oauth2/v2.0/token")
     );
+}
+
+#[tokio::test]
+async fn an_rsa_certificate_signs_an_assertion_too() {
+    let key = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
+    let certificate = CertificateParams::new(vec!["operator".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    let pem: String = certificate.pem().lines().map(|line| format!("    {line}\n")).collect();
+    let replaced = format!("  certificate: |\n{pem}");
+    let world = WORLD.replacen(
+        "  secret: not-a-real-secret\n",
+        &format!("  secret: not-a-real-secret\n{replaced}"),
+        1,
+    );
+    let tenant = Tenant::of(&world, Quirks::default()).await;
+    let thumbprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.der());
+    let claims = json!({"aud": format!("{}/{TENANT}/oauth2/v2.0/token", tenant.running.endpoints.authority), "iss": OPERATOR,
+        "sub": OPERATOR, "jti": "1", "nbf": soon(-10), "exp": soon(600)});
+    let header = json!({"alg": "RS256", "typ": "JWT", "x5t": URL_SAFE_NO_PAD.encode(thumbprint.as_ref())});
+    let head = format!("{}.{}", part(&header), part(&claims));
+    let assertion = format!("{head}.{}", URL_SAFE_NO_PAD.encode(key.sign(head.as_bytes()).unwrap()));
+    let (status, body) = with_assertion(&tenant, &assertion).await;
+    assert_eq!(status, 200, "{body}");
 }

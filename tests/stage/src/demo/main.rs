@@ -10,6 +10,7 @@ mod samples;
 mod screen;
 mod tree;
 
+use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -22,21 +23,23 @@ use crate::interrupt::Interrupt;
 use crate::samples::Outcome;
 use crate::screen::Screen;
 
-/// Shows the operator at work: it starts a real Kubernetes API server, an emulated Microsoft Graph and the operator,
-/// applies the samples, and prints each object as it becomes Ready and each Graph call that this takes. What is
-/// missing is built first (once; the control plane takes some minutes and needs Go). Nothing outside this machine is
-/// reached but the package registries.
+/// Shows the operator at work.
+///
+/// Starts a real Kubernetes API server, an emulated Microsoft Graph and the operator, applies
+/// the samples, and prints each object as it becomes Ready and each Graph call that this takes.
+///
+/// What is missing is built first. The control plane takes some minutes, once, and needs Go.
+/// Nothing outside this machine is reached but the package registries.
 #[derive(Debug, Parser)]
-#[command(name = "cargo demo --", bin_name = "cargo demo --")]
+#[command(name = "cargo demo", bin_name = "cargo demo", verbatim_doc_comment)]
 struct Options {
-    /// End when the samples are Ready (status 0) or one of them did not become so (status 1), instead of staying
-    /// until Ctrl-C
+    /// End by itself: status 0 when all samples became Ready, 1 when one did not
     #[arg(long)]
     once: bool,
     /// The operator's binary; built by cargo where left out
     #[arg(long, value_name = "FILE")]
     operator: Option<PathBuf>,
-    /// The samples, applied in the order of their names [default: docs/samples of this checkout]
+    /// The samples, applied by name [default: docs/samples]
     #[arg(long, value_name = "FOLDER")]
     samples: Option<PathBuf>,
     /// How long each sample may take to become Ready, in seconds
@@ -45,7 +48,12 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    // Both `cargo demo --once` and `cargo demo -- --once` reach this program, the latter with its two dashes.
+    let mut arguments: Vec<_> = env::args_os().collect();
+    if arguments.get(1).is_some_and(|first| first == "--") {
+        arguments.remove(1);
+    }
+    let options = Options::parse_from(arguments);
     let mut screen = Screen::new();
     let interrupt = Interrupt::watch();
     match run(&options, &mut screen, &interrupt) {
@@ -76,7 +84,7 @@ fn run(options: &Options, screen: &mut Screen, interrupt: &Interrupt) -> Result<
     };
     let programs = binaries::ensure(&Program::CONTROL_PLANE)?;
     let started = Instant::now();
-    let stage = screen.during("starting the API server and Microsoft Graph", || {
+    let mut stage = screen.during("starting the API server and Microsoft Graph", || {
         Stage::builder(operator).start()
     })?;
     let version = kubernetes_version(&stage);
@@ -87,10 +95,16 @@ fn run(options: &Options, screen: &mut Screen, interrupt: &Interrupt) -> Result<
     stage.apply_object(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "marketing"}}))?;
 
     let patience = Duration::from_secs(options.patience);
-    let outcome = samples::play(&stage, &files, patience, screen)?;
+    let outcome = samples::play(&mut stage, &files, patience, screen)?;
     if outcome == Outcome::Ready {
         screen.heading("What Entra holds now");
         tree::draw(&stage.emulator().state(), screen);
+        let (calls, writes) = (
+            stage.emulator().graph_calls_since(0).len(),
+            stage.emulator().graph_writes().len(),
+        );
+        screen.blank();
+        screen.line(&screen.dim(&format!("  {calls} Graph calls, {writes} of them writes")));
     }
     if options.once {
         screen.blank();

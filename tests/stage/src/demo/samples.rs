@@ -39,7 +39,7 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Applies each file and waits for its objects before the next; stops at the first that does not become Ready.
-pub(crate) fn play(stage: &Stage, files: &[PathBuf], patience: Duration, screen: &mut Screen) -> Result<Outcome> {
+pub(crate) fn play(stage: &mut Stage, files: &[PathBuf], patience: Duration, screen: &mut Screen) -> Result<Outcome> {
     let mut shown = 0;
     for file in files {
         let name = file
@@ -53,6 +53,7 @@ pub(crate) fn play(stage: &Stage, files: &[PathBuf], patience: Duration, screen:
         let answer = stage.kubectl(&["apply", "-f", &file.display().to_string(), "-o", "json"])?;
         let mut waiting = applied(&answer)?;
         while !waiting.is_empty() {
+            stage.operator()?.must_run()?;
             shown += show_calls(stage, shown, screen);
             let mut still = Vec::new();
             for object in waiting {

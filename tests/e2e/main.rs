@@ -1,0 +1,20 @@
+//! The operator's real binary against a real API server and the emulated Graph, one sentence a test.
+//!
+//! | file | what its sentences are about |
+//! |---|---|
+//! | `story` | from `kubectl apply` to Entra and back: order, repetition, deletion, the number of calls |
+//! | `drift` | what happens when somebody changes Entra behind the operator's back, and when names move |
+//! | `adoption` | objects that exist already, and two that want the same one |
+//! | `grants` | what a namespace may and may not do |
+//! | `words` | the exact text that people see when something is wrong |
+//! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
+//!
+//! Every test has a stage of its own (`support`), so they run beside each other.
+
+mod adoption;
+mod drift;
+mod faults;
+mod grants;
+mod story;
+mod support;
+mod words;
