@@ -77,35 +77,42 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
         packages: package_bell,
         policies: policy_bell,
     };
+    let (filling, filled) = tokio::sync::watch::channel(0);
+    let filling = Arc::new(filling);
     let watches: Vec<BoxFuture<'static, ()>> = vec![
         watch(
             all::<EntraTenant>(&client),
             tenant_writer,
+            Arc::clone(&filling),
             with(&bells, Bells::tenant_changed),
         ),
         watch(
             all::<Catalog>(&client),
             catalog_writer,
+            Arc::clone(&filling),
             with(&bells, Bells::catalog_changed),
         ),
         watch(
             all::<AccessPackage>(&client),
             package_writer,
+            Arc::clone(&filling),
             with(&bells, Bells::package_changed),
         ),
         watch(
             all::<AssignmentPolicy>(&client),
             policy_writer,
+            Arc::clone(&filling),
             with(&bells, Bells::policy_changed),
         ),
         watch(
             Api::all(client.clone()),
             namespace_writer,
+            Arc::clone(&filling),
             with(&bells, Bells::namespace_changed),
         ),
     ];
 
-    let context = Arc::new(Context::new(client, settings, stores.clone(), recorder));
+    let context = Arc::new(Context::new(client, settings, stores.clone(), recorder, filled));
     let stop = stop.shared();
     let controllers: Vec<BoxFuture<'static, ()>> = vec![
         drive(stores.tenants, tenant_rings, &context, stop.clone()),
@@ -124,17 +131,28 @@ fn all<K: Resource<DynamicType = ()>>(client: &Client) -> Api<Guard<K>> {
 }
 
 /// One watch: the store first, then the news.
-fn watch<T>(api: Api<T>, writer: Writer<T>, news: impl Fn(&T) + Send + Sync + 'static) -> BoxFuture<'static, ()>
+fn watch<T>(
+    api: Api<T>,
+    writer: Writer<T>,
+    filling: Arc<tokio::sync::watch::Sender<usize>>,
+    news: impl Fn(&T) + Send + Sync + 'static,
+) -> BoxFuture<'static, ()>
 where
     T: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let store = writer.as_reader();
+    let mut is_filled = false;
     let events = reflector::reflector(writer, watcher::watcher(api, watcher::Config::default())).default_backoff();
     Box::pin(events.for_each(move |event| {
         match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => news(&object),
             // A listing becomes visible in the store as a whole, at its end.
-            Ok(watcher::Event::InitDone) => store.state().iter().for_each(|object| news(object)),
+            Ok(watcher::Event::InitDone) => {
+                if !std::mem::replace(&mut is_filled, true) {
+                    filling.send_modify(|filled| *filled += 1);
+                }
+                store.state().iter().for_each(|object| news(object));
+            }
             Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
             Err(error) => tracing::warn!(kind = %T::kind(&()), %error, "watching"),
         }
@@ -164,9 +182,10 @@ fn drive<K: Kind>(
         .boxed()
 }
 
-fn complain<K: Kind>(
-    result: Result<(ObjectRef<Guard<K>>, controller::Action), controller::Error<Unfinished, watcher::Error>>,
-) {
+/// What a controller says of one visit.
+type VisitResult<K> = Result<(ObjectRef<Guard<K>>, controller::Action), controller::Error<Unfinished, watcher::Error>>;
+
+fn complain<K: Kind>(result: VisitResult<K>) {
     match result {
         Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}
         Err(controller::Error::ReconcilerFailed(error, object)) => {

@@ -16,7 +16,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the operator
-    Run(run::Flags),
+    Run(Box<run::Flags>),
     /// Print the CRDs as YAML
     Crd {
         /// Write one file for each CRD into this folder instead
@@ -48,7 +48,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, std::io::Error> {
             tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()?
-                .block_on(run::run(flags))?;
+                .block_on(run::run(*flags))?;
         }
         Command::Crd {
             write: Some(folder), ..

@@ -242,10 +242,11 @@ fn check_expiration(grant: &Grant, expiration: &Expiration, now: Timestamp) -> R
         ));
     }
     let too_long = |field: &str| limited(field, grant, &format!("allows at most {spelled} (limits.maxDuration)"));
-    if let Some(duration) = after_duration {
-        if duration.as_duration().is_none_or(|length| length > limit) {
-            return Err(too_long("spec.expiration.afterDuration"));
-        }
+    if after_duration
+        .as_ref()
+        .is_some_and(|duration| duration.as_duration().is_none_or(|length| length > limit))
+    {
+        return Err(too_long("spec.expiration.afterDuration"));
     }
     if let Some(end) = after_date_time {
         let seconds = end

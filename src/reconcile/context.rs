@@ -3,47 +3,32 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Namespace, Secret as KubernetesSecret};
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Client, Resource, ResourceExt,
     core::{DeserializeGuard, PartialObjectMeta},
     runtime::{
         events::{Event, EventType, Recorder},
         reflector::{ObjectRef, Store},
     },
 };
-use url::Url;
+use tokio::sync::watch;
 
 use super::{
     claims::{Claims, Holder},
-    halt::{Halt, Step, kubernetes},
+    credentials::{Secrets, credential},
+    halt::{Halt, Step},
+    settings::Settings,
     tenant::Tenant,
 };
 use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraTenant, Reason},
-    graph::Credential,
     plan::Problem,
     report::Note,
 };
-
-/// Settings of the process.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The operator's own namespace: Secrets with credentials are read here and nowhere else.
-    pub namespace: String,
-    /// Name of the operator's own pod, for events.
-    pub pod_name: Option<String>,
-    /// Graph's address in place of the cloud's, ending in `/v1.0`.
-    pub graph_url: Option<Url>,
-    /// The token authority's address in place of the cloud's.
-    pub authority_host: Option<Url>,
-    /// How long a write may take to show in Graph's lists.
-    pub visibility: Duration,
-}
 
 /// An object as the stores hold it: one that does not parse is there too, with its error.
 pub(crate) type Guarded<K> = DeserializeGuard<K>;
@@ -58,6 +43,11 @@ pub(crate) struct Stores {
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
 }
 
+impl Stores {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
+}
+
 /// Shared by all controllers.
 pub struct Context {
     pub(crate) client: Client,
@@ -67,11 +57,19 @@ pub struct Context {
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
     failures: Mutex<HashMap<String, u32>>,
     recorder: Recorder,
-    ready: OnceLock<()>,
+    /// How many stores are filled.
+    filled: watch::Receiver<usize>,
+    claims_entered: OnceLock<()>,
 }
 
 impl Context {
-    pub(crate) fn new(client: Client, settings: Settings, stores: Stores, recorder: Recorder) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        settings: Settings,
+        stores: Stores,
+        recorder: Recorder,
+        filled: watch::Receiver<usize>,
+    ) -> Self {
         Self {
             client,
             settings,
@@ -80,7 +78,8 @@ impl Context {
             tenants: Mutex::default(),
             failures: Mutex::default(),
             recorder,
-            ready: OnceLock::new(),
+            filled,
+            claims_entered: OnceLock::new(),
         }
     }
 
@@ -91,16 +90,12 @@ impl Context {
 
     /// Waits until every store is filled, then enters who holds what: before the first write, not after.
     pub(crate) async fn wait_until_ready(&self) -> Step<()> {
-        if self.ready.get().is_some() {
-            return Ok(());
-        }
-        let stopped = |_| Halt::stale();
-        self.stores.tenants.wait_until_ready().await.map_err(stopped)?;
-        self.stores.catalogs.wait_until_ready().await.map_err(stopped)?;
-        self.stores.packages.wait_until_ready().await.map_err(stopped)?;
-        self.stores.policies.wait_until_ready().await.map_err(stopped)?;
-        self.stores.namespaces.wait_until_ready().await.map_err(stopped)?;
-        self.ready.get_or_init(|| self.enter_claims());
+        self.filled
+            .clone()
+            .wait_for(|filled| *filled >= Stores::COUNT)
+            .await
+            .map_err(|_| Halt::stale())?;
+        self.claims_entered.get_or_init(|| self.enter_claims());
         Ok(())
     }
 
@@ -201,7 +196,8 @@ impl Context {
 
     /// Reads the credentials and keeps the tenant; the one that is known stays where nothing changed.
     pub(crate) async fn connect(&self, object: &EntraTenant) -> Step<Arc<Tenant>> {
-        let credential = super::tenant::credential(self, object).await?;
+        let secrets = Secrets::new(self.client.clone(), &self.settings.namespace);
+        let credential = credential(&secrets, object).await?;
         let name = object.name_any();
         if let Some(tenant) = self
             .known_tenant(&name)
@@ -219,15 +215,6 @@ impl Context {
 
     pub(crate) fn forget_tenant(&self, name: &str) {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-    }
-
-    /// A Secret of the operator's own namespace; `None` where it does not exist.
-    pub(crate) async fn secret(&self, name: &str) -> Step<Option<KubernetesSecret>> {
-        let secrets: Api<KubernetesSecret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
-        secrets
-            .get_opt(name)
-            .await
-            .map_err(|error| kubernetes(&format!("reading Secret {name}"), &error))
     }
 
     /// The labels of a namespace, where it is known.
@@ -314,9 +301,4 @@ where
         None => key,
     };
     store.get(&key).and_then(|guarded| guarded.0.as_ref().ok().cloned())
-}
-
-/// Kept out of `Debug`: what a credential is made of.
-pub(crate) fn same_credential(one: &Credential, other: &Credential) -> bool {
-    one == other
 }

@@ -82,10 +82,10 @@ impl Inventory {
     /// The tenant's catalogs, as far as we may see them.
     pub(crate) async fn catalogs(&self, freshness: Freshness) -> Result<Vec<Catalog>, crate::graph::GraphError> {
         let mut known = self.catalogs.lock().await;
-        if let (Freshness::Within(age), Some((at, catalogs))) = (freshness, known.as_ref()) {
-            if at.elapsed() < age {
-                return Ok(catalogs.clone());
-            }
+        if let (Freshness::Within(age), Some((at, catalogs))) = (freshness, known.as_ref())
+            && at.elapsed() < age
+        {
+            return Ok(catalogs.clone());
         }
         let catalogs = self.graph.list_catalogs().await?;
         *known = Some((Instant::now(), catalogs.clone()));
@@ -94,15 +94,12 @@ impl Inventory {
 
     /// One catalog; `None` where it certainly does not exist.
     pub(crate) async fn catalog(&self, id: &CatalogId, freshness: Freshness) -> Step<Option<Catalog>> {
-        if let Freshness::Within(_) = freshness {
-            if let Some(catalog) = self
-                .catalogs(freshness)
-                .await?
-                .into_iter()
-                .find(|catalog| catalog.id == *id)
-            {
-                return Ok(Some(catalog));
-            }
+        let listed = match freshness {
+            Freshness::Within(_) => self.catalogs(freshness).await?,
+            Freshness::Now => Vec::new(),
+        };
+        if let Some(catalog) = listed.into_iter().find(|catalog| catalog.id == *id) {
+            return Ok(Some(catalog));
         }
         match self.graph.get_catalog(id).await {
             Ok(Some(catalog)) => {

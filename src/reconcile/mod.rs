@@ -16,11 +16,13 @@ mod assignment_policy;
 mod catalog;
 mod claims;
 mod context;
+mod credentials;
 mod directory;
 mod entra_tenant;
 mod halt;
 mod identity;
 mod inventory;
+mod settings;
 mod subject;
 mod tenant;
 
@@ -46,8 +48,9 @@ use inventory::Freshness;
 use subject::Subject;
 use tenant::Tenant;
 
-pub use context::{Context, Settings};
+pub use context::Context;
 pub(crate) use context::{Stores, find, matching};
+pub use settings::Settings;
 
 /// The longest that one visit may take; it bounds a shutdown too.
 const LONGEST_VISIT: Duration = Duration::from_secs(120);

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret as KubernetesSecret;
 use kube::ResourceExt;
 use tokio::sync::Mutex;
 
 use super::{
-    context::{Context, Settings},
     directory::Directory,
     halt::{Halt, Retry, Stage, Step},
     inventory::{Freshness, Inventory},
+    settings::Settings,
 };
 use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
@@ -92,7 +91,7 @@ impl Tenant {
     }
 
     pub(crate) fn is_same(&self, object: &EntraTenant, credential: &Credential) -> bool {
-        self.is_current(object) && super::context::same_credential(&self.credential, credential)
+        self.is_current(object) && self.credential == *credential
     }
 
     /// How old an answer may be that serves an ordinary visit.
@@ -104,77 +103,4 @@ impl Tenant {
     pub(crate) fn cloud_name(&self) -> String {
         format!("{:?}", self.cloud)
     }
-}
-
-/// Reads the credentials that the spec names.
-pub(crate) async fn credential(context: &Context, object: &EntraTenant) -> Step<Credential> {
-    let credentials = &object.spec.credentials;
-    if let Some(identity) = &credentials.workload_identity {
-        return Ok(Credential::WorkloadIdentity {
-            client_id: identity.client_id.clone(),
-            token_file: None,
-        });
-    }
-    if let Some(identity) = &credentials.managed_identity {
-        return Ok(Credential::ManagedIdentity {
-            client_id: identity.client_id.clone(),
-        });
-    }
-    if let Some(secret) = &credentials.client_secret {
-        let field = "spec.credentials.clientSecret.secretRef";
-        let found = read_secret(context, field, &secret.secret_ref.name).await?;
-        let value = key(
-            &found,
-            field,
-            &secret.secret_ref.name,
-            &secret.secret_ref.key,
-            &context.settings.namespace,
-        )?;
-        return Ok(Credential::ClientSecret {
-            client_id: secret.client_id.clone(),
-            secret: value.trim().into(),
-        });
-    }
-    if let Some(certificate) = &credentials.client_certificate {
-        let field = "spec.credentials.clientCertificate.secretRef";
-        let name = &certificate.secret_ref.name;
-        let found = read_secret(context, field, name).await?;
-        let namespace = &context.settings.namespace;
-        let pem = format!(
-            "{}\n{}",
-            key(&found, field, name, "tls.crt", namespace)?,
-            key(&found, field, name, "tls.key", namespace)?
-        );
-        return Ok(Credential::ClientCertificate {
-            client_id: certificate.client_id.clone(),
-            pem: pem.into(),
-        });
-    }
-    Err(Halt::reference(Problem::new(
-        Reason::InvalidSpec,
-        "spec.credentials: exactly one of workloadIdentity, clientSecret, clientCertificate, managedIdentity is needed",
-    )))
-}
-
-async fn read_secret(context: &Context, field: &str, name: &str) -> Step<KubernetesSecret> {
-    let namespace = &context.settings.namespace;
-    context.secret(name).await?.ok_or_else(|| {
-        missing(format!(
-            "{field}: no Secret {name:?} in namespace {namespace}, where the operator runs; create it there"
-        ))
-    })
-}
-
-fn key(secret: &KubernetesSecret, field: &str, name: &str, key: &str, namespace: &str) -> Step<String> {
-    let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| {
-        missing(format!(
-            "{field}: Secret {namespace}/{name} has no key {key:?}; add it, or name another key"
-        ))
-    })?;
-    String::from_utf8(bytes.0.clone())
-        .map_err(|_| missing(format!("{field}: key {key:?} of Secret {namespace}/{name} is not text")))
-}
-
-fn missing(message: String) -> Halt {
-    Halt::reference(Problem::new(Reason::CredentialsMissing, message)).retried(Retry::Backoff)
 }

@@ -72,9 +72,9 @@ fn a_real_api_server_takes_every_manifest_and_refuses_the_scope_that_no_version_
     // The samples as a folder, as people apply it: twice, since applying again must change nothing.
     let samples = text::root().join("docs/samples").display().to_string();
     cluster.kubectl(&["apply", "-f", &samples]).unwrap();
-    let before = versions(&cluster);
+    let before = generations(&cluster);
     cluster.kubectl(&["apply", "-f", &samples]).unwrap();
-    assert_eq!(versions(&cluster), before);
+    assert_eq!(generations(&cluster), before);
 
     for (place, document) in documents() {
         let dry_run = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
@@ -99,8 +99,8 @@ fn a_real_api_server_takes_every_manifest_and_refuses_the_scope_that_no_version_
     assert_eq!(refused, told.lines().collect::<Vec<_>>());
 }
 
-/// The resource version of every sample's object.
-fn versions(cluster: &ControlPlane) -> Vec<String> {
+/// The generation of every object of the samples: it counts the changes of the spec.
+fn generations(cluster: &ControlPlane) -> Vec<String> {
     let objects = [
         ("EntraTenant", "default", None),
         ("Catalog", "marketing", None),
@@ -110,7 +110,7 @@ fn versions(cluster: &ControlPlane) -> Vec<String> {
     objects
         .map(|(kind, name, namespace)| {
             let object = cluster.get(kind, name, namespace).unwrap().unwrap();
-            object["metadata"]["resourceVersion"].to_string()
+            object["metadata"]["generation"].to_string()
         })
         .to_vec()
 }

@@ -1,1 +1,402 @@
-//! What the sentences share.
+//! What the sentences share: a stage, manifests to start from, and waiting for what should come of them.
+//!
+//! Manifests are JSON and meant to be changed: `patched(package(), json!({"spec": {"hidden": true}}))`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stage::{Result, Stage, StageBuilder, condition_in, wait_for, world};
+
+/// How long anything may take that the operator does by itself; a real wait is much shorter.
+pub(crate) const SOON: Duration = Duration::from_secs(45);
+/// `spec.driftInterval` of [`tenant`].
+pub(crate) const DRIFT_INTERVAL: Duration = Duration::from_secs(2);
+/// The namespace of [`package`] and [`policy`].
+pub(crate) const NAMESPACE: &str = "marketing";
+/// The name of [`package`] and of [`policy`].
+pub(crate) const CAMPAIGN: &str = "campaign";
+/// The annotation that asks for a visit.
+pub(crate) const RECONCILE_REQUESTED_AT: &str = "access.entra-operator.io/reconcile-requested-at";
+
+const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
+
+/// A stage to be changed before it starts; a create whose answer was lost is looked for during two seconds only.
+pub(crate) fn builder() -> StageBuilder {
+    Stage::builder(env!("CARGO_BIN_EXE_entra-access-operator"))
+        .argument("--visibility-seconds=2")
+        .argument("--log-level=info,entra_access_operator=debug")
+}
+
+/// A stage with the operator running and nothing applied.
+pub(crate) fn stage() -> Result<Stage> {
+    builder().start()
+}
+
+/// A stage with tenant, namespace, catalog, package and policy, all of them Ready.
+pub(crate) fn furnished() -> Result<Stage> {
+    let stage = stage()?;
+    furnish(&stage)?;
+    Ok(stage)
+}
+
+/// Applies tenant, namespace, catalog, package and policy, and waits until all of them are Ready.
+pub(crate) fn furnish(stage: &Stage) -> Result<()> {
+    for object in [tenant(stage), namespace(NAMESPACE), catalog(), package(), policy()] {
+        stage.apply_object(&object)?;
+    }
+    all_ready(stage)
+}
+
+/// Waits until tenant, catalog, package and policy are Ready.
+pub(crate) fn all_ready(stage: &Stage) -> Result<()> {
+    stage.wait_ready("EntraTenant", "default", None, SOON)?;
+    stage.wait_ready("Catalog", "marketing", None, SOON)?;
+    stage.wait_ready("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
+    stage.wait_ready("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
+    Ok(())
+}
+
+/// EntraTenant `default`, compared every two seconds.
+pub(crate) fn tenant(stage: &Stage) -> Value {
+    let manifest = serde_json::from_str(&stage.tenant_manifest("default")).unwrap_or_default();
+    patched(manifest, json!({"spec": {"driftInterval": "PT2S"}}))
+}
+
+/// A namespace.
+pub(crate) fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+}
+
+/// Catalog `marketing` with resources `campaign-group` (Member), `crm` (Reader, Writer) and `portal` (Marketing
+/// Visitors), granted to [`NAMESPACE`] within strict limits.
+pub(crate) fn catalog() -> Value {
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": "Catalog",
+        "metadata": {"name": "marketing"},
+        "spec": {
+            "displayName": "Marketing",
+            "description": "Resources of the marketing department",
+            "resources": [
+                {"name": "campaign-group", "group": {"displayName": "Marketing Campaign"}},
+                {"name": "crm", "application": {"appId": world::CRM_APP_ID}, "roles": ["Reader", "Writer"]},
+                {"name": "portal", "sharePointSite": {"url": world::SITE_URL}, "roles": ["Marketing Visitors"]},
+            ],
+            "grants": [{"name": "marketing", "namespaces": {"names": [NAMESPACE]}}],
+            "deletionPolicy": "Delete",
+        },
+    })
+}
+
+/// As [`catalog`], with these limits in its grant.
+pub(crate) fn catalog_with_limits(limits: Value) -> Value {
+    let grants = json!([{"name": "marketing", "namespaces": {"names": [NAMESPACE]}, "limits": limits}]);
+    patched(catalog(), json!({"spec": {"grants": grants}}))
+}
+
+/// AccessPackage `campaign`: Member of `campaign-group` and Reader of `crm`.
+pub(crate) fn package() -> Value {
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": "AccessPackage",
+        "metadata": {"name": CAMPAIGN, "namespace": NAMESPACE},
+        "spec": {
+            "catalogRef": {"name": "marketing"},
+            "displayName": "Marketing Campaign Access",
+            "description": "Everything a campaign needs",
+            "resourceRoles": [
+                {"resource": "campaign-group", "role": "Member"},
+                {"resource": "crm", "role": "Reader"},
+            ],
+        },
+    })
+}
+
+/// AssignmentPolicy `campaign` of [`package`]: members may request and give back, bob approves, for ninety days.
+pub(crate) fn policy() -> Value {
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": "AssignmentPolicy",
+        "metadata": {"name": CAMPAIGN, "namespace": NAMESPACE},
+        "spec": {
+            "accessPackageRef": {"name": CAMPAIGN},
+            "displayName": "Marketing Campaign Policy",
+            "description": "For members of the directory",
+            "requestors": {"scope": "AllMemberUsers", "selfService": {"add": true, "remove": true}},
+            "approval": {"stages": [{"approvers": [{"user": {"userPrincipalName": "bob@contoso.com"}}]}]},
+            "expiration": {"afterDuration": "P90D"},
+        },
+    })
+}
+
+/// The manifest under another name, in Kubernetes and in Entra.
+pub(crate) fn renamed(manifest: Value, name: &str, display_name: &str) -> Value {
+    patched(
+        manifest,
+        json!({"metadata": {"name": name}, "spec": {"displayName": display_name}}),
+    )
+}
+
+/// The manifest after a JSON merge patch: null removes, an array replaces.
+pub(crate) fn patched(mut manifest: Value, patch: Value) -> Value {
+    merge(&mut manifest, patch);
+    manifest
+}
+
+fn merge(old: &mut Value, new: Value) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for (name, value) in new {
+                if value.is_null() {
+                    old.remove(&name);
+                } else {
+                    merge(old.entry(name).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (old, new) => *old = new,
+    }
+}
+
+/// Where the object of this manifest is: kind, name, namespace.
+pub(crate) fn place(manifest: &Value) -> (&str, &str, Option<&str>) {
+    (
+        text(&manifest["kind"]),
+        text(&manifest["metadata"]["name"]),
+        manifest["metadata"]["namespace"].as_str(),
+    )
+}
+
+/// The text of this value, empty where it is none.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Applies the manifest and waits until it is Ready; answers the object.
+pub(crate) fn apply_ready(stage: &Stage, manifest: &Value) -> Result<Value> {
+    stage.apply_object(manifest)?;
+    let (kind, name, namespace) = place(manifest);
+    stage.wait_ready(kind, name, namespace, SOON)
+}
+
+/// Applies the manifest and waits until Ready is False with this reason; answers the message.
+pub(crate) fn apply_not_ready(stage: &Stage, manifest: &Value, reason: &str) -> Result<String> {
+    stage.apply_object(manifest)?;
+    let object = wait_reason(stage, manifest, "Ready", reason)?;
+    assert_eq!(status_of(&object, "Ready"), "False", "{object:#}");
+    Ok(message(&object, "Ready"))
+}
+
+/// Waits until this condition of the manifest's object has this reason; answers the object.
+pub(crate) fn wait_reason(stage: &Stage, manifest: &Value, of: &str, reason: &str) -> Result<Value> {
+    let (kind, name, namespace) = place(manifest);
+    stage.wait_reason(kind, name, namespace, (of, reason), SOON)
+}
+
+/// The object of this manifest as it is now.
+pub(crate) fn now(stage: &Stage, manifest: &Value) -> Result<Value> {
+    let (kind, name, namespace) = place(manifest);
+    Ok(stage.get(kind, name, namespace)?.unwrap_or_default())
+}
+
+/// The id in Entra that the object's status proves.
+pub(crate) fn entra_id(object: &Value) -> String {
+    text(&object["status"]["entra"]["id"]).to_owned()
+}
+
+/// The condition as `Reason/message`; empty where there is none.
+pub(crate) fn condition(object: &Value, of: &str) -> String {
+    condition_in(object, of).map_or_else(String::new, |condition| {
+        format!("{}/{}", text(&condition["reason"]), text(&condition["message"]))
+    })
+}
+
+/// `True`, `False`, or empty where the condition is absent.
+pub(crate) fn status_of(object: &Value, of: &str) -> String {
+    condition_in(object, of).map_or_else(String::new, |condition| text(&condition["status"]).to_owned())
+}
+
+/// The condition's reason; empty where there is none.
+pub(crate) fn reason(object: &Value, of: &str) -> String {
+    condition_in(object, of).map_or_else(String::new, |condition| text(&condition["reason"]).to_owned())
+}
+
+/// The condition's message; empty where there is none.
+pub(crate) fn message(object: &Value, of: &str) -> String {
+    condition_in(object, of).map_or_else(String::new, |condition| text(&condition["message"]).to_owned())
+}
+
+/// How many Graph requests there were until now.
+pub(crate) fn mark(stage: &Stage) -> usize {
+    stage.emulator().mark()
+}
+
+/// The Graph writes since a mark, each as `METHOD path` below v1.0.
+pub(crate) fn writes_since(stage: &Stage, mark: usize) -> Vec<String> {
+    stage.emulator().graph_writes_since(mark).iter().map(line).collect()
+}
+
+/// A request of the log as `METHOD path` below v1.0.
+pub(crate) fn line(request: &Value) -> String {
+    let path = text(&request["path"]);
+    let path = path.strip_prefix("/v1.0/").unwrap_or(path);
+    let path = path
+        .strip_prefix("identityGovernance/entitlementManagement/")
+        .unwrap_or(path);
+    format!("{} {path}", text(&request["method"]))
+}
+
+/// Waits until `count` more visits compared this object with Entra: each is asked for and answered.
+pub(crate) fn visits(stage: &Stage, manifest: &Value, count: usize) -> Result<()> {
+    for turn in 0..count {
+        visit(stage, manifest, &format!("visit-{turn}-of-{}", mark(stage)))?;
+    }
+    Ok(())
+}
+
+/// Asks for a visit by the annotation, which also puts back what was held, and waits for its answer.
+pub(crate) fn visit(stage: &Stage, manifest: &Value, token: &str) -> Result<Value> {
+    let (kind, name, namespace) = place(manifest);
+    stage.annotate(kind, name, namespace, RECONCILE_REQUESTED_AT, Some(token))?;
+    stage.wait_object(kind, name, namespace, "to have answered", SOON, |object| {
+        object["status"]["lastHandledReconcileAt"] == token
+    })
+}
+
+/// Lets the operator compare everything with Entra this many times more, by itself.
+///
+/// Every interval it reads policies at least once; those reads are what is counted.
+pub(crate) fn intervals(stage: &Stage, count: usize) -> Result<()> {
+    let from = mark(stage);
+    wait_for("the operator to look at Entra again", SOON, || {
+        let calls = stage.emulator().graph_calls_since(from);
+        let sweeps = calls
+            .iter()
+            .filter(|call| text(&call["path"]).contains("/accessPackages"))
+            .count();
+        // Two pages of a sweep count once too often at most: packages and their policies come in one list.
+        if sweeps >= 2 * count {
+            Ok(())
+        } else {
+            Err(format!("{sweeps} reads"))
+        }
+    })
+}
+
+/// The elements of a collection of the tenant.
+pub(crate) fn collection(stage: &Stage, name: &str) -> Result<Vec<Value>> {
+    stage.emulator().collection(name)
+}
+
+/// The element of a collection of the tenant that has this id.
+pub(crate) fn element(stage: &Stage, name: &str, id: &str) -> Result<Option<Value>> {
+    Ok(collection(stage, name)?.into_iter().find(|element| element["id"] == id))
+}
+
+/// Waits until `holds` of the tenant's state; answers the state.
+pub(crate) fn wait_state(stage: &Stage, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
+    wait_for(what, SOON, || {
+        let mut state = stage.emulator().state();
+        if holds(&state) {
+            Ok(state)
+        } else {
+            Err(state["accessPackages"].take())
+        }
+    })
+}
+
+/// Someone with the application's own permissions who works in the tenant beside the operator, through Graph itself.
+pub(crate) struct Portal {
+    runtime: tokio::runtime::Runtime,
+    http: reqwest::Client,
+    graph: String,
+    token: String,
+}
+
+impl Portal {
+    /// Signs in.
+    pub(crate) fn open(stage: &Stage) -> std::result::Result<Self, Box<dyn std::error::Error>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let emulator = stage.emulator();
+        let trusted = reqwest::Certificate::from_pem_bundle(&std::fs::read(emulator.ca_file())?)?;
+        let http = reqwest::Client::builder()
+            .tls_certs_only(trusted)
+            .no_proxy()
+            .build()?;
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
+            world::CLIENT_ID,
+            world::CLIENT_SECRET
+        );
+        let url = format!("{}/{}/oauth2/v2.0/token", emulator.authority(), world::TENANT_ID);
+        let answer: Value = runtime.block_on(async {
+            let request = http
+                .post(url)
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(form);
+            request.send().await?.error_for_status()?.json().await
+        })?;
+        Ok(Self {
+            token: text(&answer["access_token"]).to_owned(),
+            graph: format!("{}/identityGovernance/entitlementManagement", emulator.graph_url()),
+            runtime,
+            http,
+        })
+    }
+
+    /// One request below entitlementManagement, which must succeed; answers what was answered, null where nothing was.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> std::result::Result<Value, Box<dyn std::error::Error>> {
+        let method = reqwest::Method::from_bytes(method.as_bytes())?;
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}/{path}", self.graph))
+            .bearer_auth(&self.token);
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let (status, answer) = self.runtime.block_on(async {
+            let response = request.send().await?;
+            let status = response.status();
+            response.text().await.map(|answer| (status, answer))
+        })?;
+        if status.is_success() {
+            Ok(serde_json::from_str(&answer).unwrap_or_default())
+        } else {
+            Err(format!("{method} {path}: {status}: {answer}").into())
+        }
+    }
+
+    /// Gives ann the package through this policy, and waits until she has it; answers the assignment's id.
+    pub(crate) fn assign(
+        &self,
+        stage: &Stage,
+        package: &str,
+        policy: &str,
+    ) -> std::result::Result<String, Box<dyn std::error::Error>> {
+        let request = json!({"requestType": "adminAdd", "assignment": {
+            "targetId": world::ANN_ID, "accessPackageId": package, "assignmentPolicyId": policy,
+        }});
+        self.send("POST", "assignmentRequests", &request)?;
+        // A read is what lets the emulator's time go on.
+        let given = wait_for("ann's assignment to be delivered", SOON, || {
+            let listed = self
+                .send("GET", "assignments", &Value::Null)
+                .map_err(|error| error.to_string())?;
+            let of = |held: &Value| held["accessPackageId"] == package && held["state"] == "delivered";
+            match collection(stage, "assignments")
+                .map_err(|error| error.to_string())?
+                .into_iter()
+                .find(of)
+            {
+                Some(held) => Ok(held),
+                None => Err(listed.to_string()),
+            }
+        })?;
+        Ok(text(&given["id"]).to_owned())
+    }
+}
