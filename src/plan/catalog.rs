@@ -62,7 +62,8 @@ pub fn plan(
 ) -> Plan {
     match observed {
         ObservedCatalog::Unborn => create(desired),
-        ObservedCatalog::Gone { .. } if drift.recreates() => create(desired),
+        // One that was taken over by id may have no name of ours to be made anew with.
+        ObservedCatalog::Gone { .. } if drift.recreates() && desired.display_name.is_some() => create(desired),
         ObservedCatalog::Gone { id } => Plan {
             held: vec![Held {
                 what: format!(

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AccessPackageStatus, Applied, AssignmentPolicy, Catalog, DeletionPolicy, EntraObject, Grant,
-        Intent, Management, Reason, ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
+        AccessPackage, AccessPackageStatus, Applied, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, EntraObject,
+        Grant, Intent, Management, Reason, ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
     },
     graph::{
         self, AccessPackageId, AssignmentState, CatalogId, GraphErrorKind, NewResourceRoleScope, OriginSystem,
@@ -256,10 +256,8 @@ impl Managed for AccessPackage {
             requested: subject.requested().is_some(),
         };
         let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift);
-        let catalog = references.catalog.spec.management;
         Ok(plan
             .managed(references.tenant.management)
-            .managed(catalog)
             .managed(subject.object.spec.management))
     }
 
@@ -328,13 +326,19 @@ impl Managed for AccessPackage {
         let held = plan.held_problem(&subject.request_command());
         if let ObservedPackage::Present(package) = observed {
             let status = &mut subject.status;
-            if plan.held.iter().all(|held| held.reason != Reason::ObserveOnly) {
+            if may_write(&references.tenant, subject.object.spec.management) {
                 status.applied = Some(plan.applied.clone());
             }
             let scopes = package.resource_role_scopes.as_deref().unwrap_or_default();
             status.resource_roles = desired.roles.iter().map(|role| role_status(role, scopes)).collect();
             status.unmanaged_policies = unmanaged(package, &references.policies);
-            status.url = references.tenant.domain.as_ref().map(|domain| {
+            // The portals of the other clouds have addresses of their own.
+            let domain = references
+                .tenant
+                .domain
+                .as_ref()
+                .filter(|_| references.tenant.cloud == Cloud::Global);
+            status.url = domain.map(|domain| {
                 format!(
                     "https://myaccess.microsoft.com/@{domain}#/access-packages/{}",
                     package.id
@@ -542,15 +546,15 @@ fn unmanaged(package: &graph::AccessPackage, policies: &[AssignmentPolicy]) -> V
 
 async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> Step<()> {
     let (namespace, catalog) = (subject.namespace(), subject.object.spec.catalog_ref.name.clone());
-    let method = subject.object.spec.deletion_policy();
-    if may_leave(
-        context,
-        subject.is_to_be_orphaned(),
-        subject.object.spec.management,
-        method,
-        &catalog,
-        &namespace,
-    )? {
+    let departure = Departure {
+        annotated: subject.is_to_be_orphaned(),
+        management: subject.object.spec.management,
+        method: subject.object.spec.deletion_policy(),
+        is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+        catalog: &catalog,
+        namespace: &namespace,
+    };
+    let Some(method) = parting(context, &departure)? else {
         let left = subject
             .status
             .entra
@@ -560,7 +564,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
             .notes
             .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
         return Ok(());
-    }
+    };
     let known = subject
         .status
         .entra
@@ -615,32 +619,55 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
     Ok(())
 }
 
-/// Whether the object goes without touching Entra: by its spec, or by the annotation where the grant allows that.
-pub(crate) fn may_leave(
-    context: &Context,
-    annotated: bool,
-    management: Management,
-    method: DeletionPolicy,
-    catalog: &str,
-    namespace: &str,
-) -> Step<bool> {
-    if management == Management::Observe || method == DeletionPolicy::Orphan {
-        return Ok(true);
+/// How an object goes.
+pub(crate) struct Departure<'a> {
+    /// The annotation asks to leave Entra as it is.
+    pub(crate) annotated: bool,
+    pub(crate) management: Management,
+    pub(crate) method: DeletionPolicy,
+    /// Whether the operator ever wrote what stands in Entra.
+    pub(crate) is_written: bool,
+    /// Name of the Catalog.
+    pub(crate) catalog: &'a str,
+    pub(crate) namespace: &'a str,
+}
+
+/// How the object parts with Entra: `None` leaves everything there as it is.
+///
+/// What the operator wrote may be left behind only where the grant allows it; otherwise a namespace could shed the
+/// operator's hold on live access. A plain deletion needs no grant: what is proven ours may always go. Taking people's
+/// access away without the grant's leave waits for it to end, as a plain deletion does.
+///
+/// # Errors
+/// [`Reason::LimitExceeded`] or [`Reason::CatalogNotGranted`] where it may not be left behind.
+pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Option<DeletionPolicy>> {
+    let Departure {
+        annotated,
+        management,
+        method,
+        is_written,
+        catalog,
+        namespace,
+    } = departure;
+    let leaves = *annotated || *management == Management::Observe || *method == DeletionPolicy::Orphan;
+    // Nobody is left to give leave where the Catalog is gone.
+    let is_free = (leaves && !is_written) || find(&context.stores.catalogs, None, catalog).is_none();
+    let allowed = |method| {
+        let (_, grants) = granted(context, catalog, namespace, "spec.catalogRef")?;
+        let grants: Vec<&Grant> = grants.iter().collect();
+        limits::check_deletion(method, &grants).map_err(limit)
+    };
+    match (leaves, *method) {
+        (true, _) if is_free => Ok(None),
+        (true, _) => allowed(DeletionPolicy::Orphan).map(|()| None),
+        (false, DeletionPolicy::DeleteWithAssignments) if is_free || allowed(*method).is_ok() => Ok(Some(*method)),
+        (false, _) => Ok(Some(DeletionPolicy::Delete)),
     }
-    if !annotated {
-        return Ok(false);
-    }
-    let (_, grants) = granted(context, catalog, namespace, "spec.catalogRef")?;
-    let grants: Vec<&Grant> = grants.iter().collect();
-    limits::check_deletion(DeletionPolicy::Orphan, &grants).map_err(|problem| {
-        let message = format!(
-            "annotation {}: {}",
-            crate::api::ORPHAN,
-            problem.message.replacen("spec.deletionPolicy: ", "", 1)
-        );
-        limit(Problem::new(problem.reason, message))
-    })?;
-    Ok(true)
+}
+
+/// Whether anything is ever written for the object.
+pub(crate) fn may_write(tenant: &Tenant, management: Management) -> bool {
+    tenant.management == Management::Full && management == Management::Full
 }
 
 pub(crate) fn refuse_observed(tenant: &Tenant) -> Step<()> {
@@ -722,7 +749,7 @@ pub(crate) async fn wait_for_assignments(
     let next = if takes_away {
         "their access is being taken away; the deletion goes on when it is"
     } else {
-        "nobody can request it any more; the deletion goes on when their access has ended, or with deletionPolicy: DeleteWithAssignments"
+        "nobody can request it any more; the deletion goes on when their access has ended, or with deletionPolicy: DeleteWithAssignments, where the grant allows it"
     };
     Err(Halt::sync(
         Reason::AssignmentsRemain,

@@ -6,8 +6,8 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Visited,
-    access_package::{close, granted, may_leave, refuse_observed, wait_for_assignments},
-    context::{Context, find},
+    access_package::{Departure, close, granted, may_write, parting, refuse_observed, wait_for_assignments},
+    context::{Context, find, matching},
     directory::{DirectoryKey, group_key, service_principal_key, user_key},
     halt::{Halt, Retry, Stage, Step},
     identity::{self, Candidate, Place, Takeover},
@@ -38,7 +38,6 @@ use crate::{
 pub(crate) struct PolicyReferences {
     tenant: Arc<Tenant>,
     catalog_id: CatalogId,
-    catalog_management: Management,
     package_id: AccessPackageId,
     package: String,
     targets: Vec<SubjectSet>,
@@ -143,6 +142,7 @@ impl Managed for AssignmentPolicy {
         let namespace = subject.namespace();
         let spec = subject.object.spec.clone();
         let package = package_of(context, &spec, &namespace)?;
+        require_kept(&package)?;
         let (catalog, grants) = granted(
             context,
             &package.spec.catalog_ref.name,
@@ -191,7 +191,6 @@ impl Managed for AssignmentPolicy {
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
-            catalog_management: catalog.spec.management,
             package_id: entra.id.as_str().into(),
             package: package.spec.display_name.clone(),
             tenant: Arc::clone(&tenant),
@@ -237,7 +236,6 @@ impl Managed for AssignmentPolicy {
         };
         let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift)
             .managed(references.tenant.management)
-            .managed(references.catalog_management)
             .managed(subject.object.spec.management);
         if let (false, ObservedPolicy::Present(policy)) = (plan.is_empty(), observed) {
             let settings = unmanaged_settings(&policy.fields);
@@ -313,7 +311,7 @@ impl Managed for AssignmentPolicy {
     ) -> Report {
         let held = plan.held_problem(&subject.request_command());
         if matches!(observed, ObservedPolicy::Present(_))
-            && plan.held.iter().all(|held| held.reason != Reason::ObserveOnly)
+            && may_write(&references.tenant, subject.object.spec.management)
         {
             subject.status.applied = Some(plan.applied.clone());
         }
@@ -381,6 +379,20 @@ fn require_ready(package: &AccessPackage) -> Step<()> {
             && condition.observed_generation == package.metadata.generation
     });
     if ready { Ok(()) } else { Err(not_ready(package)) }
+}
+
+/// The deletion of a package closes its policies; whoever went on with them would open them again.
+fn require_kept(package: &AccessPackage) -> Step<()> {
+    if package.metadata.deletion_timestamp.is_none() {
+        return Ok(());
+    }
+    Err(Halt::reference(Problem::new(
+        Reason::AccessPackageNotReady,
+        format!(
+            "spec.accessPackageRef: AccessPackage {:?} is being deleted, so nothing is done about its policies any more; delete this object too",
+            package.name_any()
+        ),
+    )))
 }
 
 fn not_ready(package: &AccessPackage) -> Halt {
@@ -643,22 +655,16 @@ async fn create_serially(
 async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) -> Step<()> {
     let namespace = subject.namespace();
     let spec = subject.object.spec.clone();
-    let method = spec.deletion_policy();
-    let catalog = find(
-        &context.stores.packages,
-        Some(&namespace),
-        &spec.access_package_ref.name,
-    )
-    .map(|package| package.spec.catalog_ref.name)
-    .unwrap_or_default();
-    if may_leave(
-        context,
-        subject.is_to_be_orphaned(),
-        spec.management,
-        method,
-        &catalog,
-        &namespace,
-    )? {
+    let catalog = catalog_name(context, subject);
+    let departure = Departure {
+        annotated: subject.is_to_be_orphaned(),
+        management: spec.management,
+        method: spec.deletion_policy(),
+        is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+        catalog: &catalog,
+        namespace: &namespace,
+    };
+    let Some(method) = parting(context, &departure)? else {
         let left = subject
             .status
             .entra
@@ -668,7 +674,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
             .notes
             .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
         return Ok(());
-    }
+    };
     let known = subject
         .status
         .entra
@@ -730,4 +736,22 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
         format!("deleted assignment policy {name:?} ({id}) in Entra"),
     ));
     Ok(())
+}
+
+/// The Catalog of the policy's package; by its id in Entra where the package is gone already.
+fn catalog_name(context: &Context, subject: &Subject<AssignmentPolicy>) -> String {
+    let package = &subject.object.spec.access_package_ref.name;
+    if let Some(package) = find(&context.stores.packages, Some(&subject.namespace()), package) {
+        return package.spec.catalog_ref.name;
+    }
+    let id = subject.status.entra.as_ref().map(|entra| entra.catalog_id.clone());
+    let catalogs = matching(&context.stores.catalogs, |catalog| {
+        catalog
+            .status
+            .as_ref()
+            .and_then(|status| status.entra.as_ref())
+            .map(|entra| &entra.id)
+            == id.as_ref()
+    });
+    catalogs.first().map(ResourceExt::name_any).unwrap_or_default()
 }

@@ -9,6 +9,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Visited,
+    access_package::may_write,
     context::{Context, matching, title},
     directory::{DirectoryKey, application_key, group_key, site_key},
     halt::{Halt, Retry, Step},
@@ -300,7 +301,9 @@ impl Managed for Catalog {
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
         if let ObservedCatalog::Present { resources, .. } = &observed.catalog {
-            subject.status.applied = Some(plan.applied.clone());
+            if may_write(&references.tenant, subject.object.spec.management) {
+                subject.status.applied = Some(plan.applied.clone());
+            }
             let known = std::mem::take(&mut subject.status.resources);
             let spec = &subject.object.spec;
             let mut statuses: Vec<(ResourceStatus, Option<Problem>)> = spec

@@ -263,22 +263,21 @@ pub(crate) fn visit(stage: &Stage, manifest: &Value, token: &str) -> Result<Valu
     })
 }
 
-/// Lets the operator compare everything with Entra this many times more, by itself.
-///
-/// Every interval it reads policies at least once; those reads are what is counted.
+/// Waits until the operator has compared the catalog's packages with Entra this many times more, by itself.
 pub(crate) fn intervals(stage: &Stage, count: usize) -> Result<()> {
     let from = mark(stage);
     wait_for("the operator to look at Entra again", SOON, || {
         let calls = stage.emulator().graph_calls_since(from);
-        let sweeps = calls
-            .iter()
-            .filter(|call| text(&call["path"]).contains("/accessPackages"))
-            .count();
-        // Two pages of a sweep count once too often at most: packages and their policies come in one list.
-        if sweeps >= 2 * count {
+        // The list of a catalog's packages is what every interval begins with; the first may be under way already.
+        let lists = |call: &&Value| {
+            let path = text(&call["path"]);
+            path.contains("/catalogs/") && path.contains("/accessPackages?")
+        };
+        let seen = calls.iter().filter(lists).count();
+        if seen > count {
             Ok(())
         } else {
-            Err(format!("{sweeps} reads"))
+            Err(format!("{seen} reads"))
         }
     })
 }
@@ -319,10 +318,7 @@ impl Portal {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let emulator = stage.emulator();
         let trusted = reqwest::Certificate::from_pem_bundle(&std::fs::read(emulator.ca_file())?)?;
-        let http = reqwest::Client::builder()
-            .tls_certs_only(trusted)
-            .no_proxy()
-            .build()?;
+        let http = reqwest::Client::builder().tls_certs_only(trusted).no_proxy().build()?;
         let form = format!(
             "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
             world::CLIENT_ID,

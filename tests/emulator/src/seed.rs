@@ -123,6 +123,14 @@ fn service_principals(world: &World, store: &mut Store) -> Result<(), SeedError>
                 format!("clientId '{}' is not a GUID", application.client_id),
             );
         }
+        let mut roles = application.entitlement_roles.iter();
+        if roles.any(|role| role.catalog.is_none() && role.role != CatalogRole::CatalogCreator) {
+            let name = &application.display_name;
+            return wrong(
+                name,
+                format!("an entitlement role of {name} needs a catalog; only CatalogCreator has none"),
+            );
+        }
         let id = id_or(
             application.object_id.as_ref(),
             &["servicePrincipal", &application.client_id],

@@ -76,6 +76,13 @@ fn a_wrong_world_is_refused_with_its_line_and_what_is_wrong() {
             WORLD.replace("catalogType: serviceDefault", "catalogType: special"),
             "catalogType",
         ),
+        (
+            WORLD.replace(
+                "role: AccessPackageManager, catalog: Marketing",
+                "role: AccessPackageManager",
+            ),
+            "needs a catalog",
+        ),
     ];
     for (world, wrong) in cases {
         let message = World::from_yaml(&world).unwrap_err().to_string();
