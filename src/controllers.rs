@@ -230,6 +230,8 @@ impl Bells {
         let name = tenant.name_any();
         for catalog in matching(&self.stores.catalogs, |catalog| catalog.spec.tenant_ref.name == name) {
             ring(&self.catalogs, &catalog);
+            // They follow the tenant's mode and its drift interval, which their catalog need not show.
+            self.ring_packages(&catalog.name_any());
         }
     }
 
@@ -238,11 +240,7 @@ impl Bells {
         if let Ok(catalog) = &catalog.0 {
             self.ring_tenant(&catalog.spec.tenant_ref.name);
         }
-        let name = catalog.name_any();
-        for package in matching(&self.stores.packages, |package| package.spec.catalog_ref.name == name) {
-            ring(&self.packages, &package);
-            self.ring_policies(&package);
-        }
+        self.ring_packages(&catalog.name_any());
     }
 
     fn package_changed(&self, package: &Guard<AccessPackage>) {
@@ -275,6 +273,15 @@ impl Bells {
     fn namespace_changed(&self, namespace: &PartialObjectMeta<Namespace>) {
         let name = namespace.metadata.name.as_deref();
         for package in matching(&self.stores.packages, |package| package.namespace().as_deref() == name) {
+            ring(&self.packages, &package);
+            self.ring_policies(&package);
+        }
+    }
+
+    fn ring_packages(&self, catalog: &str) {
+        for package in matching(&self.stores.packages, |package| {
+            package.spec.catalog_ref.name == catalog
+        }) {
             ring(&self.packages, &package);
             self.ring_policies(&package);
         }

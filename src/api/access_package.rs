@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Adoption, Applied, DeletionPolicy, DriftPolicy, EntraObject, Intent, Management, NameRef, UnmanagedPolicy, rules,
-    status::{managed_status, never_observed},
+    status::{entra_status, never_observed},
 };
 
 /// An access package of Entra: roles of a catalog's resources that are requested, approved and ended together.
@@ -146,7 +146,7 @@ pub struct AccessPackageStatus {
     pub conditions: Vec<Condition>,
 }
 
-managed_status!(AccessPackageStatus);
+entra_status!(AccessPackageStatus);
 
 impl Default for AccessPackageStatus {
     fn default() -> Self {

@@ -11,7 +11,7 @@ use super::{
     management::Empty,
     reference::{GroupRef, ServicePrincipalRef, UserRef},
     rules,
-    status::{managed_status, never_observed},
+    status::{entra_status, never_observed},
 };
 
 /// An assignment policy of an access package: who may request it, by whose approval, for how long.
@@ -396,7 +396,7 @@ pub struct AssignmentPolicyStatus {
     pub conditions: Vec<Condition>,
 }
 
-managed_status!(AssignmentPolicyStatus);
+entra_status!(AssignmentPolicyStatus);
 
 impl Default for AssignmentPolicyStatus {
     fn default() -> Self {

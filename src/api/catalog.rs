@@ -13,7 +13,7 @@ use super::{
     management::Empty,
     reference::{ApplicationRef, GroupRef, SharePointSiteRef},
     rules,
-    status::{Applied, managed_status, never_observed},
+    status::{Applied, entra_status, never_observed},
 };
 
 /// A catalog of Entra: the resources that access packages may hand out, and which namespaces may use which of them
@@ -315,7 +315,7 @@ pub struct CatalogStatus {
     pub conditions: Vec<Condition>,
 }
 
-managed_status!(CatalogStatus);
+entra_status!(CatalogStatus);
 
 impl Default for CatalogStatus {
     fn default() -> Self {

@@ -34,7 +34,8 @@ pub use reason::Reason;
 pub use reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef};
 pub use schema::custom_resource_definitions;
 pub use status::{
-    Applied, ConditionType, EntraObject, Intent, ManagedStatus, NEVER_OBSERVED, PinnedReference, UnmanagedPolicy,
+    Applied, ConditionType, EntraObject, EntraStatus, Intent, ManagedStatus, NEVER_OBSERVED, PinnedReference,
+    UnmanagedPolicy,
 };
 
 /// The API group of every kind and of every annotation.

@@ -116,6 +116,16 @@ pub trait ManagedStatus {
     fn last_handled(&self) -> Option<&str>;
 }
 
+/// What the driver needs from the status of a kind that stands for an object of Entra.
+pub trait EntraStatus: ManagedStatus {
+    /// `entra`.
+    fn entra_mut(&mut self) -> &mut Option<EntraObject>;
+    /// `intent`.
+    fn intent_mut(&mut self) -> &mut Option<Intent>;
+    /// `applied`.
+    fn applied_mut(&mut self) -> &mut Option<Applied>;
+}
+
 macro_rules! managed_status {
     ($status:ty) => {
         impl $crate::api::ManagedStatus for $status {
@@ -138,3 +148,22 @@ macro_rules! managed_status {
     };
 }
 pub(super) use managed_status;
+
+macro_rules! entra_status {
+    ($status:ty) => {
+        $crate::api::status::managed_status!($status);
+
+        impl $crate::api::EntraStatus for $status {
+            fn entra_mut(&mut self) -> &mut Option<$crate::api::EntraObject> {
+                &mut self.entra
+            }
+            fn intent_mut(&mut self) -> &mut Option<$crate::api::Intent> {
+                &mut self.intent
+            }
+            fn applied_mut(&mut self) -> &mut Option<$crate::api::Applied> {
+                &mut self.applied
+            }
+        }
+    };
+}
+pub(super) use entra_status;

@@ -6,28 +6,29 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Visited,
-    context::{Context, find, matching},
-    halt::{Halt, Retry, Step},
+    context::{Context, matching},
+    grants::{granted, limit},
+    halt::{Halt, Step},
     identity::{self, Candidate, Place, Takeover},
-    inventory::{Freshness, Inventory},
+    inventory::Freshness,
+    parting::{Departure, close, may_write, parting, refuse_observed, wait_for_assignments},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
     api::{
-        AccessPackage, AccessPackageStatus, Applied, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, EntraObject,
-        Grant, Intent, Management, Reason, ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
+        AccessPackage, AssignmentPolicy, Catalog, Cloud, Grant, Management, Reason, ResourceRole, ResourceRoleStatus,
+        UnmanagedPolicy,
     },
     graph::{
-        self, AccessPackageId, AssignmentState, CatalogId, GraphErrorKind, NewResourceRoleScope, OriginSystem,
-        ResourceRoleScope, ResourceScope,
+        self, AccessPackageId, CatalogId, GraphErrorKind, NewResourceRoleScope, OriginSystem, ResourceRoleScope,
+        ResourceScope,
     },
     plan::{
         Base, Change, Drift, Plan, Problem,
         access_package::{DesiredPackage, DesiredRole, ObservedPackage, plan},
-        assignment_policy::closed,
-        limits::{self, Namespace},
+        limits::{self},
         roles,
     },
     report::{Note, Report},
@@ -46,40 +47,6 @@ pub(crate) struct PackageReferences {
     policies: Vec<AssignmentPolicy>,
 }
 
-/// The catalog of a package with the grants that speak of its namespace.
-///
-/// A namespace without a grant gets one and the same answer, whether the catalog exists or not.
-pub(crate) fn granted(
-    context: &Context,
-    catalog_name: &str,
-    namespace: &str,
-    field: &str,
-) -> Step<(Catalog, Vec<Grant>)> {
-    let labels = context.labels(namespace);
-    let refused = || {
-        Halt::reference(Problem::new(
-            Reason::CatalogNotGranted,
-            format!(
-                "{field}: no catalog {catalog_name:?} grants anything to namespace {namespace:?}; correct the name, or ask those who run the catalogs for a grant"
-            ),
-        ))
-    };
-    let catalog = find(&context.stores.catalogs, None, catalog_name).ok_or_else(refused)?;
-    let namespace = Namespace {
-        name: namespace,
-        labels: labels.as_ref(),
-    };
-    let grants: Vec<Grant> = limits::grants_for(&catalog.spec, namespace)
-        .into_iter()
-        .cloned()
-        .collect();
-    if grants.is_empty() {
-        Err(refused())
-    } else {
-        Ok((catalog, grants))
-    }
-}
-
 /// The catalog's id in Entra, proven by its own status.
 fn catalog_id(catalog: &Catalog) -> Step<CatalogId> {
     let entra = catalog.status.as_ref().and_then(|status| status.entra.as_ref());
@@ -94,18 +61,8 @@ fn catalog_id(catalog: &Catalog) -> Step<CatalogId> {
 }
 
 impl Kind for AccessPackage {
-    type Status = AccessPackageStatus;
-
     fn api(client: &Client, namespace: Option<&str>) -> Api<Self> {
         Api::namespaced(client.clone(), namespace.unwrap_or_default())
-    }
-
-    fn status(&self) -> Option<&Self::Status> {
-        self.status.as_ref()
-    }
-
-    fn set_status(&mut self, status: Self::Status) {
-        self.status = Some(status);
     }
 
     async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
@@ -124,18 +81,6 @@ impl Managed for AccessPackage {
     type References = PackageReferences;
     type Desired = DesiredPackage;
     type Observed = ObservedPackage;
-
-    fn entra(status: &mut AccessPackageStatus) -> &mut Option<EntraObject> {
-        &mut status.entra
-    }
-
-    fn intent(status: &mut AccessPackageStatus) -> &mut Option<Intent> {
-        &mut status.intent
-    }
-
-    fn applied(status: &mut AccessPackageStatus) -> &mut Option<Applied> {
-        &mut status.applied
-    }
 
     fn display_name(&self) -> String {
         self.spec.display_name.clone()
@@ -368,14 +313,6 @@ impl Managed for AccessPackage {
             sync: held.or(unresolved),
             warning: None,
         }
-    }
-}
-
-fn limit(problem: Problem) -> Halt {
-    Halt {
-        problem,
-        stage: super::halt::Stage::Sync,
-        retry: Retry::OnChange,
     }
 }
 
@@ -617,147 +554,4 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
         format!("deleted access package {:?} ({id}) in Entra", package.display_name),
     ));
     Ok(())
-}
-
-/// How an object goes.
-pub(crate) struct Departure<'a> {
-    /// The annotation asks to leave Entra as it is.
-    pub(crate) annotated: bool,
-    pub(crate) management: Management,
-    pub(crate) method: DeletionPolicy,
-    /// Whether the operator ever wrote what stands in Entra.
-    pub(crate) is_written: bool,
-    /// Name of the Catalog.
-    pub(crate) catalog: &'a str,
-    pub(crate) namespace: &'a str,
-}
-
-/// How the object parts with Entra: `None` leaves everything there as it is.
-///
-/// What the operator wrote may be left behind only where the grant allows it; otherwise a namespace could shed the
-/// operator's hold on live access. A plain deletion needs no grant: what is proven ours may always go. Taking people's
-/// access away without the grant's leave waits for it to end, as a plain deletion does.
-///
-/// # Errors
-/// [`Reason::LimitExceeded`] or [`Reason::CatalogNotGranted`] where it may not be left behind.
-pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Option<DeletionPolicy>> {
-    let Departure {
-        annotated,
-        management,
-        method,
-        is_written,
-        catalog,
-        namespace,
-    } = departure;
-    let leaves = *annotated || *management == Management::Observe || *method == DeletionPolicy::Orphan;
-    // Nobody is left to give leave where the Catalog is gone.
-    let is_free = (leaves && !is_written) || find(&context.stores.catalogs, None, catalog).is_none();
-    let allowed = |method| {
-        let (_, grants) = granted(context, catalog, namespace, "spec.catalogRef")?;
-        let grants: Vec<&Grant> = grants.iter().collect();
-        limits::check_deletion(method, &grants).map_err(limit)
-    };
-    match (leaves, *method) {
-        (true, _) if is_free => Ok(None),
-        (true, _) => allowed(DeletionPolicy::Orphan).map(|()| None),
-        (false, DeletionPolicy::DeleteWithAssignments) if is_free || allowed(*method).is_ok() => Ok(Some(*method)),
-        (false, _) => Ok(Some(DeletionPolicy::Delete)),
-    }
-}
-
-/// Whether anything is ever written for the object.
-pub(crate) fn may_write(tenant: &Tenant, management: Management) -> bool {
-    tenant.management == Management::Full && management == Management::Full
-}
-
-pub(crate) fn refuse_observed(tenant: &Tenant) -> Step<()> {
-    if tenant.management == Management::Observe {
-        return Err(Halt::sync(
-            Reason::ObserveOnly,
-            format!(
-                "EntraTenant {:?} has mode: Observe, so nothing is deleted in Entra; set mode: Enforce to go on",
-                tenant.name
-            ),
-            Retry::OnChange,
-        ));
-    }
-    Ok(())
-}
-
-/// Shuts a policy for new requests, from a fresh read; one that is gone or shut is shut.
-pub(crate) async fn close(
-    tenant: &Tenant,
-    catalog: &CatalogId,
-    package: &AccessPackageId,
-    id: &graph::PolicyId,
-) -> Step<()> {
-    let inventory: &Inventory = &tenant.inventory;
-    let Some(mut policy) = inventory.policy(catalog, package, id, Freshness::Now).await? else {
-        return Ok(());
-    };
-    if let Some(shut) = closed(&policy.fields) {
-        tenant.graph.replace_assignment_policy(id, package, &shut).await?;
-        policy.fields = shut;
-        inventory.policy_changed(catalog, package, id, Some(policy)).await;
-    }
-    Ok(())
-}
-
-/// Ends the visit while somebody holds the package (through this policy, where one is given).
-pub(crate) async fn wait_for_assignments(
-    tenant: &Tenant,
-    package: &AccessPackageId,
-    policy: Option<&graph::PolicyId>,
-    method: DeletionPolicy,
-) -> Step<()> {
-    let mut live = tenant.graph.list_live_assignments(package).await?;
-    if let Some(policy) = policy {
-        // One whose policy is not told may be of this policy.
-        live.retain(|assignment| assignment.policy.as_ref().is_none_or(|of| of == policy));
-    }
-    if live.is_empty() {
-        return Ok(());
-    }
-    let takes_away = method == DeletionPolicy::DeleteWithAssignments;
-    if takes_away {
-        for assignment in live
-            .iter()
-            .filter(|assignment| assignment.state != AssignmentState::Delivering)
-        {
-            match tenant.graph.request_assignment_remove(&assignment.id).await {
-                Ok(()) => {}
-                Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    let who: Vec<String> = live
-        .iter()
-        .filter_map(|assignment| assignment.target.as_ref())
-        .take(3)
-        .map(ToString::to_string)
-        .collect();
-    let who = if who.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " ({}{})",
-            who.join(", "),
-            if live.len() > who.len() { ", …" } else { "" }
-        )
-    };
-    let next = if takes_away {
-        "their access is being taken away; the deletion goes on when it is"
-    } else {
-        "nobody can request it any more; the deletion goes on when their access has ended, or with deletionPolicy: DeleteWithAssignments, where the grant allows it"
-    };
-    Err(Halt::sync(
-        Reason::AssignmentsRemain,
-        format!("{} people still hold access{who}: {next}", live.len()),
-        Retry::After(if takes_away {
-            Duration::from_secs(2)
-        } else {
-            Duration::from_secs(30)
-        }),
-    ))
 }

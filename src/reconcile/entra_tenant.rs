@@ -17,7 +17,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{EntraObject, EntraTenant, EntraTenantStatus, Management, Reason},
+    api::{EntraObject, EntraTenant, Management, Reason},
     graph::{GraphError, GraphErrorKind},
     plan::Problem,
     report::Report,
@@ -27,18 +27,8 @@ const WRITE: &str = "EntitlementManagement.ReadWrite.All";
 const READ: &str = "EntitlementManagement.Read.All";
 
 impl Kind for EntraTenant {
-    type Status = EntraTenantStatus;
-
     fn api(client: &Client, _namespace: Option<&str>) -> Api<Self> {
         Api::all(client.clone())
-    }
-
-    fn status(&self) -> Option<&Self::Status> {
-        self.status.as_ref()
-    }
-
-    fn set_status(&mut self, status: Self::Status) {
-        self.status = Some(status);
     }
 
     async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
@@ -140,7 +130,7 @@ fn sign_in(tenant: &Tenant, error: &GraphError) -> Halt {
                 Reason::TokenRefused,
                 format!(
                     "spec.credentials: the token endpoint refuses the application ({code}): {}; {}",
-                    error.message,
+                    error.message.trim_end_matches('.'),
                     advice(code, &tenant.id)
                 ),
             )

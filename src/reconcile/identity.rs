@@ -12,7 +12,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{Adoption, EntraObject, Intent, Reason},
+    api::{Adoption, EntraObject, EntraStatus, Intent, Reason},
     graph::{GraphError, GraphErrorKind},
     report::Note,
 };
@@ -50,7 +50,7 @@ pub(crate) struct Takeover<'a> {
 /// The identity that status proves: written for this very object, in this cloud and tenant.
 pub(crate) fn proven<K: Managed>(subject: &mut Subject<K>, tenant: &Tenant) -> Option<EntraObject> {
     let uid = subject.uid();
-    K::entra(&mut subject.status).clone().filter(|entra| {
+    subject.status.entra_mut().clone().filter(|entra| {
         entra.owner_uid == uid && entra.cloud == tenant.cloud_name() && entra.tenant_id.eq_ignore_ascii_case(&tenant.id)
     })
 }
@@ -72,7 +72,7 @@ pub(crate) async fn settle<K: Managed>(
             .claim(&entra, &holder(&subject.object))
             .map_err(|other| claimed(&entra, &other.name));
     }
-    if let Some(intent) = K::intent(&mut subject.status).clone() {
+    if let Some(intent) = subject.status.intent_mut().clone() {
         return search(context, tenant, subject, references, place, &intent).await;
     }
     let takeover = K::takeover(&subject.object);

@@ -13,15 +13,19 @@
 
 mod access_package;
 mod assignment_policy;
+mod binding;
 mod catalog;
+mod catalog_resources;
 mod claims;
 mod context;
 mod credentials;
 mod directory;
 mod entra_tenant;
+mod grants;
 mod halt;
 mod identity;
 mod inventory;
+mod parting;
 mod settings;
 mod subject;
 mod tenant;
@@ -33,11 +37,11 @@ use std::{
     time::Duration,
 };
 
-use kube::{Api, Client, Resource, ResourceExt, runtime::controller::Action};
+use kube::{Api, Client, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    api::{Applied, ConditionType, EntraObject, FINALIZER, Intent, ManagedStatus, Reason},
+    api::{ConditionType, EntraStatus, FINALIZER, ManagedStatus, Reason},
     plan::{Plan, Problem},
     report::{self, Report},
 };
@@ -57,17 +61,18 @@ const LONGEST_VISIT: Duration = Duration::from_secs(120);
 
 /// A kind of object that is reconciled.
 pub(crate) trait Kind:
-    Resource<DynamicType = ()> + Clone + fmt::Debug + DeserializeOwned + Serialize + Send + Sync + 'static
+    Resource<DynamicType = ()>
+    + HasStatus<Status: ManagedStatus + Clone + Default + PartialEq + Send + Sync>
+    + Clone
+    + fmt::Debug
+    + DeserializeOwned
+    + Serialize
+    + Send
+    + Sync
+    + 'static
 {
-    /// Its status.
-    type Status: ManagedStatus + Clone + Default + PartialEq + Send + Sync;
-
     /// Where such objects are read and written.
     fn api(client: &Client, namespace: Option<&str>) -> Api<Self>;
-    /// The status as last read.
-    fn status(&self) -> Option<&Self::Status>;
-    /// Puts a status in.
-    fn set_status(&mut self, status: Self::Status);
     /// Brings Entra to what the spec says, as far as that is possible now.
     fn visit(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<Visited>> + Send;
     /// Does what the deletion of the object asks for. After `Ok` the finalizer is removed.
@@ -82,7 +87,7 @@ pub(crate) trait Kind:
 /// - `resolve`, `look_*` and `observe` never write. `desire`, `plan` and `conclude` ask nobody.
 /// - `apply` executes the plan in its order and stops at the first failure; executing it twice does no harm.
 /// - What `observe` cannot tell it does not call absent.
-pub(crate) trait Managed: Kind {
+pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     /// What such an object is called in Entra.
     const NOUN: &'static str;
     /// What to write to take over one that exists.
@@ -96,9 +101,6 @@ pub(crate) trait Managed: Kind {
     /// What is in Entra.
     type Observed: Send + Sync;
 
-    fn entra(status: &mut Self::Status) -> &mut Option<EntraObject>;
-    fn intent(status: &mut Self::Status) -> &mut Option<Intent>;
-    fn applied(status: &mut Self::Status) -> &mut Option<Applied>;
     fn display_name(&self) -> String;
     fn takeover(&self) -> Takeover<'_>;
 

@@ -20,7 +20,7 @@ use super::{
     halt::{Halt, Retry, Step, kubernetes},
 };
 use crate::{
-    api::{EntraObject, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED, RECONCILE_REQUESTED_AT, Reason},
+    api::{EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED, RECONCILE_REQUESTED_AT, Reason},
     report::Note,
 };
 
@@ -151,7 +151,7 @@ impl<K: Kind> Subject<K> {
     }
 
     async fn put(&mut self) -> Step<()> {
-        self.object.set_status(self.status.clone());
+        *self.object.status_mut() = Some(self.status.clone());
         match self
             .api
             .replace_status(&self.object.name_any(), &PostParams::default(), &self.object)
@@ -184,7 +184,7 @@ impl<K: Kind> Subject<K> {
 impl<K: Managed> Subject<K> {
     /// Writes the intent to create an object called `display_name` below `parent_id`, before the create is sent.
     pub(crate) async fn begin(&mut self, display_name: &str, parent_id: &str) -> Step<()> {
-        *K::intent(&mut self.status) = Some(Intent {
+        *self.status.intent_mut() = Some(Intent {
             nonce: Uuid::new_v4().to_string(),
             display_name: display_name.to_owned(),
             parent_id: parent_id.to_owned(),
@@ -195,7 +195,7 @@ impl<K: Managed> Subject<K> {
 
     /// The create was refused: nothing came of the intent.
     pub(crate) async fn abandon(&mut self) -> Step<()> {
-        *K::intent(&mut self.status) = None;
+        *self.status.intent_mut() = None;
         self.put().await
     }
 
@@ -204,9 +204,9 @@ impl<K: Managed> Subject<K> {
         if let Err(other) = context.claims.claim(&entra, &holder(&self.object)) {
             return Err(claimed(&entra, &other.name));
         }
-        *K::entra(&mut self.status) = Some(entra);
-        *K::intent(&mut self.status) = None;
-        *K::applied(&mut self.status) = None;
+        *self.status.entra_mut() = Some(entra);
+        *self.status.intent_mut() = None;
+        *self.status.applied_mut() = None;
         let mut wait = Duration::from_millis(100);
         for _ in 0..8 {
             match self.put().await {

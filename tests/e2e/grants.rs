@@ -49,13 +49,15 @@ fn look_ups_since(stage: &Stage, mark: usize) -> Vec<String> {
 fn refused(stage: &Stage, manifest: &Value) -> Result<String> {
     let message = apply_not_ready(stage, manifest, "LimitExceeded")?;
     let (kind, name, namespace) = crate::support::place(manifest);
-    let events = stage.events(kind, name, namespace)?;
-    assert!(
-        events
+    wait_for("an event of the refusal", SOON, || {
+        let events = stage
+            .events(kind, name, namespace)
+            .map_err(|error| json!(error.to_string()))?;
+        let told = events
             .iter()
-            .any(|event| event["reason"] == "LimitExceeded" && event["message"] == message),
-        "{events:#?}"
-    );
+            .any(|event| event["reason"] == "LimitExceeded" && event["message"] == message);
+        if told { Ok(()) } else { Err(json!(events)) }
+    })?;
     Ok(message)
 }
 

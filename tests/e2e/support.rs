@@ -265,15 +265,17 @@ pub(crate) fn visit(stage: &Stage, manifest: &Value, token: &str) -> Result<Valu
 
 /// Waits until the operator has compared the catalog's packages with Entra this many times more, by itself.
 pub(crate) fn intervals(stage: &Stage, count: usize) -> Result<()> {
+    // The list of a catalog's packages is what every interval begins with.
+    looks(stage, &["/catalogs/", "/accessPackages?"], count)
+}
+
+/// Waits until this many more reads were begun whose path has all of these parts; one may be under way already.
+pub(crate) fn looks(stage: &Stage, parts: &[&str], count: usize) -> Result<()> {
     let from = mark(stage);
-    wait_for("the operator to look at Entra again", SOON, || {
+    wait_for(&format!("the operator to read {}", parts.concat()), SOON, || {
         let calls = stage.emulator().graph_calls_since(from);
-        // The list of a catalog's packages is what every interval begins with; the first may be under way already.
-        let lists = |call: &&Value| {
-            let path = text(&call["path"]);
-            path.contains("/catalogs/") && path.contains("/accessPackages?")
-        };
-        let seen = calls.iter().filter(lists).count();
+        let is_meant = |call: &&Value| parts.iter().all(|part| text(&call["path"]).contains(part));
+        let seen = calls.iter().filter(is_meant).count();
         if seen > count {
             Ok(())
         } else {

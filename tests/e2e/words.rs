@@ -97,7 +97,14 @@ fn credentials_that_do_not_serve_are_told_apart_and_heal_with_the_secret() -> Re
     let unknown = tenant_with(&stage, "unknown-client", "99999999-9999-4999-8999-999999999999");
     let keyless = tenant_with(&stage, "other-key", world::CLIENT_ID);
     let secretless = tenant_with(&stage, "no-secret", world::CLIENT_ID);
-    answers(&stage, &wrong, "TokenRefused", "?1")?;
+    answers(
+        &stage,
+        &wrong,
+        "TokenRefused",
+        "spec.credentials: the token endpoint refuses the application (AADSTS7000215): Invalid client secret provided. \
+         Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret \
+         added to app '5c0f7d0e-2f0c-4b43-9a53-0f3f4a7b6f11'; put the secret's value, not its id, into the Secret",
+    )?;
     answers(&stage, &unknown, "TokenRefused", "?2")?;
     answers(
         &stage,
@@ -163,7 +170,15 @@ fn a_missing_consent_names_the_permission_and_heals_by_a_role_on_a_catalog() -> 
 fn a_missing_licence_is_named() -> Result<()> {
     let unlicensed = world::WORLD.replace("licences: [EntraIdGovernance]", "licences: []");
     let stage = builder().world(&unlicensed).start()?;
-    answers(&stage, &tenant(&stage), "NotLicensed", "?3")
+    answers(
+        &stage,
+        &tenant(&stage),
+        "NotLicensed",
+        "the token holds EntitlementManagement.ReadWrite.All, but entitlement management refuses us: catalogs.list: HTTP \
+         403 StandIn_TenantNotLicensed: The tenant has no licence for this feature: Microsoft Entra ID P2 or Microsoft \
+         Entra ID Governance is required. (needs EntitlementManagement.Read.All) [request-id …]; check that tenant \
+         11111111-1111-4111-8111-111111111111 has a licence for Microsoft Entra ID P2 or Microsoft Entra ID Governance",
+    )
 }
 
 #[test]
@@ -171,7 +186,13 @@ fn a_graph_that_cannot_be_reached_is_named_and_heals() -> Result<()> {
     let outage = json!({"failNext": {"count": 100_000, "status": 503, "code": "UnknownError", "message": "Down."}});
     let stage = builder().quirks(outage).start()?;
     let tenant = tenant(&stage);
-    answers(&stage, &tenant, "Unreachable", "?4")?;
+    answers(
+        &stage,
+        &tenant,
+        "Unreachable",
+        "catalogs.list: HTTP 503 UnknownError: Down. [request-id …]; check the network and the proxy settings of the \
+         operator",
+    )?;
     stage.emulator().set_quirks(&json!({}))?;
     heals(&stage, &tenant)?;
     assert_eq!(

@@ -1,0 +1,56 @@
+//! Which catalog a namespace may use, and by which grants.
+
+use super::{
+    context::{Context, find},
+    halt::{Halt, Retry, Stage, Step},
+};
+use crate::{
+    api::{Catalog, Grant, Reason},
+    plan::{
+        Problem,
+        limits::{self, Namespace},
+    },
+};
+
+/// The catalog of a package with the grants that speak of its namespace.
+///
+/// A namespace without a grant gets one and the same answer, whether the catalog exists or not.
+pub(crate) fn granted(
+    context: &Context,
+    catalog_name: &str,
+    namespace: &str,
+    field: &str,
+) -> Step<(Catalog, Vec<Grant>)> {
+    let labels = context.labels(namespace);
+    let refused = || {
+        Halt::reference(Problem::new(
+            Reason::CatalogNotGranted,
+            format!(
+                "{field}: no catalog {catalog_name:?} grants anything to namespace {namespace:?}; correct the name, or ask those who run the catalogs for a grant"
+            ),
+        ))
+    };
+    let catalog = find(&context.stores.catalogs, None, catalog_name).ok_or_else(refused)?;
+    let namespace = Namespace {
+        name: namespace,
+        labels: labels.as_ref(),
+    };
+    let grants: Vec<Grant> = limits::grants_for(&catalog.spec, namespace)
+        .into_iter()
+        .cloned()
+        .collect();
+    if grants.is_empty() {
+        Err(refused())
+    } else {
+        Ok((catalog, grants))
+    }
+}
+
+/// A limit that is broken: nothing is written until the spec or the grant changes.
+pub(crate) fn limit(problem: Problem) -> Halt {
+    Halt {
+        problem,
+        stage: Stage::Sync,
+        retry: Retry::OnChange,
+    }
+}
