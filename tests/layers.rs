@@ -1,0 +1,107 @@
+//! The rooms of `src/` and the arrows between them, which point one way.
+
+use std::{fs, path::Path};
+
+/// A room, and what no line of it may contain.
+const ROOMS: [(&str, &[&str]); 4] = [
+    (
+        "src/api",
+        &[
+            "crate::graph",
+            "crate::plan",
+            "crate::reconcile",
+            "crate::report",
+            "kube::Client",
+            "kube::Api",
+            "async fn",
+        ],
+    ),
+    (
+        "src/graph",
+        &[
+            "crate::api",
+            "crate::plan",
+            "crate::reconcile",
+            "crate::report",
+            "kube::",
+            "k8s_openapi",
+        ],
+    ),
+    (
+        "src/plan",
+        &[
+            "crate::reconcile",
+            "crate::report",
+            "Client",
+            "kube::Api",
+            "async fn",
+            ".await",
+            "::now()",
+            "reqwest",
+        ],
+    ),
+    (
+        "src/report",
+        &[
+            "crate::reconcile",
+            "crate::graph",
+            "Client",
+            "async fn",
+            ".await",
+            "::now()",
+        ],
+    ),
+];
+
+fn source_files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(source_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn no_room_looks_at_a_room_above_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (room, forbidden) in ROOMS {
+        let files = source_files(&root.join(room));
+        assert!(files.len() > 1, "{room} has moved; tell this test where");
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            for (number, line) in text
+                .lines()
+                .enumerate()
+                .filter(|(_, line)| !line.trim_start().starts_with("//"))
+            {
+                for word in forbidden {
+                    assert!(
+                        !line.contains(word),
+                        "{}:{}: {room} must not know {word:?}: {line}",
+                        file.display(),
+                        number + 1
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_door_speaks_to_graph() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in source_files(&root.join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let is_door = file.ends_with("graph/transport.rs") || file.ends_with("graph/auth.rs");
+        assert!(
+            is_door || !text.contains("reqwest::"),
+            "{} speaks HTTP by itself",
+            file.display()
+        );
+    }
+}
