@@ -3,11 +3,16 @@
 use std::{io, io::IsTerminal, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use futures::FutureExt;
 use kube::Client;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 use url::Url;
 
 use crate::{controllers, reconcile::Settings};
+
+/// How long visits may go on after SIGTERM. Kubernetes kills a pod thirty seconds after it; a visit that is cut off does
+/// no harm, since what it was about to create stands in status.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(20);
 
 /// Flags of `run`; each has its twin in the environment.
 #[derive(Args, Clone, Debug)]
@@ -82,9 +87,13 @@ pub async fn run(flags: Flags) -> Result<(), io::Error> {
             _ = terminate.recv() => tracing::info!("SIGTERM: finishing the visits under way"),
             _ = tokio::signal::ctrl_c() => tracing::info!("SIGINT: finishing the visits under way"),
         }
-    };
-    controllers::run(client, settings, stop).await;
-    tracing::info!("stopped");
+    }
+    .shared();
+    let patience = stop.clone().then(|()| tokio::time::sleep(LONGEST_FAREWELL));
+    tokio::select! {
+        () = controllers::run(client, settings, stop) => tracing::info!("stopped"),
+        () = patience => tracing::warn!("stopped with visits under way; the next start finds what they began"),
+    }
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::{
     claims::{Claims, Holder},
     credentials::{Secrets, credential},
-    halt::{Halt, Step},
+    halt::{Halt, Retry, Step},
     settings::Settings,
     tenant::Tenant,
 };
@@ -150,13 +150,16 @@ impl Context {
             // It is being deleted and waits for its objects, which need it to go.
             Some(condition) if condition.reason == Reason::DependantsRemain.name() => {}
             Some(condition) => {
-                return Err(Halt::reference(Problem::new(
-                    Reason::TenantNotReady,
-                    format!(
-                        "EntraTenant {name:?} is not ready: {}: {}",
-                        condition.reason, condition.message
-                    ),
-                )));
+                let words = format!(
+                    "EntraTenant {name:?} is not ready: {}: {}",
+                    condition.reason, condition.message
+                );
+                // An outage is no news about the objects of the tenant: what is in Entra stays in force.
+                return Err(if condition.reason == Reason::Unreachable.name() {
+                    Halt::reference(Problem::new(Reason::GraphUnavailable, words)).retried(Retry::Backoff)
+                } else {
+                    Halt::reference(Problem::new(Reason::TenantNotReady, words))
+                });
             }
             None => {
                 return Err(Halt::reference(Problem::new(

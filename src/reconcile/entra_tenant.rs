@@ -46,7 +46,7 @@ impl Kind for EntraTenant {
             .inventory
             .catalogs(Freshness::Within(tenant.drift_interval.mul_f64(0.8)))
             .await; // reads Graph
-        let report = verdict(&tenant, granted, &claims.roles, probe.map(|catalogs| catalogs.len()))?; // pure
+        let report = verdict(&tenant, granted, &subject.status.permissions, probe.map(|catalogs| catalogs.len()))?; // pure
         Ok(Visited {
             report,
             retry: Retry::OnChange,

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::Report;
+use super::{Report, conditions::says_the_same};
 use crate::api::{ConditionType, Reason};
 
 /// Something to tell, once.
@@ -38,7 +38,7 @@ pub fn warning(report: &Report, before: &[Condition]) -> Option<Note> {
     let told = before.iter().any(|condition| {
         (condition.type_ == ConditionType::Ready.name() || condition.type_ == ConditionType::Healthy.name())
             && condition.reason == problem.reason.name()
-            && condition.message == problem.message
+            && says_the_same(&condition.message, &problem.message)
     });
     (!told).then(|| Note {
         reason: problem.reason,
