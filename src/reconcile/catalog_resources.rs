@@ -20,7 +20,7 @@ use crate::{
         catalog::{DesiredResource, ObservedCatalog, find},
         roles,
     },
-    report::Note,
+    report::{self, Note},
 };
 
 /// The longest that one visit waits for a resource to show up in its catalog.
@@ -282,7 +282,7 @@ pub(crate) fn resource_status(
             });
             let status = ResourceStatus {
                 state: ResourceState::Blocked.name().into(),
-                message: Some(problem.message.clone()),
+                message: Some(as_before(before, problem)),
                 ..kept
             };
             return (status, Some(problem.clone()));
@@ -328,9 +328,17 @@ pub(crate) fn resource_status(
         roles,
         added,
         state: state.name().into(),
-        message: problem.as_ref().map(|problem| problem.message.clone()),
+        message: problem.as_ref().map(|problem| as_before(before, problem)),
     };
     (status, problem)
+}
+
+/// The words of the problem; the old ones where they say the same, so that status does not change with every request.
+fn as_before(before: Option<&ResourceStatus>, problem: &Problem) -> String {
+    before
+        .and_then(|before| before.message.clone())
+        .filter(|old| report::says_the_same(old, &problem.message))
+        .unwrap_or_else(|| problem.message.clone())
 }
 
 fn offered_roles(resolved: &ResolvedResource, found: &Resource, field: &str) -> (Vec<RoleStatus>, Option<Problem>) {

@@ -147,6 +147,14 @@ impl Context {
             .find(|condition| condition.type_ == ConditionType::Ready.name());
         match ready {
             Some(condition) if condition.status == "True" => {}
+            // Graph's outage is not the objects' fault: what was ready stays so, and the tenant finds out when it is over.
+            Some(condition) if condition.reason == Reason::Unreachable.name() => {
+                return Err(Halt::sync(
+                    Reason::GraphUnavailable,
+                    format!("EntraTenant {name:?} cannot be reached: {}", condition.message),
+                    Retry::Backoff,
+                ));
+            }
             // It is being deleted and waits for its objects, which need it to go.
             Some(condition) if condition.reason == Reason::DependantsRemain.name() => {}
             Some(condition) => {

@@ -46,7 +46,12 @@ impl Kind for EntraTenant {
             .inventory
             .catalogs(Freshness::Within(tenant.drift_interval.mul_f64(0.8)))
             .await; // reads Graph
-        let report = verdict(&tenant, granted, &subject.status.permissions, probe.map(|catalogs| catalogs.len()))?; // pure
+        let report = verdict(
+            &tenant,
+            granted,
+            &subject.status.permissions,
+            probe.map(|catalogs| catalogs.len()),
+        )?; // pure
         Ok(Visited {
             report,
             retry: Retry::OnChange,
@@ -98,7 +103,8 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
                 tenant.id
             ),
         )),
-        Err(error) if error.is_transient() => Err(unreachable(&error)),
+        Err(error) if is_away(&error) => Err(unreachable(&error)),
+        Err(error) if error.is_transient() => Err(error.into()),
         Err(error) if granted => Err(waiting(
             Reason::NotLicensed,
             format!(
@@ -135,8 +141,19 @@ fn sign_in(tenant: &Tenant, error: &GraphError) -> Halt {
                 ),
             )
         }
+        GraphErrorKind::Throttled | GraphErrorKind::ServiceUnavailable | GraphErrorKind::Timeout => {
+            Halt::sync(Reason::GraphUnavailable, error.to_string(), Retry::Backoff)
+        }
         _ => unreachable(error),
     }
+}
+
+/// Whether nobody answers, as opposed to somebody who asks us to wait.
+fn is_away(error: &GraphError) -> bool {
+    matches!(
+        error.kind,
+        GraphErrorKind::Unreachable | GraphErrorKind::AuthorityUnreachable
+    )
 }
 
 /// What to do about the codes that people meet most.

@@ -92,8 +92,7 @@ pub fn conditions(report: &Report, before: &[Condition], generation: i64, now: T
             let old = before
                 .iter()
                 .find(|old| old.type_ == kind.name() && old.status == status);
-            let last_transition_time =
-                old.map_or(Time(whole_seconds(now)), |old| old.last_transition_time.clone());
+            let last_transition_time = old.map_or(Time(whole_seconds(now)), |old| old.last_transition_time.clone());
             let message = shortened(&message);
             // A failure that goes on is no news, though every request has an id of its own.
             let told = old.filter(|old| old.reason == reason.name() && says_the_same(&old.message, &message));
@@ -114,7 +113,8 @@ fn or_fine(problem: &Option<Problem>, fine: &str) -> Problem {
 }
 
 /// Whether two messages differ in nothing but what differs from request to request.
-pub(super) fn says_the_same(one: &str, other: &str) -> bool {
+#[must_use]
+pub fn says_the_same(one: &str, other: &str) -> bool {
     one == other || steady(one) == steady(other)
 }
 
