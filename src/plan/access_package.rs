@@ -113,7 +113,7 @@ fn create(desired: &DesiredPackage) -> Plan {
         hidden: desired.hidden,
     };
     let mut changes = vec![Change::CreateAccessPackage(package)];
-    changes.extend(desired.roles.iter().map(add));
+    changes.extend(distinct(&desired.roles).map(add));
     Plan {
         changes,
         held: Vec::new(),
@@ -191,7 +191,7 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, base: Base<'_>, dri
 
 /// Adds first, removes after, so that nobody loses a role in between that they are to keep.
 fn plan_roles(desired: &DesiredPackage, observed: &[ResourceRoleScope], base: Base<'_>, drift: Drift, plan: &mut Plan) {
-    for role in desired.roles.iter().filter(|role| role.find_in(observed).is_none()) {
+    for role in distinct(&desired.roles).filter(|role| role.find_in(observed).is_none()) {
         let difference = Difference {
             field: "resourceRoles".into(),
             before: "missing".into(),
@@ -229,6 +229,12 @@ fn plan_roles(desired: &DesiredPackage, observed: &[ResourceRoleScope], base: Ba
             Verdict::Hold(held) => plan.held.push(held),
         }
     }
+}
+
+/// Each role once: a value and a display name may mean the same.
+fn distinct(roles: &[DesiredRole]) -> impl Iterator<Item = &DesiredRole> {
+    let mut seen = BTreeSet::new();
+    roles.iter().filter(move |role| seen.insert(role.key()))
 }
 
 fn add(role: &DesiredRole) -> Change {
@@ -389,6 +395,17 @@ mod tests {
         after.unresolved = vec![Problem::new(Reason::RoleNotFound, "no such role")];
         let plan = plan_for(&after, as_observed(&before), &applied(&before), CAUTIOUS);
         assert_eq!(plan.changes.len(), 1, "{plan:?}");
+    }
+
+    #[test]
+    fn a_role_that_is_spelled_twice_is_added_once() {
+        let desired = desired(vec![role("group", "abc"), role("same-group", "ABC")]);
+        assert_eq!(
+            plan(&desired, &ObservedPackage::Unborn, Base::none(), CAUTIOUS)
+                .changes
+                .len(),
+            2
+        );
     }
 
     #[test]

@@ -138,14 +138,17 @@ impl Managed for Catalog {
 
     fn desire(subject: &Subject<Self>, references: &CatalogReferences) -> Step<DesiredCatalog> {
         let spec = &subject.object.spec;
+        let state = spec.state.map(|state| match state {
+            CatalogState::Published => graph::CatalogState::Published,
+            CatalogState::Unpublished => graph::CatalogState::Unpublished,
+        });
+        // What is left unset in a catalog of somebody else stays as it is; in one of our own it has its default.
+        let is_ours = spec.id.is_none();
         Ok(DesiredCatalog {
             display_name: spec.display_name.clone(),
-            description: spec.description.clone(),
-            state: spec.state.map(|state| match state {
-                CatalogState::Published => graph::CatalogState::Published,
-                CatalogState::Unpublished => graph::CatalogState::Unpublished,
-            }),
-            externally_visible: spec.externally_visible,
+            description: spec.description.clone().or(is_ours.then(String::new)),
+            state: state.or(is_ours.then_some(graph::CatalogState::Published)),
+            externally_visible: spec.externally_visible.or(is_ours.then_some(false)),
             resources: references
                 .resources
                 .iter()

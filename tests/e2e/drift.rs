@@ -258,7 +258,7 @@ fn a_shorter_expiration_and_narrower_requestors_are_held_and_a_spec_that_says_th
     stage.emulator().patch_state("assignmentPolicies", &id, &shorter)?;
     let object = wait_reason(&stage, &policy(), "Ready", "DriftHeld")?;
     let said = message(&object, "Ready");
-    assert!(said.contains("P30D") && said.contains("P90D"), "{said}");
+    assert!(said.contains("expiration: after 30 days -> after 90 days"), "{said}");
     intervals(&stage, 1)?;
     let same = patched(policy(), json!({"spec": {"expiration": {"afterDuration": "P30D"}}}));
     apply_ready(&stage, &same)?;

@@ -315,7 +315,14 @@ fn a_resource_that_we_may_not_add_names_the_permission_and_is_not_tried_without_
     stage.apply_object(&tenant(&stage))?;
     let group = json!([{"name": "auditors", "group": {"displayName": "Auditors"}}]);
     let catalog = patched(catalog(), json!({"spec": {"resources": group}}));
-    answers(&stage, &catalog, "NeedsTenantPermission", "?11")?;
+    answers(
+        &stage,
+        &catalog,
+        "NeedsTenantPermission",
+        "resource auditors: bringing it into the catalog needs the application permission Group.ReadWrite.All (or make \
+         the application an owner of the group); grant it, or let an administrator add the resource: \
+         resourceRequests.add: HTTP 400 CallerNotResourceOwner: The caller is not the resource owner. [request-id …]",
+    )?;
     let tries = || {
         let writes = writes_since(&stage, 0);
         writes.iter().filter(|line| line.ends_with("resourceRequests")).count()
@@ -392,23 +399,49 @@ fn what_a_package_or_a_policy_points_at_in_vain_is_named_and_heals_when_it_is_th
 fn a_manifest_that_cannot_be_meant_is_refused_at_apply() -> Result<()> {
     let stage = builder().without_operator().start()?;
     stage.apply_object(&namespace(NAMESPACE))?;
-    let invalid = "The AssignmentPolicy \"campaign\" is invalid: ";
     let cases = [
-        (json!({"requestors": {"scope": "Everybody"}}), "?5"),
-        (json!({"expiration": {"afterDuration": "90D"}}), "?6"),
-        (json!({"approval": null}), "?7"),
-        (json!({"approval": {"stages": []}}), "?8"),
+        (
+            json!({"requestors": {"scope": "Everybody"}}),
+            "\n* spec.requestors.scope: Unsupported value: \"Everybody\": supported values: \"None\", \
+             \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"AllMemberUsers\", \
+             \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \
+             \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"\n\
+             * <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; \
+             correct the existing errors to complete validation",
+        ),
+        (
+            json!({"expiration": {"afterDuration": "90D"}}),
+            "spec.expiration.afterDuration: Invalid value: \"90D\": must be an ISO 8601 duration of days and hours: P90D \
+             is ninety days, PT8H eight hours",
+        ),
+        (
+            json!({"approval": null}),
+            "spec.approval: Required value: say who approves, for example approval: {stages: [{approvers: [{user: \
+             {userPrincipalName: bob@contoso.com}}]}]}; where nobody needs to, write approval: {notRequired: {}}",
+        ),
+        (
+            json!({"approval": {"stages": []}}),
+            "spec.approval.stages: Invalid value: at least one stage is needed, for example stages: [{approvers: [{user: \
+             {userPrincipalName: bob@contoso.com}}]}]; for requests without approval write approval: {notRequired: {}}",
+        ),
         (
             json!({"approval": {"stages": [{"approvers": [
                 {"user": {"id": world::BOB_ID, "userPrincipalName": "bob@contoso.com"}},
             ]}]}}),
-            "?9",
+            "spec.approval.stages[0].approvers[0].user: Invalid value: id, userPrincipalName and mail exclude each \
+             other: keep one",
         ),
-        (json!({"expiration": {"afterDuration": "P90D", "never": {}}}), "?10"),
+        (
+            json!({"expiration": {"afterDuration": "P90D", "never": {}}}),
+            "spec.expiration: Invalid value: never, afterDateTime and afterDuration exclude each other: keep one",
+        ),
     ];
     for (patch, expected) in cases {
         let policy = patched(policy(), json!({"spec": patch}));
-        eprintln!("GOT {expected} {:?}", stage.apply_refused(&policy.to_string())?);
+        assert_eq!(
+            stage.apply_refused(&policy.to_string())?,
+            format!("The AssignmentPolicy \"campaign\" is invalid: {expected}\n")
+        );
     }
     assert_eq!(stage.get("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE))?, None);
     Ok(())
