@@ -174,7 +174,10 @@ fn advice(code: &str, tenant_id: &str) -> String {
 fn unreachable(error: &GraphError) -> Halt {
     waiting(
         Reason::Unreachable,
-        format!("{error}; check the network and the proxy settings of the operator"),
+        format!(
+            "{}; check the network and the proxy settings of the operator",
+            error.to_string().trim_end_matches('.')
+        ),
     )
 }
 

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// How long what we made ourselves is taken to hold nothing but what we put there: a look would tell nothing new.
+const INFANCY: Duration = Duration::from_secs(10);
+
 /// How recent an answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
@@ -145,7 +148,7 @@ impl Inventory {
     pub(crate) async fn resources(&self, catalog: &CatalogId, freshness: Freshness) -> Step<Vec<Resource>> {
         let view = self.view(catalog);
         let mut view = view.lock().await;
-        let young = view.born.is_some_and(|born| born.elapsed() < self.visibility);
+        let young = view.born.is_some_and(|born| born.elapsed() < INFANCY);
         if let Some((at, resources)) = &view.resources {
             let recent = match freshness {
                 Freshness::Within(age) => at.elapsed() < age,
@@ -291,7 +294,7 @@ impl Inventory {
         let view = self.view(catalog);
         {
             let view = view.lock().await;
-            if view.born.is_some_and(|born| born.elapsed() < self.visibility) {
+            if view.born.is_some_and(|born| born.elapsed() < INFANCY) {
                 let named = |package: &&AccessPackage| package.display_name.to_lowercase() == name.to_lowercase();
                 return Ok(view.packages.values().filter(named).cloned().collect());
             }
@@ -405,7 +408,7 @@ impl Inventory {
             let born = view
                 .packages_born
                 .get(package)
-                .is_some_and(|born| born.elapsed() < self.visibility);
+                .is_some_and(|born| born.elapsed() < INFANCY);
             if let (true, Some(known)) = (born, view.packages.get(package)) {
                 return Ok(known.policies.clone().unwrap_or_default());
             }

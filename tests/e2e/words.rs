@@ -214,6 +214,22 @@ fn a_graph_that_cannot_be_reached_is_named_and_heals() -> Result<()> {
 }
 
 #[test]
+fn a_token_endpoint_that_fails_is_named_and_heals() -> Result<()> {
+    let outage = json!({"failNext": {"count": 100_000, "status": 503, "path": "/oauth2/"}});
+    let stage = builder().quirks(outage).start()?;
+    let tenant = tenant(&stage);
+    answers(
+        &stage,
+        &tenant,
+        "Unreachable",
+        "token: token authority unreachable AADSTS90033: A transient error has occurred; check the network and the proxy \
+         settings of the operator",
+    )?;
+    stage.emulator().set_quirks(&json!({}))?;
+    heals(&stage, &tenant)
+}
+
+#[test]
 fn an_approver_who_does_not_exist_is_named_and_heals_when_the_user_appears() -> Result<()> {
     let stage = furnished_with(&catalog())?;
     apply_ready(&stage, &package())?;
