@@ -309,10 +309,10 @@ mod tests {
         let intent = intent("2026-11-25T10:00:00Z");
         assert!(is_outcome_of(&candidate(Some("2026-11-25T10:00:01Z")), &intent));
         assert!(
-            is_outcome_of(&candidate(Some("2026-11-25T09:59:00Z")), &intent),
+            is_outcome_of(&candidate(Some("2026-11-25T09:59:55Z")), &intent),
             "clocks differ"
         );
-        assert!(!is_outcome_of(&candidate(Some("2026-11-25T09:00:00Z")), &intent));
+        assert!(!is_outcome_of(&candidate(Some("2026-11-25T09:59:45Z")), &intent));
         assert!(!is_outcome_of(&candidate(None), &intent), "unknown is not proof");
     }
 
