@@ -13,7 +13,12 @@
 //! There is one watch for each kind, and news of it is passed on only after the store has it: whoever is woken finds in
 //! the stores what woke it, so that no wake-up is lost to a store that lags behind another's watch.
 
-use std::{fmt, fmt::Debug, future::Future, sync::Arc};
+use std::{
+    fmt,
+    fmt::Debug,
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+};
 
 use futures::{
     FutureExt, Stream, StreamExt,
@@ -36,7 +41,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant},
+    metrics::Metrics,
     reconcile::{Context, Kind, Settings, Stores, Unfinished, error_policy, find, matching, reconcile},
+    server::Health,
 };
 
 type Guard<K> = DeserializeGuard<K>;
@@ -47,7 +54,13 @@ const CONCURRENCY: u16 = 16;
 /// Runs every controller until `stop` completes, and until the visits that run then have ended.
 ///
 /// A controller that loses its watch begins it anew.
-pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()> + Send + 'static) {
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
     let (tenants, tenant_writer) = reflector::store();
     let (catalogs, catalog_writer) = reflector::store();
     let (packages, package_writer) = reflector::store();
@@ -112,7 +125,20 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
         ),
     ];
 
-    let context = Arc::new(Context::new(client, settings, stores.clone(), recorder, filled));
+    let context = Arc::new(Context::new(
+        client,
+        settings,
+        stores.clone(),
+        recorder,
+        filled.clone(),
+        metrics,
+    ));
+    tokio::spawn(async move {
+        let mut filled = filled;
+        if filled.wait_for(|filled| *filled >= Stores::COUNT).await.is_ok() {
+            health.ready.store(true, Ordering::Relaxed);
+        }
+    });
     let stop = stop.shared();
     let controllers: Vec<BoxFuture<'static, ()>> = vec![
         drive(stores.tenants, tenant_rings, &context, stop.clone()),

@@ -1,14 +1,30 @@
 //! `run`: the operator itself.
 
-use std::{io, io::IsTerminal, path::PathBuf, time::Duration};
+use std::{
+    io,
+    io::IsTerminal,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
-use futures::FutureExt;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use kube::Client;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 use url::Url;
 
-use crate::{controllers, reconcile::Settings};
+use crate::{
+    controllers,
+    leadership::Leadership,
+    metrics::Metrics,
+    reconcile::Settings,
+    server::{self, Health},
+};
 
 /// How long visits may go on after SIGTERM. Kubernetes kills a pod thirty seconds after it; a visit that is cut off does
 /// no harm, since what it was about to create stands in status.
@@ -37,6 +53,20 @@ pub struct Flags {
     /// How long, in seconds, a write may take to show in Graph's lists
     #[arg(long, env = "VISIBILITY_SECONDS", default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     visibility_seconds: u64,
+    /// Address of /healthz, /readyz and /metrics, such as 0.0.0.0:8080; absent: none is served
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Act only while holding the Lease, so that several replicas can run
+    #[arg(long, env = "LEADER_ELECTION")]
+    leader_election: bool,
+    /// Name of the Lease in the operator's namespace
+    #[arg(
+        long,
+        env = "LEASE_NAME",
+        default_value = "entra-access-operator",
+        value_name = "NAME"
+    )]
+    lease_name: String,
     /// What to log: error, warn, info, debug, trace, or a filter such as entra_access_operator=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     log_level: String,
@@ -82,19 +112,65 @@ pub async fn run(flags: Flags) -> Result<(), io::Error> {
         "starting"
     );
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    if let Some(address) = flags.listen {
+        server::serve(address, Arc::clone(&health), Arc::clone(&metrics))
+            .await
+            .map_err(|error| io::Error::other(format!("--listen {address}: {error}")))?;
+    }
+    let ending = Arc::clone(&health);
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: finishing the visits under way"),
             _ = tokio::signal::ctrl_c() => tracing::info!("SIGINT: finishing the visits under way"),
         }
+        ending.ending.store(true, Ordering::Relaxed);
     }
+    .boxed()
     .shared();
-    let patience = stop.clone().then(|()| tokio::time::sleep(LONGEST_FAREWELL));
+    if !flags.leader_election {
+        metrics.leads(true);
+        operate(client, settings, health, metrics, stop).await;
+        return Ok(());
+    }
+    let identity = settings
+        .pod_name
+        .clone()
+        .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let mut leadership = Leadership::stand(client.clone(), &settings.namespace, &flags.lease_name, &identity).await?;
+    // Standing by is all that a second replica is there for.
+    health.ready.store(true, Ordering::Relaxed);
+    tracing::info!(%identity, "standing by for the lead");
     tokio::select! {
-        () = controllers::run(client, settings, stop) => tracing::info!("stopped"),
-        () = patience => tracing::warn!("stopped with visits under way; the next start finds what they began"),
+        elected = leadership.elected() => elected?,
+        () = stop.clone() => {
+            leadership.release().await;
+            return Ok(());
+        }
+    }
+    tracing::info!(%identity, "leading");
+    metrics.leads(true);
+    tokio::select! {
+        () = operate(client, settings, health, Arc::clone(&metrics), stop) => leadership.release().await,
+        // Every visit ends with the other future, at once: what it was about to write is not sent.
+        () = leadership.lost() => {
+            metrics.leads(false);
+            return Err(io::Error::other("the Lease is lost: another replica takes over, and this process ends"));
+        }
     }
     Ok(())
+}
+
+/// When the process has been asked to end.
+type Stop = Shared<BoxFuture<'static, ()>>;
+
+/// Runs the controllers until they are asked to stop, and a little longer for the visits under way.
+async fn operate(client: Client, settings: Settings, health: Arc<Health>, metrics: Arc<Metrics>, stop: Stop) {
+    let patience = stop.clone().then(|()| tokio::time::sleep(LONGEST_FAREWELL));
+    tokio::select! {
+        () = controllers::run(client, settings, health, metrics, stop) => tracing::info!("stopped"),
+        () = patience => tracing::warn!("stopped with visits under way; the next start finds what they began"),
+    }
 }
 
 fn log(flags: &Flags) -> Result<(), io::Error> {

@@ -52,7 +52,11 @@ pub struct Graph {
     pub(super) shared: Arc<Shared>,
     access: Access,
     deadline: Duration,
+    observer: Option<Observer>,
 }
+
+/// Told of every answer, and of every request that got none: the operation, the status, and how long it took.
+pub type Observer = Arc<dyn Fn(&'static str, Option<u16>, Duration) + Send + Sync>;
 
 pub(super) struct Shared {
     http: reqwest::Client,
@@ -101,6 +105,7 @@ impl Graph {
             shared: Arc::new(shared),
             access,
             deadline: OPERATION_DEADLINE,
+            observer: None,
         })
     }
 
@@ -108,6 +113,15 @@ impl Graph {
     pub fn read_only(&self) -> Self {
         Self {
             access: Access::ReadOnly,
+            ..self.clone()
+        }
+    }
+
+    /// The same handle, telling `observer` of every answer.
+    #[must_use]
+    pub fn observed_by(&self, observer: Observer) -> Self {
+        Self {
+            observer: Some(observer),
             ..self.clone()
         }
     }
@@ -486,6 +500,9 @@ impl Operation<'_> {
             .map(|(status, ..)| *status);
         if let Ok(Ok((_, request_id, ..))) = &ended {
             ids.request_id.clone_from(request_id);
+        }
+        if let Some(observer) = &self.graph.observer {
+            observer(self.name, status, started.elapsed());
         }
         debug!(
             operation = self.name,

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraTenant, Reason},
+    metrics::Metrics,
     plan::Problem,
     report::Note,
 };
@@ -54,6 +55,7 @@ pub struct Context {
     pub(crate) settings: Settings,
     pub(crate) stores: Stores,
     pub(crate) claims: Claims,
+    pub(crate) metrics: Arc<Metrics>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
     failures: Mutex<HashMap<String, u32>>,
     recorder: Recorder,
@@ -69,12 +71,14 @@ impl Context {
         stores: Stores,
         recorder: Recorder,
         filled: watch::Receiver<usize>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             client,
             settings,
             stores,
             claims: Claims::default(),
+            metrics,
             tenants: Mutex::default(),
             failures: Mutex::default(),
             recorder,
@@ -217,7 +221,12 @@ impl Context {
         {
             return Ok(tenant);
         }
-        let tenant = Arc::new(Tenant::new(&self.settings, object, credential)?);
+        let tenant = Arc::new(Tenant::new(
+            &self.settings,
+            object,
+            credential,
+            self.metrics.graph_observer(),
+        )?);
         self.tenants
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

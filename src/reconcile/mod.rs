@@ -204,6 +204,7 @@ pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Con
             return Ok(Action::await_change());
         }
     };
+    let started = std::time::Instant::now();
     let mut subject = Subject::new(&context, object);
     let result = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject))
         .await
@@ -217,7 +218,11 @@ pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Con
                 Retry::Backoff,
             ))
         });
-    conclude_visit(&context, &key, &mut subject, result).await
+    let visited = conclude_visit(&context, &key, &mut subject, result).await;
+    context
+        .metrics
+        .visited(&K::kind(&()), &ready_reason(&subject), started.elapsed());
+    visited
 }
 
 /// Kept apart from `reconcile` so that its deadline covers everything that asks others.
@@ -388,6 +393,15 @@ fn is_ready<K: Kind>(subject: &Subject<K>) -> bool {
                 && condition.observed_generation == Some(generation)
         })
     })
+}
+
+/// The reason of the Ready condition as it stands now.
+fn ready_reason<K: Kind>(subject: &Subject<K>) -> String {
+    let conditions = subject.status.conditions();
+    let ready = conditions
+        .iter()
+        .find(|condition| condition.type_ == ConditionType::Ready.name());
+    ready.map_or_else(|| Reason::Progressing.name(), |condition| condition.reason.clone())
 }
 
 /// Sooner at first, later after each failure, and never later than the drift interval or five minutes.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
-    graph::{self, Access, Credential, Endpoint, Graph, GraphErrorKind},
+    graph::{self, Access, Credential, Endpoint, Graph, GraphErrorKind, Observer},
     plan::Problem,
 };
 
@@ -36,7 +36,12 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    pub(crate) fn new(settings: &Settings, object: &EntraTenant, credential: Credential) -> Step<Self> {
+    pub(crate) fn new(
+        settings: &Settings,
+        object: &EntraTenant,
+        credential: Credential,
+        observer: Observer,
+    ) -> Step<Self> {
         let spec = &object.spec;
         let cloud = match spec.cloud {
             Cloud::Global => graph::Cloud::Global,
@@ -66,6 +71,7 @@ impl Tenant {
                 retry: Retry::Backoff,
             }
         })?;
+        let graph = graph.observed_by(observer);
         let drift_interval = spec.drift_interval();
         let tenant = spec.domain.clone().unwrap_or_else(|| object.name_any());
         Ok(Self {
