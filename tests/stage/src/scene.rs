@@ -319,7 +319,25 @@ impl Stage {
         Ok(())
     }
 
+    /// One more operator of the same kind, as a second replica is; `name` is that of its pod and of its log.
+    ///
+    /// # Errors
+    /// As [`Operator::start`].
+    pub fn replica(&self, builder: &StageBuilder, name: &str) -> Result<Operator> {
+        let binary = builder
+            .operator
+            .clone()
+            .ok_or_else(|| Error::Build("this builder names no operator".to_owned()))?;
+        let mut builder = builder.clone();
+        builder.environment.push(("POD_NAME".to_owned(), name.to_owned()));
+        self.start_operator_as(&binary, &builder, name)
+    }
+
     fn start_operator(&self, binary: &Path, builder: &StageBuilder) -> Result<Operator> {
+        self.start_operator_as(binary, builder, "operator")
+    }
+
+    fn start_operator_as(&self, binary: &Path, builder: &StageBuilder, name: &str) -> Result<Operator> {
         let kubeconfig = self.operator_user()?.kubeconfig().display().to_string();
         let mut environment = vec![
             ("KUBECONFIG".to_owned(), kubeconfig),
@@ -346,6 +364,11 @@ impl Stage {
             .map(str::to_owned)
             .to_vec();
         arguments.extend(builder.arguments.iter().cloned());
-        Operator::start(binary, arguments, environment, &self.folder().join("operator.log"))
+        Operator::start(
+            binary,
+            arguments,
+            environment,
+            &self.folder().join(format!("{name}.log")),
+        )
     }
 }
