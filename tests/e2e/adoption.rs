@@ -79,12 +79,6 @@ fn by_id(manifest: Value, id: &str) -> Value {
     patched(manifest, json!({"spec": {"id": id, "deletionPolicy": "Orphan"}}))
 }
 
-fn was_adopted(stage: &Stage, manifest: &Value) -> Result<bool, Box<dyn Error>> {
-    let (kind, name, namespace) = place(manifest);
-    let events = stage.events(kind, name, namespace)?;
-    Ok(events.iter().any(|event| event["reason"] == "Adopted"))
-}
-
 #[test]
 fn a_package_that_exists_is_taken_over_by_its_name_only_where_spec_and_grant_say_so() -> Outcome {
     let stage = with_limits(json!({}))?;
@@ -126,7 +120,7 @@ fn a_package_that_exists_is_taken_over_by_its_name_only_where_spec_and_grant_say
     apply_ready(&stage, &catalog_with_limits(lenient()))?;
     let object = apply_ready(&stage, &eager)?;
     assert_eq!(entra_id(&object), id);
-    assert!(was_adopted(&stage, &eager)?);
+    wait_event(&stage, &eager, "Adopted", &id)?;
     assert_eq!(ids(&stage, "accessPackages")?, [id.as_str()]);
     let taken = element(&stage, "accessPackages", &id)?.unwrap_or_default();
     assert_eq!(taken["description"], "Everything a campaign needs");
@@ -322,7 +316,7 @@ fn a_policy_that_exists_is_taken_over_only_where_spec_and_grant_say_so() -> Outc
     apply_ready(&stage, &catalog_with_limits(lenient()))?;
     let object = apply_ready(&stage, &eager)?;
     assert_eq!(entra_id(&object), id);
-    assert!(was_adopted(&stage, &eager)?);
+    wait_event(&stage, &eager, "Adopted", &id)?;
     assert_eq!(ids(&stage, "assignmentPolicies")?, [id.as_str()]);
     assert_eq!(
         writes_since(&stage, from),

@@ -113,16 +113,12 @@ fn what_somebody_renames_or_rewords_in_entra_is_put_back_by_itself() -> Outcome 
     assert_eq!(collection(&stage, "accessPackages")?.len(), 1);
     assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 1);
 
-    let events = stage.events("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE))?;
-    let told = |what: &str| {
-        events
-            .iter()
-            .any(|event| event["reason"] == "Updated" && text(&event["message"]).contains(what))
-    };
-    assert!(
-        told("description: Portal -> For members of the directory"),
-        "{events:#?}"
-    );
+    wait_event(
+        &stage,
+        &super::support::policy(),
+        "Updated",
+        "description: Portal -> For members of the directory",
+    )?;
     Ok(())
 }
 
