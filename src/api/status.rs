@@ -73,6 +73,10 @@ pub struct Intent {
     pub parent_id: String,
     /// When it was begun (RFC 3339).
     pub started_at: String,
+    /// Digest of the description that was sent: what somebody else makes under the same name at the same time differs
+    /// in it.
+    #[serde(default)]
+    pub fingerprint: String,
 }
 
 /// What was last applied, so that a change by somebody else can be told from a change of the spec.

@@ -86,6 +86,10 @@ impl Managed for AccessPackage {
         self.spec.display_name.clone()
     }
 
+    fn description(&self) -> String {
+        self.spec.description.clone()
+    }
+
     fn takeover(&self) -> Takeover<'_> {
         Takeover {
             id: self.spec.id.as_deref(),
@@ -325,6 +329,7 @@ fn candidate(package: graph::AccessPackage) -> Candidate {
     Candidate {
         id: package.id.to_string(),
         display_name: package.display_name,
+        description: package.description,
         created: package.created,
     }
 }

@@ -72,6 +72,10 @@ impl Managed for AssignmentPolicy {
         self.spec.display_name.clone()
     }
 
+    fn description(&self) -> String {
+        self.spec.description.clone()
+    }
+
     fn takeover(&self) -> Takeover<'_> {
         Takeover {
             id: self.spec.id.as_deref(),
@@ -319,6 +323,7 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
     Candidate {
         id: policy.id.to_string(),
         display_name: policy.fields.display_name,
+        description: policy.fields.description,
         created: policy.created,
     }
 }

@@ -72,6 +72,10 @@ impl Managed for Catalog {
         self.spec.display_name.clone().unwrap_or_default()
     }
 
+    fn description(&self) -> String {
+        self.spec.description.clone().unwrap_or_default()
+    }
+
     fn takeover(&self) -> Takeover<'_> {
         Takeover {
             id: self.spec.id.as_deref(),
@@ -373,6 +377,7 @@ fn candidate(catalog: graph::Catalog) -> Candidate {
     Candidate {
         id: catalog.id.to_string(),
         display_name: catalog.display_name,
+        description: catalog.description,
         created: catalog.created,
     }
 }

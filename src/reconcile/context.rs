@@ -166,12 +166,7 @@ impl Context {
                     "EntraTenant {name:?} is not ready: {}: {}",
                     condition.reason, condition.message
                 );
-                // An outage is no news about the objects of the tenant: what is in Entra stays in force.
-                return Err(if condition.reason == Reason::Unreachable.name() {
-                    Halt::reference(Problem::new(Reason::GraphUnavailable, words)).retried(Retry::Backoff)
-                } else {
-                    Halt::reference(Problem::new(Reason::TenantNotReady, words))
-                });
+                return Err(Halt::reference(Problem::new(Reason::TenantNotReady, words)));
             }
             None => {
                 return Err(Halt::reference(Problem::new(

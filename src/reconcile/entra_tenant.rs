@@ -99,8 +99,13 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
         Ok(catalogs) if catalogs > 0 => Ok(Report::ready(
             Reason::ConnectedByCatalogRoles,
             format!(
-                "connected to tenant {} by roles on {catalogs} catalogs; creating catalogs and looking up names need application permissions",
-                tenant.id
+                "connected to tenant {} by its roles on {}; creating catalogs and looking up names need application permissions",
+                tenant.id,
+                if catalogs == 1 {
+                    "one catalog".to_owned()
+                } else {
+                    format!("{catalogs} catalogs")
+                }
             ),
         )),
         Err(error) if is_away(&error) => Err(unreachable(&error)),
@@ -114,14 +119,14 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
         )),
         Ok(_) | Err(_) => {
             let held = if roles.is_empty() {
-                "no permission at all".to_owned()
+                "none at all".to_owned()
             } else {
-                roles.join(", ")
+                format!("only {}", roles.join(", "))
             };
             Err(waiting(
                 Reason::ConsentMissing,
                 format!(
-                    "the token holds {held}, but not {needed}; add it to the app registration as an application permission and grant admin consent (Entra admin center, App registrations, API permissions), or give the application a role on the catalogs"
+                    "the application lacks {needed}: its token holds {held}; add it to the app registration as an application permission and grant admin consent (Entra admin center, App registrations, API permissions), or give the application a role on the catalogs"
                 ),
             ))
         }

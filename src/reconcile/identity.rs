@@ -14,6 +14,7 @@ use super::{
 use crate::{
     api::{Adoption, EntraObject, EntraStatus, Intent, Reason},
     graph::{GraphError, GraphErrorKind},
+    plan::drift,
     report::Note,
 };
 
@@ -37,8 +38,14 @@ pub(crate) struct Place {
 pub(crate) struct Candidate {
     pub(crate) id: String,
     pub(crate) display_name: String,
+    pub(crate) description: Option<String>,
     /// When it was made (RFC 3339).
     pub(crate) created: Option<String>,
+}
+
+/// What an intent remembers of a description. Graph may trim one.
+pub(crate) fn fingerprint(description: &str) -> String {
+    drift::digest(description.trim())
 }
 
 /// What the spec says of taking over.
@@ -185,16 +192,17 @@ pub(crate) fn is_open(intent: &Intent, visibility: Duration, now: Timestamp) -> 
         .is_ok_and(|started| now.as_second() - started.as_second() < seconds(visibility))
 }
 
-/// Whether the candidate can have come from this intent: before it, the name was free.
+/// Whether the candidate can have come from this intent: made after it, and with what was sent.
 pub(crate) fn is_outcome_of(candidate: &Candidate, intent: &Intent) -> bool {
     let created = candidate
         .created
         .as_deref()
         .and_then(|created| created.parse::<Timestamp>().ok());
     let started = intent.started_at.parse::<Timestamp>().ok();
-    created
+    let is_recent = created
         .zip(started)
-        .is_some_and(|(created, started)| created.as_second() >= started.as_second() - seconds(CLOCK_SKEW))
+        .is_some_and(|(created, started)| created.as_second() >= started.as_second() - seconds(CLOCK_SKEW));
+    is_recent && fingerprint(candidate.description.as_deref().unwrap_or_default()) == intent.fingerprint
 }
 
 fn seconds(duration: Duration) -> i64 {
@@ -258,7 +266,9 @@ pub(crate) async fn create<K: Managed, M: Send>(
     if !found.is_empty() {
         return Err(taken::<K>(context, tenant, place, &name, &found));
     }
-    subject.begin(&name, &place.parent_id).await?;
+    subject
+        .begin(&name, &place.parent_id, fingerprint(&K::description(&subject.object)))
+        .await?;
     match send.await {
         Ok((id, made)) => {
             subject.identify(context, entra(tenant, subject, place, &id)).await?;
@@ -293,6 +303,7 @@ mod tests {
             display_name: "Marketing".into(),
             parent_id: "catalog".into(),
             started_at: started_at.into(),
+            fingerprint: fingerprint("words"),
         }
     }
 
@@ -300,6 +311,7 @@ mod tests {
         Candidate {
             id: "id".into(),
             display_name: "Marketing".into(),
+            description: Some("words ".into()),
             created: created.map(Into::into),
         }
     }
@@ -314,6 +326,15 @@ mod tests {
         );
         assert!(!is_outcome_of(&candidate(Some("2026-11-25T09:59:45Z")), &intent));
         assert!(!is_outcome_of(&candidate(None), &intent), "unknown is not proof");
+    }
+
+    #[test]
+    fn what_somebody_else_made_at_the_same_moment_is_not_its_outcome() {
+        let foreign = Candidate {
+            description: Some("other words".into()),
+            ..candidate(Some("2026-11-25T10:00:01Z"))
+        };
+        assert!(!is_outcome_of(&foreign, &intent("2026-11-25T10:00:00Z")));
     }
 
     #[test]

@@ -244,7 +244,13 @@ impl Inventory {
         if matches!(freshness, Freshness::Within(age) if recent(age)) {
             return Ok(());
         }
-        let packages = self.graph.list_access_packages(catalog).await?;
+        let packages = match self.graph.list_access_packages(catalog).await {
+            Ok(packages) => packages,
+            Err(error) if error.kind == GraphErrorKind::Forbidden => {
+                return Err(access_lost(&format!("catalog {catalog}"), &error));
+            }
+            Err(error) => return Err(error.into()),
+        };
         view.packages = packages
             .into_iter()
             .map(|package| (package.id.clone(), package))

@@ -102,6 +102,7 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     type Observed: Send + Sync;
 
     fn display_name(&self) -> String;
+    fn description(&self) -> String;
     fn takeover(&self) -> Takeover<'_>;
 
     fn tenant(references: &Self::References) -> &Tenant;

@@ -10,7 +10,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{DeletionPolicy, Grant, Management, Reason},
+    api::{DeletionPolicy, Grant, Management, ORPHAN, Reason},
     graph::{self, AccessPackageId, AssignmentState, CatalogId, GraphErrorKind},
     plan::{assignment_policy::closed, limits},
 };
@@ -55,7 +55,19 @@ pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Opti
     };
     match (leaves, *method) {
         (true, _) if is_free => Ok(None),
-        (true, _) => allowed(DeletionPolicy::Orphan).map(|()| None),
+        (true, method) => match allowed(DeletionPolicy::Orphan) {
+            Ok(()) => Ok(None),
+            Err(mut halt) => {
+                // The limit speaks of the field; here something else may ask for the same.
+                let asks = match (method, management) {
+                    (DeletionPolicy::Orphan, _) => return Err(halt),
+                    (_, Management::Observe) => "spec.management: Observe leaves Entra as it is: ".to_owned(),
+                    (_, Management::Full) => format!("annotation {ORPHAN}: "),
+                };
+                halt.problem.message = halt.problem.message.replacen("spec.deletionPolicy: ", &asks, 1);
+                Err(halt)
+            }
+        },
         (false, DeletionPolicy::DeleteWithAssignments) if is_free || allowed(*method).is_ok() => Ok(Some(*method)),
         (false, _) => Ok(Some(DeletionPolicy::Delete)),
     }

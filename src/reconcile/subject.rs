@@ -183,12 +183,13 @@ impl<K: Kind> Subject<K> {
 
 impl<K: Managed> Subject<K> {
     /// Writes the intent to create an object called `display_name` below `parent_id`, before the create is sent.
-    pub(crate) async fn begin(&mut self, display_name: &str, parent_id: &str) -> Step<()> {
+    pub(crate) async fn begin(&mut self, display_name: &str, parent_id: &str, fingerprint: String) -> Step<()> {
         *self.status.intent_mut() = Some(Intent {
             nonce: Uuid::new_v4().to_string(),
             display_name: display_name.to_owned(),
             parent_id: parent_id.to_owned(),
             started_at: self.now.to_string(),
+            fingerprint,
         });
         self.put().await
     }

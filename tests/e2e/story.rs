@@ -461,11 +461,8 @@ fn what_is_orphaned_stays_in_entra_where_the_grant_allows_it() -> Outcome {
     assert_eq!(writes_since(&stage, from), Vec::<String>::new());
     assert_eq!(collection(&stage, "accessPackages")?.len(), 1);
     assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 1);
-    let released = |kind: &str| -> Result<bool, stage::Error> {
-        let events = stage.events(kind, name, namespace)?;
-        Ok(events.iter().any(|event| event["reason"] == "Released"))
-    };
-    assert!(released(policy_kind)? && released(package_kind)?);
+    wait_event(&stage, &policy(), "Released", "stays in Entra as it is")?;
+    wait_event(&stage, &package(), "Released", "stays in Entra as it is")?;
     Ok(())
 }
 

@@ -284,6 +284,21 @@ pub(crate) fn looks(stage: &Stage, parts: &[&str], count: usize) -> Result<()> {
     })
 }
 
+/// Waits until an event with this reason, whose message has this part, was published about the manifest's object; events
+/// come after the status.
+pub(crate) fn wait_event(stage: &Stage, manifest: &Value, reason: &str, part: &str) -> Result<()> {
+    let (kind, name, namespace) = place(manifest);
+    wait_for(&format!("an event {reason} with {part:?}"), SOON, || {
+        let events = stage.events(kind, name, namespace).map_err(|error| error.to_string())?;
+        let is_meant = |event: &Value| event["reason"] == reason && text(&event["message"]).contains(part);
+        if events.iter().any(is_meant) {
+            Ok(())
+        } else {
+            Err(format!("{events:#?}"))
+        }
+    })
+}
+
 /// The elements of a collection of the tenant.
 pub(crate) fn collection(stage: &Stage, name: &str) -> Result<Vec<Value>> {
     stage.emulator().collection(name)

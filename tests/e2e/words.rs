@@ -159,7 +159,7 @@ fn a_missing_consent_names_the_permission_and_heals_by_a_role_on_a_catalog() -> 
         &stage,
         &delegate,
         "ConsentMissing",
-        "the token holds no permission at all, but not EntitlementManagement.ReadWrite.All; add it to the app \
+        "the application lacks EntitlementManagement.ReadWrite.All: its token holds none at all; add it to the app \
          registration as an application permission and grant admin consent (Entra admin center, App registrations, API \
          permissions), or give the application a role on the catalogs",
     )?;
@@ -169,7 +169,7 @@ fn a_missing_consent_names_the_permission_and_heals_by_a_role_on_a_catalog() -> 
     heals(&stage, &delegate)?;
     assert_eq!(
         shown(&stage, &delegate)?,
-        "True ConnectedByCatalogRoles: connected to tenant 11111111-1111-4111-8111-111111111111 by roles on 1 catalogs; \
+        "True ConnectedByCatalogRoles: connected to tenant 11111111-1111-4111-8111-111111111111 by its roles on one catalog; \
          creating catalogs and looking up names need application permissions"
     );
     Ok(())
@@ -191,16 +191,15 @@ fn a_missing_licence_is_named() -> Result<()> {
 }
 
 #[test]
-fn a_graph_that_cannot_be_reached_is_named_and_heals() -> Result<()> {
+fn a_graph_that_is_down_is_named_and_heals() -> Result<()> {
     let outage = json!({"failNext": {"count": 100_000, "status": 503, "code": "UnknownError", "message": "Down."}});
     let stage = builder().quirks(outage).start()?;
     let tenant = tenant(&stage);
     answers(
         &stage,
         &tenant,
-        "Unreachable",
-        "catalogs.list: HTTP 503 UnknownError: Down. [request-id …]; check the network and the proxy settings of the \
-         operator",
+        "GraphUnavailable",
+        "catalogs.list: HTTP 503 UnknownError: Down. [request-id …]",
     )?;
     stage.emulator().set_quirks(&json!({}))?;
     heals(&stage, &tenant)?;
