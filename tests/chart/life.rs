@@ -1,0 +1,193 @@
+//! Install, run, upgrade, uninstall.
+
+use std::fs;
+use std::thread;
+
+use serde_json::{Value, json};
+use stage::{wait_for, world};
+
+use crate::cluster::{Cluster, Outcome, RELEASE, SOON, chart, samples};
+use crate::kubelet::{self, Container};
+
+#[test]
+fn a_restricted_namespace_takes_the_pod_and_the_pod_makes_the_samples_ready() -> Outcome {
+    let cluster = Cluster::start()?;
+    let careless = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "careless", "namespace": RELEASE},
+        "spec": {"containers": [{"name": "careless", "image": "registry.example/careless"}]},
+    });
+    let refused = cluster.create(&careless);
+    assert!(refused.is_err_and(|error| error.to_string().contains("violates PodSecurity")));
+
+    // As the documents say, with a tenant, and waiting until all of it is ready.
+    let mut values = cluster.values();
+    values["tenant"] = json!({"name": "default", "spec": {
+        "tenantId": world::TENANT_ID,
+        "credentials": {"clientSecret": {"clientId": world::CLIENT_ID, "secretRef": {"name": "entra-credentials"}}},
+    }});
+    let container = thread::scope(|scope| -> Outcome<Container> {
+        let install = scope.spawn(|| cluster.install_and_wait(&values));
+        let pod = kubelet::new_pod(&cluster, &[])?;
+        assert_eq!(pod["status"]["phase"], "Pending", "there is no kubelet");
+        let mut container = kubelet::start(&cluster, pod)?;
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            container.probe(probe)?;
+        }
+        container.report_ready(&cluster)?;
+        let notes = install.join().map_err(|_| "the thread of helm install ended")??;
+        assert!(notes.contains("kubectl wait entratenant/default"), "{notes}");
+        Ok(container)
+    })?;
+    cluster.wait_ready("EntraTenant", "default", None, SOON)?;
+
+    cluster.apply_samples()?;
+    cluster.samples_ready()?;
+    let metrics = container.metrics()?;
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+
+    cluster.kubectl(&["delete", "-f", &samples(), "--timeout=60s"])?;
+    assert_eq!(cluster.emulator.collection("accessPackages")?, Vec::<Value>::new());
+    container.stop();
+    Ok(())
+}
+
+#[test]
+fn an_upgrade_keeps_every_object_and_uninstalling_keeps_them_too_here_and_in_entra() -> Outcome {
+    let cluster = Cluster::start()?;
+    cluster.install(&cluster.values())?;
+    let first = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[])?)?;
+    first.report_ready(&cluster)?;
+    cluster.apply_samples()?;
+    let before = cluster.samples_ready()?;
+    let mark = cluster.emulator.mark();
+
+    // The new pod comes first and waits for the Lease; the old one goes when the new one is ready.
+    let mut values = cluster.values();
+    values["podAnnotations"] = json!({"example.com/turn": "second"});
+    cluster.upgrade(&values)?;
+    let mut second = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[&first])?)?;
+    second.probe("readinessProbe")?;
+    second.report_ready(&cluster)?;
+    let name = first.pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    cluster.wait_gone("pods", &name, Some(RELEASE), SOON)?;
+    first.stop();
+
+    // Whoever holds the Lease answers.
+    let token = "after-the-upgrade";
+    let annotation = "access.entra-operator.io/reconcile-requested-at";
+    cluster.annotate(
+        "AccessPackage",
+        "marketing-campaign",
+        Some("marketing"),
+        annotation,
+        Some(token),
+    )?;
+    cluster.wait_object(
+        "AccessPackage",
+        "marketing-campaign",
+        Some("marketing"),
+        "to answer",
+        SOON,
+        |object| object["status"]["lastHandledReconcileAt"] == token,
+    )?;
+    assert_eq!(cluster.samples_ready()?, before);
+
+    let entra = cluster.emulator.state();
+    cluster.uninstall()?;
+    let name = second.pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    cluster.wait_gone("pods", &name, Some(RELEASE), SOON)?;
+    second.stop();
+    assert_eq!(cluster.samples_ready()?, before);
+    assert_eq!(cluster.list("customresourcedefinitions", None)?.len(), 4);
+    for kind in ["deployments", "serviceaccounts", "roles", "services"] {
+        let left = cluster.list(kind, Some(RELEASE))?;
+        let ours = |object: &&Value| object["metadata"]["name"] == RELEASE;
+        assert_eq!(left.iter().find(ours), None, "{kind}");
+    }
+
+    // Installed again it takes over what it left, the definitions among them.
+    cluster.install(&cluster.values())?;
+    let third = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[])?)?;
+    let token = "after-the-second-install";
+    cluster.annotate(
+        "AssignmentPolicy",
+        "marketing-campaign",
+        Some("marketing"),
+        annotation,
+        Some(token),
+    )?;
+    cluster.wait_object(
+        "AssignmentPolicy",
+        "marketing-campaign",
+        Some("marketing"),
+        "to answer",
+        SOON,
+        |object| object["status"]["lastHandledReconcileAt"] == token,
+    )?;
+    assert_eq!(cluster.samples_ready()?, before);
+    assert_eq!(cluster.emulator.graph_writes_since(mark), Vec::<Value>::new());
+    assert_eq!(cluster.emulator.state(), entra);
+    third.stop();
+    Ok(())
+}
+
+#[test]
+fn of_two_replicas_the_one_that_stands_by_takes_over_when_the_other_ends() -> Outcome {
+    let cluster = Cluster::start()?;
+    let mut values = cluster.values();
+    values["replicas"] = json!(2);
+    cluster.install(&values)?;
+    let mut first = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[])?)?;
+    first.probe("readinessProbe")?;
+    let holder = |cluster: &Cluster| -> String {
+        let lease = cluster
+            .get("leases", RELEASE, Some(RELEASE))
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
+    };
+    wait_for("the first to hold the Lease", SOON, || match holder(&cluster) {
+        holder if holder.is_empty() => Err(holder),
+        holder => Ok(holder),
+    })?;
+    let leader = holder(&cluster);
+    assert_eq!(first.pod["metadata"]["name"], leader, "the Lease names the pod");
+    let mut second = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[&first])?)?;
+    second.probe("readinessProbe")?;
+    cluster.apply_samples()?;
+    cluster.samples_ready()?;
+    assert_eq!(holder(&cluster), leader);
+
+    first.stop();
+    wait_for("the second to hold the Lease", SOON, || match holder(&cluster) {
+        now if now.is_empty() || now == leader => Err(now),
+        now => Ok(now),
+    })?;
+    let patch = json!({"spec": {"description": "Said to the second"}});
+    cluster.patch("AccessPackage", "marketing-campaign", Some("marketing"), &patch)?;
+    cluster.samples_ready()?;
+    assert_eq!(
+        cluster.emulator.collection("accessPackages")?[0]["description"],
+        "Said to the second"
+    );
+    second.stop();
+    Ok(())
+}
+
+#[test]
+fn a_real_api_server_takes_all_that_the_chart_can_make() -> Outcome {
+    let cluster = Cluster::start()?;
+    let file = chart().join("ci/everything-values.yaml");
+    let mut values: Value = serde_saphyr::from_str(&fs::read_to_string(file)?)?;
+    // Its definition belongs to somebody else.
+    values["metrics"]["serviceMonitor"]["enabled"] = json!(false);
+    cluster.install(&values)?;
+    let pod = kubelet::new_pod(&cluster, &[])?;
+    assert_eq!(pod["spec"]["priorityClassName"], "system-cluster-critical");
+    for kind in ["networkpolicies", "poddisruptionbudgets", "services"] {
+        let object = cluster.get(kind, RELEASE, Some(RELEASE))?;
+        assert!(object.is_some(), "{kind}");
+    }
+    Ok(())
+}

@@ -1,0 +1,317 @@
+//! What the operator may do is what it does; what others may not.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use stage::wait_for;
+
+use crate::cluster::{Cluster, Outcome, RELEASE, SOON, samples};
+use crate::kubelet;
+
+const GROUP: &str = "access.entra-operator.io";
+const EXTERNAL_ID: &str = "access.entra-operator.io/external-id";
+const ACCOUNT: &str = "system:serviceaccount:entra-access-operator:entra-access-operator";
+
+/// API group, resource with its subresource, verb.
+type Right = (String, String, String);
+
+/// What the roles of the release give to the operator.
+fn granted(cluster: &Cluster) -> Outcome<BTreeSet<Right>> {
+    let mut rights = BTreeSet::new();
+    for (kind, namespace) in [("clusterroles", None), ("roles", Some(RELEASE))] {
+        let role = cluster.get(kind, RELEASE, namespace)?.ok_or("no such role")?;
+        let texts = |value: &Value| -> Vec<String> {
+            let values = value.as_array().into_iter().flatten();
+            values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
+        };
+        for rule in role["rules"].as_array().into_iter().flatten() {
+            for group in texts(&rule["apiGroups"]) {
+                for resource in texts(&rule["resources"]) {
+                    for verb in texts(&rule["verbs"]) {
+                        rights.insert((group.clone(), resource.clone(), verb));
+                    }
+                }
+            }
+        }
+    }
+    Ok(rights)
+}
+
+/// What the operator asked of the API server until now, and what of it was forbidden.
+fn used(cluster: &Cluster) -> (BTreeSet<Right>, Vec<String>) {
+    let (mut rights, mut forbidden) = (BTreeSet::new(), Vec::new());
+    for event in cluster.audit() {
+        if event["user"]["username"] != ACCOUNT || event["objectRef"].is_null() {
+            continue;
+        }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let object = &event["objectRef"];
+        let resource = match object["subresource"].as_str() {
+            Some(subresource) => format!("{}/{subresource}", text(&object["resource"])),
+            None => text(&object["resource"]),
+        };
+        // A 403 may also come from a namespace that is about to go.
+        if event["annotations"]["authorization.k8s.io/decision"] == "forbid" {
+            forbidden.push(format!(
+                "{} {}: {}",
+                event["verb"], event["requestURI"], event["responseStatus"]["message"]
+            ));
+        }
+        rights.insert((text(&object["apiGroup"]), resource, text(&event["verb"])));
+    }
+    (rights, forbidden)
+}
+
+/// Lets the API server take what the types do not know: as a later version of a definition would.
+fn loosen(cluster: &Cluster, plural: &str, field: &str) -> Outcome {
+    let name = format!("{plural}.{GROUP}");
+    let mut definition = cluster
+        .get("customresourcedefinitions", &name, None)?
+        .ok_or("no such definition")?;
+    let spec = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let removed = spec["properties"][field]
+        .as_object_mut()
+        .and_then(|field| field.remove("enum"));
+    assert!(removed.is_some(), "{plural}: {field} is no enumeration");
+    let versions = json!({"spec": {"versions": definition["spec"]["versions"]}});
+    cluster.patch("customresourcedefinitions", &name, None, &versions)?;
+    Ok(())
+}
+
+#[test]
+fn the_operator_has_exactly_the_rights_that_it_uses() -> Outcome {
+    let cluster = Cluster::start()?;
+    cluster.install(&cluster.values())?;
+    let container = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[])?)?;
+
+    // Apply.
+    cluster.apply_samples()?;
+    cluster.patch(
+        "EntraTenant",
+        "default",
+        None,
+        &json!({"spec": {"driftInterval": "PT2S"}}),
+    )?;
+    cluster.samples_ready()?;
+
+    // Drift, twice, so that an event is told again.
+    let package = cluster
+        .get("AccessPackage", "marketing-campaign", Some("marketing"))?
+        .unwrap_or_default();
+    let id = package["status"]["entra"]["id"].as_str().unwrap_or_default();
+    for turn in ["once", "twice"] {
+        cluster
+            .emulator
+            .patch_state("accessPackages", id, &json!({"description": turn}))?;
+        wait_for("the drift to be put back", SOON, || {
+            let packages = cluster
+                .emulator
+                .collection("accessPackages")
+                .map_err(|error| json!(error.to_string()))?;
+            match packages.iter().find(|package| package["id"] == id) {
+                Some(package) if package["description"] == package_description() => Ok(()),
+                other => Err(json!(other)),
+            }
+        })?;
+    }
+
+    // Objects that a later version wrote.
+    let objects = [
+        ("entratenants", "EntraTenant", "mode", None, tenant()),
+        (
+            "catalogs",
+            "Catalog",
+            "management",
+            None,
+            json!({"displayName": "Later"}),
+        ),
+        (
+            "accesspackages",
+            "AccessPackage",
+            "management",
+            Some("marketing"),
+            json!({"catalogRef": {"name": "marketing"}, "displayName": "Later"}),
+        ),
+        (
+            "assignmentpolicies",
+            "AssignmentPolicy",
+            "management",
+            Some("marketing"),
+            policy(),
+        ),
+    ];
+    for (plural, kind, field, namespace, mut spec) in objects {
+        loosen(&cluster, plural, field)?;
+        spec[field] = json!("Later");
+        let mut object = json!({
+            "apiVersion": format!("{GROUP}/v1alpha1"), "kind": kind, "metadata": {"name": "later"}, "spec": spec,
+        });
+        if let Some(namespace) = namespace {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        wait_for("the definition to take it", SOON, || {
+            cluster.apply_object(&object).map_err(|error| error.to_string())
+        })?;
+        cluster.wait_reason(kind, "later", namespace, ("Ready", "InvalidSpec"), SOON)?;
+        // It has no finalizer: nobody could read what it is about.
+        cluster.delete(kind, "later", namespace)?;
+        cluster.wait_gone(kind, "later", namespace, SOON)?;
+    }
+
+    // Delete.
+    cluster.kubectl(&["delete", "-f", &samples(), "--timeout=60s"])?;
+    container.stop();
+
+    let (granted, (used, forbidden)) = (granted(&cluster)?, used(&cluster));
+    println!("{:<28} {:<26} {:<7} granted used", "group", "resource", "verb");
+    for right in granted.union(&used) {
+        let (group, resource, verb) = right;
+        let mark = |set: &BTreeSet<Right>| if set.contains(right) { "yes" } else { "NO" };
+        println!(
+            "{group:<28} {resource:<26} {verb:<7} {:<7} {}",
+            mark(&granted),
+            mark(&used)
+        );
+    }
+    assert_eq!(forbidden, Vec::<String>::new());
+    assert_eq!(granted, used);
+    Ok(())
+}
+
+fn package_description() -> &'static str {
+    "Access package for marketing campaign resources"
+}
+
+fn tenant() -> Value {
+    json!({
+        "tenantId": "99999999-9999-4999-8999-999999999999",
+        "credentials": {"workloadIdentity": {"clientId": "99999999-9999-4999-8999-999999999999"}},
+    })
+}
+
+fn policy() -> Value {
+    json!({
+        "accessPackageRef": {"name": "marketing-campaign"},
+        "displayName": "Later",
+        "requestors": {"scope": "None"},
+        "approval": {"notRequired": {}},
+        "expiration": {"afterDuration": "P1D"},
+    })
+}
+
+#[test]
+fn a_team_with_the_edit_role_writes_packages_and_policies_and_nobody_but_the_operator_writes_status() -> Outcome {
+    let cluster = Cluster::start()?;
+    let mut values = cluster.values();
+    values["replicas"] = json!(0);
+    values["admissionPolicy"] = json!({"exempt": {"users": ["somebody"], "groups": ["some-group"]}});
+    cluster.install(&values)?;
+    cluster.apply_object(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "marketing"}}))?;
+    bind(&cluster, "team", "entra-access-operator-edit", "ann")?;
+    let ann = cluster.user("ann")?;
+    let package = |annotations: Value| {
+        json!({
+            "apiVersion": "access.entra-operator.io/v1alpha1", "kind": "AccessPackage",
+            "metadata": {"name": "campaign", "namespace": "marketing", "annotations": annotations},
+            "spec": {"catalogRef": {"name": "marketing"}, "displayName": "Campaign"},
+        })
+    };
+    let status = json!({"status": {"observedGeneration": 1, "conditions": []}});
+    // A policy counts from when the API server has seen it.
+    let refused = wait_for("the policy to be in force", SOON, || {
+        ann.apply_object(&package(json!({})))
+            .map_err(|error| error.to_string())?;
+        match cluster.patch("AccessPackage", "campaign", Some("marketing"), &status) {
+            Err(error) => Ok(error),
+            Ok(_) => Err("accepted".to_owned()),
+        }
+    })?;
+    assert_eq!(refused.code(), Some(403), "{refused}");
+    assert!(
+        refused.to_string().contains("only the operator writes status"),
+        "{refused}"
+    );
+
+    // Not even with the right to do so, and not for tenants and catalogs.
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "status-writer"},
+        "rules": [{"apiGroups": [GROUP], "resources": ["*/status"], "verbs": ["*"]}],
+    });
+    let refused = ann.patch("AccessPackage", "campaign", Some("marketing"), &status);
+    assert!(
+        refused.is_err_and(|error| error.code() == Some(403)),
+        "the role has no right on status"
+    );
+    cluster.apply_object(&role)?;
+    bind(&cluster, "status", "status-writer", "ann")?;
+    let refused = wait_for("the role to count", SOON, || {
+        match ann.patch("AccessPackage", "campaign", Some("marketing"), &status) {
+            Err(error) if error.to_string().contains("only the operator") => Ok(error.to_string()),
+            Err(error) => Err(error.to_string()),
+            Ok(_) => Ok("accepted".to_owned()),
+        }
+    })?;
+    assert!(refused.contains("only the operator writes status"), "{refused}");
+    let mut tenant = json!({
+        "apiVersion": "access.entra-operator.io/v1alpha1", "kind": "EntraTenant", "metadata": {"name": "default"},
+    });
+    tenant["spec"] = self::tenant();
+    cluster.apply_object(&tenant)?;
+    let refused = cluster.patch("EntraTenant", "default", None, &status);
+    assert!(refused.is_err_and(|error| error.to_string().contains("only the operator writes status")));
+    let refused = ann.apply_object(&tenant);
+    assert!(
+        refused.is_err_and(|error| error.code() == Some(403)),
+        "tenants are the platform team's"
+    );
+
+    // The annotation may neither be set nor changed; leaving it as it is, is no change.
+    let refused = ann.apply_object(&package(json!({EXTERNAL_ID: "b1bf99ed-99ed-4b1b-8d99-bfb1ed99bfb1"})));
+    let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(
+        refused.contains("metadata.annotations[access.entra-operator.io/external-id]: only the operator"),
+        "{refused}"
+    );
+    let operator = cluster.service_account(RELEASE, RELEASE)?;
+    operator.annotate(
+        "AccessPackage",
+        "campaign",
+        Some("marketing"),
+        EXTERNAL_ID,
+        Some("mine"),
+    )?;
+    ann.patch(
+        "AccessPackage",
+        "campaign",
+        Some("marketing"),
+        &json!({"spec": {"displayName": "Renamed"}}),
+    )?;
+    let refused = ann.annotate(
+        "AccessPackage",
+        "campaign",
+        Some("marketing"),
+        EXTERNAL_ID,
+        Some("other"),
+    );
+    assert!(refused.is_err_and(|error| error.to_string().contains("only the operator sets it")));
+    operator.patch("AccessPackage", "campaign", Some("marketing"), &status)?;
+
+    // Somebody who restores objects may be let in.
+    values["admissionPolicy"] = json!({"exempt": {"groups": ["some-group", "marketing-team"]}});
+    cluster.upgrade(&values)?;
+    wait_for("the exemption to count", SOON, || {
+        ann.patch("AccessPackage", "campaign", Some("marketing"), &status)
+            .map_err(|error| error.to_string())
+    })?;
+    Ok(())
+}
+
+fn bind(cluster: &Cluster, name: &str, role: &str, user: &str) -> Outcome {
+    cluster.apply_object(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": "marketing"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    }))?;
+    Ok(())
+}
