@@ -23,6 +23,7 @@ pub enum Reason {
     ReferenceMoved,
     ResourceNotInCatalog,
     ResourceNotReady,
+    ResourceUnsuitable,
     RoleNotFound,
     RoleAmbiguous,
     LimitExceeded,
@@ -79,6 +80,7 @@ impl Reason {
         Self::ReferenceMoved,
         Self::ResourceNotInCatalog,
         Self::ResourceNotReady,
+        Self::ResourceUnsuitable,
         Self::RoleNotFound,
         Self::RoleAmbiguous,
         Self::LimitExceeded,
@@ -133,6 +135,19 @@ impl Reason {
         )
     }
 
+    /// Whether the object only waits its turn: something that it needs is on its way, and nobody has to look.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        matches!(
+            self,
+            Self::Progressing
+                | Self::TenantNotReady
+                | Self::CatalogNotReady
+                | Self::AccessPackageNotReady
+                | Self::ResourceNotReady
+        )
+    }
+
     /// What the reason means, in a sentence.
     #[must_use]
     pub fn meaning(self) -> &'static str {
@@ -151,6 +166,7 @@ impl Reason {
             Self::ReferenceMoved => "A name in the spec now stands for another object than the one it was bound to.",
             Self::ResourceNotInCatalog => "The resource is not among the catalog's.",
             Self::ResourceNotReady => "The resource is on its way into the catalog.",
+            Self::ResourceUnsuitable => "Entitlement management cannot manage a resource of this kind.",
             Self::RoleNotFound => "The resource has no role of that name, or the catalog does not offer it.",
             Self::RoleAmbiguous => "Several roles of the resource have that name.",
             Self::LimitExceeded => "The spec asks for more than the catalog's grant allows.",

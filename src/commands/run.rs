@@ -26,7 +26,7 @@ use crate::{
     server::{self, Health},
 };
 
-/// How long visits may go on after SIGTERM. Kubernetes kills a pod thirty seconds after it; a visit that is cut off does
+/// How long visits may go on after SIGTERM. Kubernetes kills a pod thirty seconds after it unless told otherwise; a visit that is cut off does
 /// no harm, since what it was about to create stands in status.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(20);
 
@@ -174,8 +174,9 @@ async fn operate(client: Client, settings: Settings, health: Arc<Health>, metric
 }
 
 fn log(flags: &Flags) -> Result<(), io::Error> {
-    // Lower layers log request lines, answers among them; they are of no use here and none of our business.
-    let quiet = "azure_core=warn,azure_identity=warn,typespec_client_core=warn,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,h2=warn,tower=warn";
+    // Lower layers log request lines, answers among them; they are of no use here and none of our business. The spans of
+    // kube's runtime would repeat in each line what our own fields say.
+    let quiet = "azure_core=warn,azure_identity=warn,typespec_client_core=warn,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,h2=warn,tower=warn,kube_runtime=warn";
     let filter = format!("{quiet},{}", flags.log_level);
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| io::Error::other(format!("--log-level {:?}: {error}", flags.log_level)))?;

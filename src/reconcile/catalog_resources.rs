@@ -75,7 +75,7 @@ pub(crate) async fn resolve_resource(
     let only_owner = spec.offered_roles().iter().all(|role| role == "Owner");
     if let Some(why) = unsuitable.filter(|why| !(only_owner && why.starts_with("has dynamic"))) {
         return Err(Halt::reference(Problem::new(
-            Reason::ResourceNotReady,
+            Reason::ResourceUnsuitable,
             format!("{path}: the group {} {why}", bound.id),
         ))
         .retried(Retry::Backoff));

@@ -427,7 +427,7 @@ fn jittered(interval: Duration, key: &str) -> Duration {
 }
 
 async fn publish_notes<K: Kind>(context: &Context, key: &str, subject: &mut Subject<K>) {
-    for note in std::mem::take(&mut subject.notes) {
+    for note in report::gathered(std::mem::take(&mut subject.notes)) {
         tracing::info!(object = key, reason = %note.reason.name(), "{}", note.message);
         context.publish(&subject.object, &note).await;
     }

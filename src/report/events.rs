@@ -28,11 +28,26 @@ impl Note {
     }
 }
 
+/// The notes of a visit as events: neighbours of one reason in one, since the recorder counts repeats and drops their words.
+#[must_use]
+pub fn gathered(notes: Vec<Note>) -> Vec<Note> {
+    notes.into_iter().fold(Vec::new(), |mut told: Vec<Note>, note| {
+        match told.last_mut() {
+            Some(last) if last.reason == note.reason && last.is_warning == note.is_warning => {
+                last.message = format!("{}; {}", last.message, note.message);
+            }
+            _ => told.push(note),
+        }
+        told
+    })
+}
+
 /// The warning that a report gives rise to; none where the object said the same before.
 #[must_use]
 pub fn warning(report: &Report, before: &[Condition]) -> Option<Note> {
     let problem = report.ready.as_ref().err().or(report.warning.as_ref())?;
-    if matches!(problem.reason, Reason::Progressing) {
+    // Objects that are applied together wait for each other for a moment; the condition tells, and that is enough.
+    if problem.reason.is_waiting() {
         return None;
     }
     let told = before.iter().any(|condition| {
@@ -52,6 +67,24 @@ mod tests {
     use super::*;
     use crate::{plan::Problem, report::conditions};
     use k8s_openapi::jiff::Timestamp;
+
+    #[test]
+    fn waiting_for_one_s_turn_is_no_event() {
+        let report = Report::not_ready(Problem::new(Reason::CatalogNotReady, "on its way"));
+        assert_eq!(warning(&report, &[]), None);
+    }
+
+    #[test]
+    fn what_a_visit_did_is_one_event_for_each_reason() {
+        let done = |reason, what: &str| Note::done(reason, what);
+        let notes = vec![
+            done(Reason::Created, "created"),
+            done(Reason::Updated, "add role a"),
+            done(Reason::Updated, "add role b"),
+        ];
+        let told: Vec<String> = gathered(notes).into_iter().map(|note| note.message).collect();
+        assert_eq!(told, ["created", "add role a; add role b"]);
+    }
 
     #[test]
     fn a_problem_is_told_once() {

@@ -4,4 +4,4 @@ mod conditions;
 mod events;
 
 pub use conditions::{Report, conditions, says_the_same};
-pub use events::{Note, warning};
+pub use events::{Note, gathered, warning};

@@ -312,7 +312,7 @@ fn a_synced_group_is_refused_and_heals_when_it_is_a_cloud_group() -> Result<()> 
     answers(
         &stage,
         &catalog,
-        "ResourceNotReady",
+        "ResourceUnsuitable",
         "spec.resources[0].group: the group 57d7d6e2-0496-48a2-87f9-eeafae8fe85a is synchronized from on-premises \
          Active Directory, so Entra cannot change its members; use a cloud group",
     )?;
