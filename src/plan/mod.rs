@@ -39,6 +39,18 @@ impl Problem {
             message: message.into(),
         }
     }
+
+    /// Several problems as one, with the reason of the first and the words of all; `None` where there is none.
+    #[must_use]
+    pub fn joined(problems: &[Self]) -> Option<Self> {
+        let reason = problems.first()?.reason;
+        let message = problems
+            .iter()
+            .map(|problem| problem.message.as_str())
+            .collect::<Vec<_>>()
+            .join("; ");
+        Some(Self { reason, message })
+    }
 }
 
 /// One field that is not as desired.

@@ -294,7 +294,7 @@ impl Managed for AccessPackage {
                 )
             });
         }
-        let unresolved = desired.unresolved.first().cloned();
+        let unresolved = Problem::joined(&desired.unresolved);
         let ready = match (
             held.clone().filter(|held| held.reason != Reason::DriftReported),
             unresolved.clone(),
