@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use entra_access_operator::commands::{crd, run};
+use entra_access_operator::commands::{crd, release, run};
 
 /// Microsoft Entra ID entitlement management from Kubernetes.
 #[derive(Parser)]
@@ -17,6 +17,8 @@ struct Cli {
 enum Command {
     /// Run the operator
     Run(Box<run::Flags>),
+    /// Let every object go without touching Entra, before the operator leaves the cluster
+    Release(release::Flags),
     /// Print the CRDs as YAML
     Crd {
         /// Write one file for each CRD into this folder instead
@@ -45,10 +47,10 @@ fn complain(message: &str) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode, std::io::Error> {
     match cli.command {
         Command::Run(flags) => {
-            tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?
-                .block_on(run::run(*flags))?;
+            runtime()?.block_on(run::run(*flags))?;
+        }
+        Command::Release(flags) => {
+            runtime()?.block_on(release::release(flags, &mut std::io::stdout()))?;
         }
         Command::Crd {
             write: Some(folder), ..
@@ -69,4 +71,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode, std::io::Error> {
         Command::Crd { .. } => print!("{}", crd::stream()?),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, std::io::Error> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
