@@ -42,7 +42,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant},
     metrics::Metrics,
-    reconcile::{Context, Kind, Settings, Stores, Unfinished, error_policy, find, matching, reconcile},
+    reconcile::{Context, Kind, Settings, Stores, Unfinished, error_policy, find, matching, reconcile, standing},
     server::Health,
 };
 
@@ -131,8 +131,10 @@ pub async fn run(
         stores.clone(),
         recorder,
         filled.clone(),
-        metrics,
+        Arc::clone(&metrics),
     ));
+    let counted = Arc::downgrade(&context);
+    metrics.ask(move || counted.upgrade().map(|context| standing(&context)));
     tokio::spawn(async move {
         let mut filled = filled;
         if filled.wait_for(|filled| *filled >= Stores::COUNT).await.is_ok() {

@@ -1,10 +1,18 @@
 //! What is measured, in Prometheus' conventions. Every label comes from a closed set.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode},
+    metrics::{
+        MetricType, counter::Counter, family::Family, gauge::ConstGauge, gauge::Gauge, histogram::Histogram, info::Info,
+    },
     registry::{Registry, Unit},
 };
 
@@ -17,8 +25,25 @@ pub struct Metrics {
     visit_duration: Family<Kind, Histogram>,
     graph_requests: Family<GraphRequest, Counter>,
     graph_duration: Family<GraphOperation, Histogram>,
+    drift_corrected: Family<Field, Counter>,
+    time_to_ready: Family<Kind, Histogram>,
     leader: Gauge,
+    standing: Arc<OnceLock<Source>>,
 }
+
+/// How the objects stand: counted when somebody asks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// How many objects of a kind have Ready at `True`, `False` or `Unknown`.
+    pub ready: BTreeMap<(String, &'static str), u64>,
+    /// How many objects of a kind have Ready for this reason.
+    pub reasons: BTreeMap<(String, String), u64>,
+    /// How long ago the list was read that is the oldest of those that visits go by, one for each tenant.
+    pub inventory_age: Option<Duration>,
+}
+
+/// Counts; none where nobody works any more.
+type Source = Box<dyn Fn() -> Option<Standing> + Send + Sync>;
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,7 +73,71 @@ struct GraphOperation {
     operation: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Field {
+    kind: String,
+    field: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Version {
+    version: &'static str,
+}
+
+/// Asks for the standing with each scrape. Before the process leads there is none to tell.
+struct OnScrape(Arc<OnceLock<Source>>);
+
+impl fmt::Debug for OnScrape {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OnScrape")
+    }
+}
+
+impl Collector for OnScrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(standing) = self.0.get().and_then(|source| source()) else {
+            return Ok(());
+        };
+        let Standing {
+            ready,
+            reasons,
+            inventory_age,
+        } = &standing;
+        let mut objects = encoder.encode_descriptor(
+            "objects",
+            "Objects, by the status of their Ready condition",
+            None,
+            MetricType::Gauge,
+        )?;
+        for ((kind, ready), count) in ready {
+            ConstGauge::new(*count).encode(objects.encode_family(&[("kind", kind.as_str()), ("ready", ready)])?)?;
+        }
+        let mut whys = encoder.encode_descriptor(
+            "object_reasons",
+            "Objects, by the reason of their Ready condition",
+            None,
+            MetricType::Gauge,
+        )?;
+        for ((kind, reason), count) in reasons {
+            ConstGauge::new(*count)
+                .encode(whys.encode_family(&[("kind", kind.as_str()), ("reason", reason.as_str())])?)?;
+        }
+        if let Some(age) = inventory_age {
+            let oldest = encoder.encode_descriptor(
+                "inventory_age",
+                "How long ago the tenant's catalogs were last listed; of several tenants the oldest",
+                Some(&Unit::Seconds),
+                MetricType::Gauge,
+            )?;
+            ConstGauge::new(age.as_secs_f64()).encode(oldest)?;
+        }
+        Ok(())
+    }
+}
+
 const SECONDS: [f64; 10] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+/// An object of Entra takes seconds; a person who has to consent takes longer.
+const SECONDS_TO_READY: [f64; 9] = [1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0];
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -57,7 +146,14 @@ impl Default for Metrics {
         let visit_duration = Family::new_with_constructor(histogram as fn() -> Histogram);
         let graph_requests = Family::default();
         let graph_duration = Family::new_with_constructor(histogram as fn() -> Histogram);
+        let drift_corrected = Family::default();
+        let time_to_ready = Family::new_with_constructor(long_histogram as fn() -> Histogram);
         let leader = Gauge::default();
+        let standing = Arc::new(OnceLock::new());
+        let version = Version {
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        registry.register("build", "The version that runs", Info::new(version));
         registry.register(
             "reconciles",
             "Visits to objects, by the reason of their Ready condition",
@@ -80,20 +176,39 @@ impl Default for Metrics {
             Unit::Seconds,
             graph_duration.clone(),
         );
+        registry.register(
+            "drift_corrected",
+            "Fields that were changed in Entra and put back; object: it was deleted there and made anew",
+            drift_corrected.clone(),
+        );
+        registry.register_with_unit(
+            "time_to_ready",
+            "From the creation of an object to its first Ready, of objects made since this process leads",
+            Unit::Seconds,
+            time_to_ready.clone(),
+        );
         registry.register("leader", "1 while this process leads", leader.clone());
+        registry.register_collector(Box::new(OnScrape(Arc::clone(&standing))));
         Self {
             registry,
             visits,
             visit_duration,
             graph_requests,
             graph_duration,
+            drift_corrected,
+            time_to_ready,
             leader,
+            standing,
         }
     }
 }
 
 fn histogram() -> Histogram {
     Histogram::new(SECONDS)
+}
+
+fn long_histogram() -> Histogram {
+    Histogram::new(SECONDS_TO_READY)
 }
 
 impl Metrics {
@@ -128,6 +243,28 @@ impl Metrics {
     pub fn graph_observer(self: &Arc<Self>) -> Observer {
         let metrics = Arc::clone(self);
         Arc::new(move |operation, status, took| metrics.graph_answered(operation, status, took))
+    }
+
+    /// A field of an object of `kind` was changed in Entra and has been put back.
+    pub fn drift_corrected(&self, kind: &str, field: &str) {
+        self.drift_corrected
+            .get_or_create(&Field {
+                kind: kind.to_owned(),
+                field: field.to_owned(),
+            })
+            .inc();
+    }
+
+    /// An object of `kind` is Ready for the first time, this long after it was created.
+    pub fn first_ready(&self, kind: &str, after: Duration) {
+        self.time_to_ready
+            .get_or_create(&Kind { kind: kind.to_owned() })
+            .observe(after.as_secs_f64());
+    }
+
+    /// Whom to ask, with each scrape, how the objects stand. The first who says so is asked.
+    pub fn ask(&self, source: impl Fn() -> Option<Standing> + Send + Sync + 'static) {
+        let _ = self.standing.set(Box::new(source));
     }
 
     /// Whether this process leads.

@@ -1,8 +1,9 @@
 //! What every visit may use: the cluster's objects, the tenants, the claims, the clock.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -62,6 +63,10 @@ pub struct Context {
     /// How many stores are filled.
     filled: watch::Receiver<usize>,
     claims_entered: OnceLock<()>,
+    /// When this process began to work, in seconds since the epoch: creation is told in whole ones.
+    since: i64,
+    /// The uids of objects made since then that have been Ready.
+    ready_once: Mutex<HashSet<String>>,
 }
 
 impl Context {
@@ -84,13 +89,37 @@ impl Context {
             recorder,
             filled,
             claims_entered: OnceLock::new(),
+            since: time().as_second(),
+            ready_once: Mutex::default(),
         }
     }
 
-    /// The one place that asks the time.
-    #[expect(clippy::disallowed_methods, reason = "somebody has to ask")]
     pub(crate) fn now(&self) -> Timestamp {
-        Timestamp::now()
+        time()
+    }
+
+    /// The object is Ready: tells the metrics where it has not been before. Of an object that is older than this process
+    /// nobody knows.
+    pub(crate) fn is_ready<K: Resource<DynamicType = ()>>(&self, object: &K) {
+        let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
+        let (Some(created), Some(uid)) = (
+            created.filter(|created| created.as_second() >= self.since),
+            object.uid(),
+        ) else {
+            return;
+        };
+        let mut ready_once = self.ready_once.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready_once.insert(uid) {
+            let after = self.now().duration_since(created);
+            self.metrics
+                .first_ready(&K::kind(&()), Duration::try_from(after).unwrap_or_default());
+        }
+    }
+
+    /// The age of the oldest list of catalogs that visits go by.
+    pub(crate) fn inventory_age(&self) -> Option<Duration> {
+        let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        tenants.values().filter_map(|tenant| tenant.inventory.age()).max()
     }
 
     /// Waits until every store is filled, then enters who holds what: before the first write, not after.
@@ -268,6 +297,12 @@ impl Context {
     pub(crate) fn succeeded(&self, key: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
+}
+
+/// The one place that asks the time.
+#[expect(clippy::disallowed_methods, reason = "somebody has to ask")]
+fn time() -> Timestamp {
+    Timestamp::now()
 }
 
 fn holding<K: Resource<DynamicType = ()>>(object: &K, entra: EntraObject) -> (Option<Timestamp>, EntraObject, Holder) {

@@ -39,6 +39,8 @@ pub(crate) struct Inventory {
     /// How long a write may take to show in a list.
     visibility: Duration,
     catalogs: Mutex<Option<(Instant, Vec<Catalog>)>>,
+    /// When the catalogs were listed, for whoever must not wait for a list under way.
+    listed: SyncMutex<Option<Instant>>,
     views: SyncMutex<HashMap<CatalogId, Arc<Mutex<CatalogView>>>>,
 }
 
@@ -73,6 +75,7 @@ impl Inventory {
             graph,
             visibility,
             catalogs: Mutex::new(None),
+            listed: SyncMutex::default(),
             views: SyncMutex::default(),
         }
     }
@@ -91,8 +94,16 @@ impl Inventory {
             return Ok(catalogs.clone());
         }
         let catalogs = self.graph.list_catalogs().await?;
-        *known = Some((Instant::now(), catalogs.clone()));
+        let now = Instant::now();
+        *known = Some((now, catalogs.clone()));
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         Ok(catalogs)
+    }
+
+    /// How long ago the tenant's catalogs were listed; none where they have not been.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let listed = *self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.map(|at| at.elapsed())
     }
 
     /// One catalog; `None` where it certainly does not exist.

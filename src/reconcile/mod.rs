@@ -27,6 +27,7 @@ mod identity;
 mod inventory;
 mod parting;
 mod settings;
+mod standing;
 mod subject;
 mod tenant;
 
@@ -55,6 +56,7 @@ use tenant::Tenant;
 pub use context::Context;
 pub(crate) use context::{Stores, find, matching};
 pub use settings::Settings;
+pub(crate) use standing::standing;
 
 /// The longest that one visit may take; it bounds a shutdown too.
 const LONGEST_VISIT: Duration = Duration::from_secs(120);
@@ -170,7 +172,11 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
         observed = K::observe(subject, &references, Freshness::Now).await?; // reads Graph, this object alone
         plan = K::plan(subject, &references, &desired, &observed)?; // pure
     }
+    let base = subject.status.applied_mut().clone();
     let observed = K::apply(context, subject, &references, &plan, observed).await?; // writes Graph
+    for field in standing::corrections(base.as_ref(), &plan) {
+        context.metrics.drift_corrected(&K::kind(&()), &field);
+    }
     let report = K::conclude(subject, &references, &desired, &observed, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
     Ok(Visited { report, retry })
@@ -220,6 +226,9 @@ pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Con
             ))
         });
     let visited = conclude_visit(&context, &key, &mut subject, result).await;
+    if is_ready(&subject) {
+        context.is_ready(&subject.object);
+    }
     context
         .metrics
         .visited(&K::kind(&()), &ready_reason(&subject), started.elapsed());
@@ -278,7 +287,11 @@ async fn conclude_visit<K: Kind>(
             let Visited { report, retry } = *visited;
             (report, delayed(context, key, subject, retry))
         }
-        Err(halt) if halt.stage == Stage::Stale => return Ok(Action::requeue(Duration::from_millis(100))),
+        Err(halt) if halt.stage == Stage::Stale => {
+            // What was done is told even where the visit starts over.
+            publish_notes(context, key, subject).await;
+            return Ok(Action::requeue(Duration::from_millis(100)));
+        }
         Err(halt) => (halted(&halt), delayed(context, key, subject, halt.retry)),
     };
     let transient = report
@@ -289,10 +302,13 @@ async fn conclude_visit<K: Kind>(
         context.succeeded(key);
     }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
-    if !(transient && is_ready(subject)) {
-        write_report(key, subject, &report, transient).await?;
-    }
+    let written = if transient && is_ready(subject) {
+        Ok(())
+    } else {
+        write_report(key, subject, &report, transient).await
+    };
     publish_notes(context, key, subject).await;
+    written?;
     log(key, subject, &report, retry);
     match (&report.ready, retry) {
         (Err(problem), Retry::After(after)) => Err(Unfinished {

@@ -180,8 +180,9 @@ fn a_real_api_server_takes_all_that_the_chart_can_make() -> Outcome {
     let cluster = Cluster::start()?;
     let file = chart().join("ci/everything-values.yaml");
     let mut values: Value = serde_saphyr::from_str(&fs::read_to_string(file)?)?;
-    // Its definition belongs to somebody else.
+    // Their definitions belong to somebody else.
     values["metrics"]["serviceMonitor"]["enabled"] = json!(false);
+    values["monitoring"]["rules"]["enabled"] = json!(false);
     cluster.install(&values)?;
     let pod = kubelet::new_pod(&cluster, &[])?;
     assert_eq!(pod["spec"]["priorityClassName"], "system-cluster-critical");

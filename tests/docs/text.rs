@@ -17,9 +17,11 @@ pub(crate) fn read(place: &str) -> String {
     fs::read_to_string(root().join(place)).unwrap_or_else(|error| panic!("{place}: {error}"))
 }
 
-/// README, CHANGELOG and everything below docs.
+/// README, CHANGELOG, CONTRIBUTING, SECURITY and everything below docs.
 pub(crate) fn all() -> Vec<Text> {
-    let mut places = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
+    let mut places = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(str::to_owned)
+        .to_vec();
     collect(&root().join("docs"), &mut places);
     places.sort();
     places

@@ -1,0 +1,31 @@
+//! What Prometheus and Grafana get: the alerts do what they say, and ask only for what is measured.
+//!
+//! | file | what it proves |
+//! |---|---|
+//! | `alerts` | every alert, by Prometheus' own `promtool` |
+//! | `chart` | the chart passes both on as they are |
+//! | `names` | alerts and dashboard name metrics and labels that `/metrics` of a running operator shows |
+//! | `promtool` | builds that program once, by the Go toolchain |
+
+#[cfg(test)]
+mod alerts;
+#[cfg(test)]
+mod chart;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod promtool;
+
+#[cfg(test)]
+#[path = "../e2e/support.rs"]
+#[expect(dead_code, reason = "the sentences here need less of it than those of the loop")]
+mod support;
+
+#[cfg(test)]
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// The folder of the chart with alerts and dashboard.
+#[cfg(test)]
+fn folder() -> std::path::PathBuf {
+    stage::workspace::root().join("charts/entra-access-operator/files/monitoring")
+}
