@@ -1,7 +1,8 @@
 //! The credentials, each against the stand-in's token endpoint.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
@@ -169,13 +170,16 @@ fn no_output_of_a_credential_shows_a_secret() {
     }
 }
 
-/// A log that a test can read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this thread logged; a test and all that it spawns run on a thread of their own.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
-impl std::io::Write for Log {
+struct ThreadLog;
+
+impl std::io::Write for ThreadLog {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -184,26 +188,33 @@ impl std::io::Write for Log {
     }
 }
 
+/// One subscriber for the whole process: whether a line is of interest is decided once for all threads, so that one for
+/// a single thread may never see a line that another thread met first.
+fn listen() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_ansi(false)
+            .with_writer(|| ThreadLog)
+            .init();
+    });
+}
+
 #[tokio::test]
 async fn no_log_line_has_a_token_a_secret_a_body_or_a_value_of_a_query() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || writer.clone())
-        .finish();
+    listen();
+    LOG.take();
     let stand_in = StandIn::playing(vec![
         Reply::json(200, json!({"value": [{"id": "c", "displayName": "answered-name"}]})),
         Reply::error(403, "UnAuthorized", vec![]),
     ])
     .await;
-    let guard = tracing::subscriber::set_default(subscriber);
     let graph = stand_in.graph();
     graph.find_catalogs_named("asked-name").await.unwrap();
     graph.delete_catalog(&"c".into()).await.unwrap_err();
-    drop(guard);
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap());
     let ours: Vec<&str> = log.lines().filter(|line| line.contains("Graph request")).collect();
     assert_eq!(ours.len(), 2, "{log}");
     assert!(
