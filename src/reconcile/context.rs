@@ -281,8 +281,15 @@ impl Context {
             action: "Reconcile".into(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
-            tracing::warn!(%error, reason = %note.reason.name(), "event not published");
+        let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await else {
+            return;
+        };
+        let reason = note.reason.name();
+        if object.meta().deletion_timestamp.is_some() {
+            // A namespace that is going takes no events any more; the log has the words.
+            tracing::debug!(%error, %reason, "event not published");
+        } else {
+            tracing::warn!(%error, %reason, "event not published");
         }
     }
 
