@@ -123,6 +123,8 @@ pub trait ManagedStatus {
 /// What the driver needs from the status of a kind that stands for an object of Entra.
 pub trait EntraStatus: ManagedStatus {
     /// `entra`.
+    fn entra(&self) -> Option<&EntraObject>;
+    /// `entra`.
     fn entra_mut(&mut self) -> &mut Option<EntraObject>;
     /// `intent`.
     fn intent_mut(&mut self) -> &mut Option<Intent>;
@@ -158,6 +160,9 @@ macro_rules! entra_status {
         $crate::api::status::managed_status!($status);
 
         impl $crate::api::EntraStatus for $status {
+            fn entra(&self) -> Option<&$crate::api::EntraObject> {
+                self.entra.as_ref()
+            }
             fn entra_mut(&mut self) -> &mut Option<$crate::api::EntraObject> {
                 &mut self.entra
             }

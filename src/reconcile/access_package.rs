@@ -49,8 +49,7 @@ pub(crate) struct PackageReferences {
 
 /// The catalog's id in Entra, proven by its own status.
 fn catalog_id(catalog: &Catalog) -> Step<CatalogId> {
-    let entra = catalog.status.as_ref().and_then(|status| status.entra.as_ref());
-    let entra = entra.filter(|entra| Some(&entra.owner_uid) == catalog.metadata.uid.as_ref());
+    let entra = identity::own(catalog);
     let name = catalog.name_any();
     entra.map(|entra| CatalogId::from(entra.id.as_str())).ok_or_else(|| {
         Halt::reference(Problem::new(
@@ -497,34 +496,20 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
         namespace: &namespace,
     };
     let Some(method) = parting(context, &departure)? else {
-        let left = subject
-            .status
-            .entra
-            .as_ref()
-            .map_or("nothing".to_owned(), |entra| format!("access package {}", entra.id));
-        subject
-            .notes
-            .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
+        subject.note_release();
         return Ok(());
     };
-    let known = subject
-        .status
-        .entra
-        .clone()
-        .filter(|entra| entra.owner_uid == subject.uid());
+    let known = identity::own(&subject.object).cloned();
     if known.is_none() && subject.status.intent.is_none() {
         return Ok(());
     }
-    let (tenant, id) = match &known {
-        Some(entra) => (context.tenant_of(entra).await?, entra.id.clone()),
+    let tenant = match &known {
+        Some(entra) => context.tenant_of(entra).await?,
         None => {
             let references = AccessPackage::resolve(context, subject).await?;
             let place = AccessPackage::place(&references);
             identity::settle(context, &references.tenant, subject, &references, &place).await?;
-            let Some(entra) = identity::proven(subject, &references.tenant) else {
-                return Ok(());
-            };
-            (references.tenant, entra.id)
+            references.tenant
         }
     };
     subject.drift_interval = tenant.drift_interval;
@@ -534,7 +519,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
     refuse_observed(&tenant)?;
     let (catalog, id) = (
         CatalogId::from(entra.catalog_id.as_str()),
-        AccessPackageId::from(id.as_str()),
+        AccessPackageId::from(entra.id.as_str()),
     );
     let Some(package) = tenant.inventory.package(&catalog, &id, Freshness::Now).await? else {
         subject.notes.push(Note::done(

@@ -339,10 +339,7 @@ fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -
 }
 
 fn package_identity(package: &AccessPackage) -> Step<EntraObject> {
-    let entra = package.status.as_ref().and_then(|status| status.entra.clone());
-    entra
-        .filter(|entra| Some(&entra.owner_uid) == package.metadata.uid.as_ref())
-        .ok_or_else(|| not_ready(package))
+    identity::own(package).cloned().ok_or_else(|| not_ready(package))
 }
 
 /// A new policy waits until its package is whole: nothing can be requested before that.
@@ -458,7 +455,8 @@ fn wire_expiration(expiration: &Expiration) -> graph::Expiration {
 
 /// Sends a create; Graph refuses creates that run beside each other, whoever sends them, so that is tried again.
 ///
-/// `DuplicateKey` may also stand for a lost answer of our own: a policy of this name is looked for before each retry.
+/// `DuplicateKey` may also stand for a lost answer of our own: a policy of this name is looked for before each retry, and
+/// where there is one the conflict stands. Whether it is ours is for `identity` to say, from the intent.
 async fn create_serially(
     graph: &graph::Graph,
     package: &AccessPackageId,
@@ -471,11 +469,11 @@ async fn create_serially(
                 tokio::time::sleep(wait).await;
                 wait *= 2;
                 let listed = graph.list_assignment_policies(package).await?.unwrap_or_default();
-                if let Some(made) = listed
-                    .into_iter()
-                    .find(|policy| policy.fields.display_name == fields.display_name)
+                if listed
+                    .iter()
+                    .any(|policy| policy.fields.display_name == fields.display_name)
                 {
-                    return Ok(made);
+                    return Err(error);
                 }
             }
             other => return other,
@@ -497,21 +495,10 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
         namespace: &namespace,
     };
     let Some(method) = parting(context, &departure)? else {
-        let left = subject
-            .status
-            .entra
-            .as_ref()
-            .map_or("nothing".to_owned(), |entra| format!("assignment policy {}", entra.id));
-        subject
-            .notes
-            .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
+        subject.note_release();
         return Ok(());
     };
-    let known = subject
-        .status
-        .entra
-        .clone()
-        .filter(|entra| entra.owner_uid == subject.uid());
+    let known = identity::own(&subject.object).cloned();
     if known.is_none() && subject.status.intent.is_none() {
         return Ok(());
     }

@@ -424,11 +424,7 @@ async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()>
     let keeps = subject.object.spec.deletion_policy == CatalogDeletionPolicy::Orphan
         || subject.object.spec.management == Management::Observe
         || subject.is_to_be_orphaned();
-    let known = subject
-        .status
-        .entra
-        .clone()
-        .filter(|entra| entra.owner_uid == subject.uid());
+    let known = identity::own(&subject.object).cloned();
     if keeps {
         if let Some(entra) = known {
             subject.notes.push(Note::done(

@@ -119,6 +119,8 @@ pub(crate) async fn add_resource(
         return Ok(());
     };
     let mut request = None;
+    // Somebody else's, where Entra says that it has it already: what we did not bring in we never take out.
+    let mut is_ours = true;
     if !tenant.inventory.is_requested(&catalog.id, &resource.origin_id).await {
         match tenant.graph.request_resource_add(&catalog.id, resource).await {
             Ok(made) if matches!(made.state, RequestState::DeliveryFailed | RequestState::Denied) => {
@@ -130,7 +132,8 @@ pub(crate) async fn add_resource(
             }
             Ok(made) => request = Some(made.id),
             // It is there, or on its way: whether it is, the look below says.
-            Err(error) if is_onboarded(&error) || error.kind == graph::GraphErrorKind::OutcomeUnknown => {}
+            Err(error) if is_onboarded(&error) => is_ours = false,
+            Err(error) if error.kind == graph::GraphErrorKind::OutcomeUnknown => {}
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => {
                 observed
@@ -145,7 +148,7 @@ pub(crate) async fn add_resource(
             .await;
         let known = subject.status.resources.iter_mut().find(|status| status.name == name);
         match known {
-            Some(known) => known.added = true,
+            Some(known) => known.added |= is_ours,
             None => subject.status.resources.push(ResourceStatus {
                 name: name.to_owned(),
                 id: None,
@@ -153,7 +156,7 @@ pub(crate) async fn add_resource(
                 origin_system: resource.origin_system.to_string(),
                 scope_id: None,
                 roles: Vec::new(),
-                added: true,
+                added: is_ours,
                 state: ResourceState::Adding.name().into(),
                 message: None,
             }),

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, Resource, ResourceExt,
-    core::{DeserializeGuard, PartialObjectMeta},
+    core::{DeserializeGuard, PartialObjectMeta, object::HasStatus},
     runtime::{
         events::{Event, EventType, Recorder},
         reflector::{ObjectRef, Store},
@@ -22,11 +22,12 @@ use super::{
     claims::{Claims, Holder},
     credentials::{Secrets, credential},
     halt::{Halt, Retry, Step},
+    identity,
     settings::Settings,
     tenant::Tenant,
 };
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraTenant, Reason},
+    api::{AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraStatus, EntraTenant, Reason},
     metrics::Metrics,
     plan::Problem,
     report::Note,
@@ -134,33 +135,11 @@ impl Context {
     }
 
     fn enter_claims(&self) {
-        let mut held: Vec<(Option<Timestamp>, EntraObject, Holder)> = Vec::new();
-        held.extend(
-            matching(&self.stores.catalogs, |_| true)
-                .into_iter()
-                .filter_map(|object| {
-                    let entra = object.status.clone()?.entra?;
-                    Some(holding(&object, entra))
-                }),
-        );
-        held.extend(
-            matching(&self.stores.packages, |_| true)
-                .into_iter()
-                .filter_map(|object| {
-                    let entra = object.status.clone()?.entra?;
-                    Some(holding(&object, entra))
-                }),
-        );
-        held.extend(
-            matching(&self.stores.policies, |_| true)
-                .into_iter()
-                .filter_map(|object| {
-                    let entra = object.status.clone()?.entra?;
-                    Some(holding(&object, entra))
-                }),
-        );
+        let mut held = holdings(&self.stores.catalogs);
+        held.extend(holdings(&self.stores.packages));
+        held.extend(holdings(&self.stores.policies));
         held.sort_by(|one, other| (&one.0, &one.2.name).cmp(&(&other.0, &other.2.name)));
-        for (_, entra, holder) in held.iter().filter(|(_, entra, holder)| entra.owner_uid == holder.uid) {
+        for (_, entra, holder) in &held {
             // The older one holds it; the younger finds out at its own visit.
             let _ = self.claims.claim(entra, holder);
         }
@@ -312,9 +291,19 @@ fn time() -> Timestamp {
     Timestamp::now()
 }
 
-fn holding<K: Resource<DynamicType = ()>>(object: &K, entra: EntraObject) -> (Option<Timestamp>, EntraObject, Holder) {
-    let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
-    (created, entra, holder(object))
+/// Who holds what by the statuses of a store, with the time of the holder's creation.
+fn holdings<K>(store: &Store<Guarded<K>>) -> Vec<(Option<Timestamp>, EntraObject, Holder)>
+where
+    K: Resource<DynamicType = ()> + HasStatus<Status: EntraStatus> + Clone + 'static,
+{
+    let objects = store.state();
+    let objects = objects.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+    objects
+        .filter_map(|object| {
+            let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
+            Some((created, identity::own(object)?.clone(), holder(object)))
+        })
+        .collect()
 }
 
 /// The object as a holder of claims.

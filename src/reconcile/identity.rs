@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use kube::{Resource, core::object::HasStatus};
 
 use super::{
     Managed,
@@ -55,10 +56,19 @@ pub(crate) struct Takeover<'a> {
     pub(crate) adoption: Adoption,
 }
 
+/// The identity that an object's status holds for this very object; a copied status holds none.
+pub(crate) fn own<K>(object: &K) -> Option<&EntraObject>
+where
+    K: Resource<DynamicType = ()> + HasStatus<Status: EntraStatus>,
+{
+    let entra = object.status().and_then(EntraStatus::entra)?;
+    (object.meta().uid.as_ref() == Some(&entra.owner_uid)).then_some(entra)
+}
+
 /// The identity that status proves: written for this very object, in this cloud and tenant.
-pub(crate) fn proven<K: Managed>(subject: &mut Subject<K>, tenant: &Tenant) -> Option<EntraObject> {
+pub(crate) fn proven<K: Managed>(subject: &Subject<K>, tenant: &Tenant) -> Option<EntraObject> {
     let uid = subject.uid();
-    subject.status.entra_mut().clone().filter(|entra| {
+    subject.status.entra().cloned().filter(|entra| {
         entra.owner_uid == uid && entra.cloud == tenant.cloud_name() && entra.tenant_id.eq_ignore_ascii_case(&tenant.id)
     })
 }

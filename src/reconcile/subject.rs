@@ -182,6 +182,16 @@ impl<K: Kind> Subject<K> {
 }
 
 impl<K: Managed> Subject<K> {
+    /// Tells that Entra is left as it is.
+    pub(crate) fn note_release(&mut self) {
+        let left = self
+            .status
+            .entra()
+            .map_or("nothing".to_owned(), |entra| format!("{} {}", K::NOUN, entra.id));
+        self.notes
+            .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
+    }
+
     /// Writes the intent to create an object called `display_name` below `parent_id`, before the create is sent.
     pub(crate) async fn begin(&mut self, display_name: &str, parent_id: &str, fingerprint: String) -> Step<()> {
         *self.status.intent_mut() = Some(Intent {
