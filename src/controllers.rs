@@ -14,7 +14,6 @@
 //! the stores what woke it, so that no wake-up is lost to a store that lags behind another's watch.
 
 use std::{
-    fmt,
     fmt::Debug,
     future::Future,
     sync::{Arc, atomic::Ordering},
@@ -170,7 +169,8 @@ where
 {
     let store = writer.as_reader();
     let mut is_filled = false;
-    let events = reflector::reflector(writer, watcher::watcher(api, watcher::Config::default())).default_backoff();
+    let seen = watcher::watcher(api, watcher::Config::default()).modify(slim);
+    let events = reflector::reflector(writer, seen).default_backoff();
     Box::pin(events.for_each(move |event| {
         match event {
             Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => news(&object),
@@ -186,6 +186,14 @@ where
         }
         std::future::ready(())
     }))
+}
+
+/// Most of an object's size in memory is who owns which of its fields, and a copy of what was applied. Neither is needed: the
+/// API server keeps both where a write leaves them out.
+fn slim<T: Resource>(object: &mut T) {
+    const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+    object.meta_mut().managed_fields = None;
+    object.annotations_mut().remove(LAST_APPLIED);
 }
 
 fn with<T>(bells: &Bells, news: impl Fn(&Bells, &T) + Send + Sync + 'static) -> impl Fn(&T) + Send + Sync + 'static {
@@ -215,23 +223,9 @@ type VisitResult<K> = Result<(ObjectRef<Guard<K>>, controller::Action), controll
 
 fn complain<K: Kind>(result: VisitResult<K>) {
     match result {
-        Ok(_) | Err(controller::Error::ObjectNotFound(_)) => {}
-        Err(controller::Error::ReconcilerFailed(error, object)) => {
-            let object = Named(object.name.as_str(), object.namespace.as_deref());
-            tracing::debug!(kind = %K::kind(&()), %object, %error, "to be visited again");
-        }
+        // What came of a visit it has told itself.
+        Ok(_) | Err(controller::Error::ObjectNotFound(_) | controller::Error::ReconcilerFailed(..)) => {}
         Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "queueing"),
-    }
-}
-
-struct Named<'a>(&'a str, Option<&'a str>);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            Some(namespace) => write!(formatter, "{namespace}/{}", self.0),
-            None => formatter.write_str(self.0),
-        }
     }
 }
 

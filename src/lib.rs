@@ -17,7 +17,7 @@
 //! | [`report`] | from what a visit found to conditions and events | `api`, `plan` |
 //! | [`reconcile`] | the loop: the only place where Kubernetes and Graph meet | all of the above |
 //! | [`controllers`] | which news wakes whom | `reconcile` |
-//! | [`leadership`], [`server`], [`metrics`] | one leader; health and figures over HTTP | |
+//! | [`leadership`], [`server`], [`metrics`], [`telemetry`] | one leader; health and figures over HTTP; log and traces | |
 //! | [`commands`] | what the binary can do | all |
 //!
 //! **A kind is a file of the same name in each room**: `api/access_package.rs`, `graph/access_package.rs`,
@@ -34,3 +34,4 @@ pub mod plan;
 pub mod reconcile;
 pub mod report;
 pub mod server;
+pub mod telemetry;

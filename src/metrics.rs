@@ -16,7 +16,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::graph::Observer;
+use crate::graph::Exchange;
 
 /// Everything that is measured.
 pub struct Metrics {
@@ -40,6 +40,8 @@ pub struct Standing {
     pub reasons: BTreeMap<(String, String), u64>,
     /// How long ago the list was read that is the oldest of those that visits go by, one for each tenant.
     pub inventory_age: Option<Duration>,
+    /// How long the token has been in use that is the oldest, one for each tenant.
+    pub token_age: Option<Duration>,
 }
 
 /// Counts; none where nobody works any more.
@@ -102,6 +104,7 @@ impl Collector for OnScrape {
             ready,
             reasons,
             inventory_age,
+            token_age,
         } = &standing;
         let mut objects = encoder.encode_descriptor(
             "objects",
@@ -126,6 +129,15 @@ impl Collector for OnScrape {
             let oldest = encoder.encode_descriptor(
                 "inventory_age",
                 "How long ago the tenant's catalogs were last listed; of several tenants the oldest",
+                Some(&Unit::Seconds),
+                MetricType::Gauge,
+            )?;
+            ConstGauge::new(age.as_secs_f64()).encode(oldest)?;
+        }
+        if let Some(age) = token_age {
+            let oldest = encoder.encode_descriptor(
+                "token_age",
+                "How long the token for Graph has been in use; of several tenants the oldest",
                 Some(&Unit::Seconds),
                 MetricType::Gauge,
             )?;
@@ -225,24 +237,18 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Graph has answered, or has not (`None`).
-    pub fn graph_answered(&self, operation: &'static str, status: Option<u16>, took: Duration) {
+    /// Graph has answered, or has not.
+    pub fn graph_answered(&self, exchange: &Exchange<'_>) {
+        let operation = exchange.operation;
         self.graph_requests
             .get_or_create(&GraphRequest {
                 operation,
-                status: status.unwrap_or_default(),
+                status: exchange.status.unwrap_or_default(),
             })
             .inc();
         self.graph_duration
             .get_or_create(&GraphOperation { operation })
-            .observe(took.as_secs_f64());
-    }
-
-    /// What a Graph handle tells its answers to.
-    #[must_use]
-    pub fn graph_observer(self: &Arc<Self>) -> Observer {
-        let metrics = Arc::clone(self);
-        Arc::new(move |operation, status, took| metrics.graph_answered(operation, status, took))
+            .observe(exchange.took.as_secs_f64());
     }
 
     /// A field of an object of `kind` was changed in Entra and has been put back.

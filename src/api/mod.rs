@@ -50,6 +50,9 @@ pub const PAUSED: &str = "access.entra-operator.io/paused";
 /// Any new value asks for a visit now, with fresh reads, and for the correction of drift that was held back.
 pub const RECONCILE_REQUESTED_AT: &str = "access.entra-operator.io/reconcile-requested-at";
 
+/// Annotation, written by the operator: the id of the object of Entra. A hint that finds an object again which was restored without its status.
+pub const EXTERNAL_ID: &str = "access.entra-operator.io/external-id";
+
 /// `"true"`: a deletion releases the object and leaves Entra as it is (where the grant allows it).
 pub const ORPHAN: &str = "access.entra-operator.io/orphan";
 

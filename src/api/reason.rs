@@ -42,6 +42,7 @@ pub enum Reason {
     DeletedInEntra,
     UnmanagedSettings,
     AdoptionNotFound,
+    AdoptionRequired,
     InvalidSpec,
     // Kept from writing, on purpose.
     Paused,
@@ -55,6 +56,7 @@ pub enum Reason {
     ConsentMissing,
     NotLicensed,
     Unreachable,
+    AdmissionPolicyMissing,
     // Events.
     Created,
     Adopted,
@@ -98,6 +100,7 @@ impl Reason {
         Self::DeletedInEntra,
         Self::UnmanagedSettings,
         Self::AdoptionNotFound,
+        Self::AdoptionRequired,
         Self::InvalidSpec,
         Self::Paused,
         Self::ObserveOnly,
@@ -109,6 +112,7 @@ impl Reason {
         Self::ConsentMissing,
         Self::NotLicensed,
         Self::Unreachable,
+        Self::AdmissionPolicyMissing,
         Self::Created,
         Self::Adopted,
         Self::Updated,
@@ -131,6 +135,7 @@ impl Reason {
                 | Self::DeletedInEntra
                 | Self::UnmanagedSettings
                 | Self::AdoptionNotFound
+                | Self::AdoptionRequired
                 | Self::InvalidSpec
         )
     }
@@ -188,6 +193,7 @@ impl Reason {
                 "The policy carries settings that the spec cannot express, so it is not written."
             }
             Self::AdoptionNotFound => "The object that the spec names by id does not exist where it should.",
+            Self::AdoptionRequired => "Entra has what this object stood for before its status was lost.",
             Self::InvalidSpec => "The spec cannot be carried out as written.",
             Self::Paused => "The object is paused by its annotation.",
             Self::ObserveOnly => "Entra differs from the spec, and writing is switched off.",
@@ -201,6 +207,7 @@ impl Reason {
             Self::ConsentMissing => "The application lacks the permission that it needs.",
             Self::NotLicensed => "The tenant has no licence for entitlement management.",
             Self::Unreachable => "Microsoft Graph or the token endpoint cannot be reached.",
+            Self::AdmissionPolicyMissing => "Nothing in the cluster keeps others from writing status.",
             Self::Created => "An object was created in Entra.",
             Self::Adopted => "An object that existed in Entra was taken over.",
             Self::Updated => "An object was changed in Entra.",

@@ -2,20 +2,18 @@
 
 use std::{
     io,
-    io::IsTerminal,
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
 use kube::Client;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 use url::Url;
 
 use crate::{
@@ -24,6 +22,7 @@ use crate::{
     metrics::Metrics,
     reconcile::Settings,
     server::{self, Health},
+    telemetry::{self, LogFormat, Telemetry},
 };
 
 /// How long visits may go on after SIGTERM. Kubernetes kills a pod thirty seconds after it unless told otherwise; a visit that is cut off does
@@ -38,60 +37,89 @@ pub struct Flags {
         long,
         env = "POD_NAMESPACE",
         default_value = "entra-access-operator",
-        value_name = "NAME"
+        value_name = "NAME",
+        help_heading = CLUSTER
     )]
     namespace: String,
     /// Name under which the operator publishes events
-    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    #[arg(long, env = "POD_NAME", value_name = "NAME", help_heading = CLUSTER)]
     pod_name: Option<String>,
-    /// Microsoft Graph instead of the cloud's own, such as https://graph.example/v1.0
-    #[arg(long, env = "GRAPH_URL", value_name = "URL")]
-    graph_url: Option<Url>,
-    /// Token authority instead of the cloud's own
-    #[arg(long, env = "AZURE_AUTHORITY_HOST", value_name = "URL")]
-    authority_host: Option<Url>,
-    /// How long, in seconds, a write may take to show in Graph's lists
-    #[arg(long, env = "VISIBILITY_SECONDS", default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    visibility_seconds: u64,
-    /// Address of /healthz, /readyz and /metrics, such as 0.0.0.0:8080; absent: none is served
-    #[arg(long, env = "LISTEN", value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
     /// Act only while holding the Lease, so that several replicas can run
-    #[arg(long, env = "LEADER_ELECTION")]
+    #[arg(long, env = "LEADER_ELECTION", help_heading = CLUSTER)]
     leader_election: bool,
     /// Name of the Lease in the operator's namespace
     #[arg(
         long,
         env = "LEASE_NAME",
         default_value = "entra-access-operator",
-        value_name = "NAME"
+        value_name = "NAME",
+        help_heading = CLUSTER
     )]
     lease_name: String,
+    /// Name of the ValidatingAdmissionPolicy that keeps others from writing status; EntraTenants tell where it is absent
+    #[arg(
+        long,
+        env = "ADMISSION_POLICY",
+        default_value = "entra-access-operator",
+        value_name = "NAME",
+        help_heading = CLUSTER
+    )]
+    admission_policy: String,
+    /// Microsoft Graph instead of the cloud's own, such as https://graph.example/v1.0
+    #[arg(long, env = "GRAPH_URL", value_name = "URL", help_heading = GRAPH)]
+    graph_url: Option<Url>,
+    /// Token authority instead of the cloud's own
+    #[arg(long, env = "AZURE_AUTHORITY_HOST", value_name = "URL", help_heading = GRAPH)]
+    authority_host: Option<Url>,
+    /// How long, in seconds, a write may take to show in Graph's lists
+    #[arg(long, env = "VISIBILITY_SECONDS", default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = GRAPH)]
+    visibility_seconds: u64,
+    /// Address of /healthz, /readyz and /metrics, such as 0.0.0.0:8080; absent: none is served
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS", help_heading = SIGNALS)]
+    listen: Option<SocketAddr>,
     /// What to log: error, warn, info, debug, trace, or a filter such as entra_access_operator=debug
-    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    #[arg(
+        long,
+        env = "LOG_LEVEL",
+        default_value = "info",
+        value_name = "LEVEL",
+        help_heading = SIGNALS
+    )]
     log_level: String,
+    /// File with the level instead; followed while the operator runs
+    #[arg(long, env = "LOG_LEVEL_FILE", value_name = "FILE", help_heading = SIGNALS)]
+    log_level_file: Option<PathBuf>,
     /// How to log; text on a terminal and JSON elsewhere unless given
-    #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", help_heading = SIGNALS)]
     log_format: Option<LogFormat>,
+    /// OpenTelemetry collector that takes traces by OTLP over HTTP, such as http://otel-collector:4318; absent: none are made
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", help_heading = SIGNALS)]
+    otlp_endpoint: Option<Url>,
 }
 
-/// How to log.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
+const CLUSTER: &str = "In the cluster";
+const GRAPH: &str = "Microsoft Graph";
+const SIGNALS: &str = "Signals";
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// Where the log filter is malformed, the cluster's address is unknown, or no CA bundle can be read.
+/// Where the log filter or the collector's address is malformed, the cluster's address is unknown, or no CA bundle can be read.
 pub async fn run(flags: Flags) -> Result<(), io::Error> {
-    log(&flags)?;
     // One provider for everything; kube and reqwest would choose the same.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let telemetry = Telemetry::start(telemetry::Options {
+        level: flags.log_level.clone(),
+        level_file: flags.log_level_file.clone(),
+        format: flags.log_format,
+        otlp_endpoint: flags.otlp_endpoint.clone(),
+    })?;
+    let outcome = lead(flags).await;
+    telemetry.end().await;
+    outcome
+}
+
+async fn lead(flags: Flags) -> Result<(), io::Error> {
     let client = Client::try_default().await.map_err(|error| {
         io::Error::other(format!(
             "no way to a cluster: {error}; run inside one, or set KUBECONFIG"
@@ -100,6 +128,7 @@ pub async fn run(flags: Flags) -> Result<(), io::Error> {
     let settings = Settings {
         namespace: flags.namespace,
         pod_name: flags.pod_name,
+        admission_policy: flags.admission_policy,
         graph_url: flags.graph_url,
         authority_host: flags.authority_host,
         visibility: Duration::from_secs(flags.visibility_seconds),
@@ -171,21 +200,4 @@ async fn operate(client: Client, settings: Settings, health: Arc<Health>, metric
         () = controllers::run(client, settings, health, metrics, stop) => tracing::info!("stopped"),
         () = patience => tracing::warn!("stopped with visits under way; the next start finds what they began"),
     }
-}
-
-fn log(flags: &Flags) -> Result<(), io::Error> {
-    // Lower layers log request lines, answers among them; they are of no use here and none of our business. The spans of
-    // kube's runtime would repeat in each line what our own fields say.
-    let quiet = "azure_core=warn,azure_identity=warn,typespec_client_core=warn,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,h2=warn,tower=warn,kube_runtime=warn";
-    let filter = format!("{quiet},{}", flags.log_level);
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| io::Error::other(format!("--log-level {:?}: {error}", flags.log_level)))?;
-    let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    match flags.log_format {
-        Some(LogFormat::Json) => registry.with(layer.json()).init(),
-        None if !io::stderr().is_terminal() => registry.with(layer.json()).init(),
-        Some(LogFormat::Text) | None => registry.with(layer.with_target(false)).init(),
-    }
-    Ok(())
 }

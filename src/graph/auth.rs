@@ -10,6 +10,7 @@ use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+use azure_core::time::OffsetDateTime;
 use azure_identity::{
     ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
     ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
@@ -168,14 +169,14 @@ fn client_options(endpoint: &Endpoint, http: &reqwest::Client) -> ClientOptions 
     }
 }
 
-/// The bearer token for this scope, from the credential's cache while it is fresh.
+/// The bearer token for this scope, from the credential's cache while it is fresh, and when it expires.
 pub(super) async fn bearer(
     credential: &dyn TokenCredential,
     scope: &str,
     operation: &'static str,
-) -> Result<Secret, GraphError> {
+) -> Result<(Secret, OffsetDateTime), GraphError> {
     match tokio::time::timeout(TOKEN_DEADLINE, credential.get_token(&[scope], None)).await {
-        Ok(Ok(token)) => Ok(Secret(token.token.secret().to_owned())),
+        Ok(Ok(token)) => Ok((Secret(token.token.secret().to_owned()), token.expires_on)),
         Ok(Err(error)) => Err(token_error(operation, &error)),
         Err(_) => Err(GraphError::new(
             GraphErrorKind::AuthorityUnreachable,

@@ -53,7 +53,7 @@ pub use id::{
 pub use odata::literal;
 pub use resource::{NewResource, OriginSystem, RequestState, Resource, ResourceRequest, ResourceRole, ResourceScope};
 pub use subject_set::SubjectSet;
-pub use transport::{Access, Graph, Observer};
+pub use transport::{Access, Exchange, Graph, Observer};
 
 /// Least application permission of entitlement management reads; a role on the catalog serves as well.
 const READ: &str = "EntitlementManagement.Read.All";

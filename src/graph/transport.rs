@@ -1,22 +1,24 @@
 //! The door: every request to Graph goes through [`Operation::send`].
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use azure_core::credentials::TokenCredential;
+use azure_core::time::OffsetDateTime;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Method, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use tracing::debug;
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug, debug_span};
 use url::Url;
 use uuid::Uuid;
 
-use super::auth::{self, Credential, TokenClaims};
+use super::auth::{self, Credential, Secret, TokenClaims};
 use super::cloud::{Cloud, Endpoint};
 use super::error::{GraphError, GraphErrorKind, first_line};
 use super::odata;
@@ -55,14 +57,31 @@ pub struct Graph {
     observer: Option<Observer>,
 }
 
-/// Told of every answer, and of every request that got none: the operation, the status, and how long it took.
-pub type Observer = Arc<dyn Fn(&'static str, Option<u16>, Duration) + Send + Sync>;
+/// Told of every answer, and of every request that got none.
+pub type Observer = Arc<dyn Fn(&Exchange<'_>) + Send + Sync>;
+
+/// One request and what came of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Exchange<'a> {
+    /// What it was for.
+    pub operation: &'static str,
+    /// Whether it was to change something.
+    pub is_write: bool,
+    /// HTTP status of the answer; none where there was no answer.
+    pub status: Option<u16>,
+    /// Graph's id of the request, which Microsoft's support asks for.
+    pub request_id: Option<&'a str>,
+    /// From sending to the last byte.
+    pub took: Duration,
+}
 
 pub(super) struct Shared {
     http: reqwest::Client,
     root: Url,
     pub(super) cloud: Cloud,
     credential: Arc<dyn TokenCredential>,
+    /// The end of the token in use, and when it was first used.
+    token: Mutex<Option<(OffsetDateTime, Instant)>>,
     /// The service has refused to expand policies and role scopes on a catalog's packages: read them singly.
     pub(super) package_expand_refused: AtomicBool,
     /// The service has refused to filter a catalog's packages by name: filter all packages.
@@ -98,6 +117,7 @@ impl Graph {
             root,
             cloud: endpoint.cloud,
             credential,
+            token: Mutex::default(),
             package_expand_refused: AtomicBool::new(false),
             package_filter_refused: AtomicBool::new(false),
         };
@@ -145,8 +165,24 @@ impl Graph {
     ///
     /// `TokenRefused` with the AADSTS code, `AuthorityUnreachable`.
     pub async fn token_claims(&self) -> Result<TokenClaims, GraphError> {
-        let token = auth::bearer(&*self.shared.credential, self.shared.cloud.scope(), "token").await?;
+        let token = self.bearer("token").await?;
         TokenClaims::decode(&token, "token")
+    }
+
+    /// How long the token in use has been in use; none before the first.
+    #[must_use]
+    pub fn token_age(&self) -> Option<Duration> {
+        let token = self.shared.token.lock().unwrap_or_else(PoisonError::into_inner);
+        token.map(|(_, since)| since.elapsed())
+    }
+
+    async fn bearer(&self, operation: &'static str) -> Result<Secret, GraphError> {
+        let (secret, end) = auth::bearer(&*self.shared.credential, self.shared.cloud.scope(), operation).await?;
+        let mut token = self.shared.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if token.is_none_or(|(known, _)| known != end) {
+            *token = Some((end, Instant::now()));
+        }
+        Ok(secret)
     }
 
     /// Begins an operation: its name for errors, the least permission that it needs, and its deadline from now.
@@ -453,8 +489,7 @@ impl Operation<'_> {
 
     async fn attempt(&self, call: &Call, url: &Url) -> Result<Answer, Failure> {
         let shared = &self.graph.shared;
-        let bearer = auth::bearer(&*shared.credential, shared.cloud.scope(), self.name);
-        let token = match timeout_at(self.until, bearer).await {
+        let token = match timeout_at(self.until, self.graph.bearer(self.name)).await {
             Ok(token) => token.map_err(Failure::Final)?,
             Err(_) => {
                 let error = self.error(GraphErrorKind::Timeout, "no token before the operation's deadline");
@@ -477,6 +512,19 @@ impl Operation<'_> {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
+        // In a trace this is the client's span of an HTTP request, by OpenTelemetry's names.
+        let span = debug_span!(
+            "graph",
+            otel.name = self.name,
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = call.method.as_str(),
+            http.response.status_code = Empty,
+            server.address = url.host_str(),
+            url.path = url.path(),
+            request_id = Empty,
+            client_request_id = ids.client_request_id,
+        );
         let started = Instant::now();
         let exchange = async {
             let response = request.send().await?;
@@ -492,7 +540,7 @@ impl Operation<'_> {
             let wait = header(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, SystemTime::now()));
             Ok::<_, reqwest::Error>((status, request_id, wait, response.bytes().await?))
         };
-        let ended = timeout_at(self.until, exchange).await;
+        let ended = timeout_at(self.until, exchange.instrument(span.clone())).await;
         let status = ended
             .as_ref()
             .ok()
@@ -501,15 +549,28 @@ impl Operation<'_> {
         if let Ok(Ok((_, request_id, ..))) = &ended {
             ids.request_id.clone_from(request_id);
         }
+        let took = started.elapsed();
         if let Some(observer) = &self.graph.observer {
-            observer(self.name, status, started.elapsed());
+            observer(&Exchange {
+                operation: self.name,
+                is_write: call.intent == Intent::Write,
+                status,
+                request_id: ids.request_id.as_deref(),
+                took,
+            });
         }
+        span.record("http.response.status_code", status);
+        span.record("request_id", ids.request_id.as_deref());
+        if status.is_none_or(|status| status >= 400) {
+            span.record("otel.status_code", "ERROR");
+        }
+        drop(span);
         debug!(
             operation = self.name,
             method = %call.method,
             path = url.path(),
             status,
-            ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             request_id = ids.request_id,
             client_request_id = ids.client_request_id,
             "Graph request"

@@ -22,12 +22,13 @@ use super::{
     claims::{Claims, Holder},
     credentials::{Secrets, credential},
     halt::{Halt, Retry, Step},
-    identity,
+    identity, ledger,
     settings::Settings,
     tenant::Tenant,
 };
 use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraStatus, EntraTenant, Reason},
+    graph::Observer,
     metrics::Metrics,
     plan::Problem,
     report::Note,
@@ -119,8 +120,17 @@ impl Context {
 
     /// The age of the oldest list of catalogs that visits go by.
     pub(crate) fn inventory_age(&self) -> Option<Duration> {
+        self.oldest(|tenant| tenant.inventory.age())
+    }
+
+    /// The age of the oldest token in use.
+    pub(crate) fn token_age(&self) -> Option<Duration> {
+        self.oldest(|tenant| tenant.graph.token_age())
+    }
+
+    fn oldest(&self, age: impl Fn(&Tenant) -> Option<Duration>) -> Option<Duration> {
         let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        tenants.values().filter_map(|tenant| tenant.inventory.age()).max()
+        tenants.values().filter_map(|tenant| age(tenant)).max()
     }
 
     /// Waits until every store is filled, then enters who holds what: before the first write, not after.
@@ -224,17 +234,20 @@ impl Context {
         {
             return Ok(tenant);
         }
-        let tenant = Arc::new(Tenant::new(
-            &self.settings,
-            object,
-            credential,
-            self.metrics.graph_observer(),
-        )?);
+        let tenant = Arc::new(Tenant::new(&self.settings, object, credential, self.graph_observer())?);
         self.tenants
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(name, Arc::clone(&tenant));
         Ok(tenant)
+    }
+
+    fn graph_observer(&self) -> Observer {
+        let metrics = Arc::clone(&self.metrics);
+        Arc::new(move |exchange| {
+            metrics.graph_answered(exchange);
+            ledger::enter(exchange);
+        })
     }
 
     pub(crate) fn forget_tenant(&self, name: &str) {

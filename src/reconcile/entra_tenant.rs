@@ -7,7 +7,7 @@ use std::time::Duration;
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Visited,
+    Kind, Visited, admission,
     context::{Context, title},
     find,
     halt::{Halt, Retry, Stage, Step},
@@ -46,6 +46,7 @@ impl Kind for EntraTenant {
             .inventory
             .catalogs(Freshness::Within(tenant.drift_interval.mul_f64(0.8)))
             .await; // reads Graph
+        let warning = admission::problem(&context.client, &context.settings.admission_policy).await; // reads Kubernetes
         let report = verdict(
             &tenant,
             granted,
@@ -53,7 +54,7 @@ impl Kind for EntraTenant {
             probe.map(|catalogs| catalogs.len()),
         )?; // pure
         Ok(Visited {
-            report,
+            report: Report { warning, ..report },
             retry: Retry::OnChange,
         })
     }

@@ -13,7 +13,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{Adoption, EntraObject, EntraStatus, Intent, Reason},
+    api::{Adoption, EXTERNAL_ID, EntraObject, EntraStatus, Intent, Reason},
     graph::{GraphError, GraphErrorKind},
     plan::drift,
     report::Note,
@@ -75,8 +75,8 @@ pub(crate) fn proven<K: Managed>(subject: &Subject<K>, tenant: &Tenant) -> Optio
 
 /// Settles who the object is in Entra, as far as that can be settled without creating it.
 ///
-/// Known already: no call. An open intent is searched by its name and time. Then the id of the spec, then adoption by
-/// name; and a name that is taken is reported, never taken.
+/// Known already: no call. An open intent is searched by its name and time. Then the id of the spec, the id that a lost
+/// status has left in an annotation, and adoption by name; and a name that is taken is reported, never taken.
 pub(crate) async fn settle<K: Managed>(
     context: &Context,
     tenant: &Tenant,
@@ -85,10 +85,11 @@ pub(crate) async fn settle<K: Managed>(
     place: &Place,
 ) -> Step<()> {
     if let Some(entra) = proven(subject, tenant) {
-        return context
+        context
             .claims
             .claim(&entra, &holder(&subject.object))
-            .map_err(|other| claimed(&entra, &other.name));
+            .map_err(|other| claimed(&entra, &other.name))?;
+        return subject.mark().await;
     }
     if let Some(intent) = subject.status.intent_mut().clone() {
         return search(context, tenant, subject, references, place, &intent).await;
@@ -109,6 +110,12 @@ pub(crate) async fn settle<K: Managed>(
         })?;
         return adopt(context, tenant, subject, place, &candidate).await;
     }
+    if let Some(candidate) = stood_for(context, tenant, subject, references).await? {
+        if takeover.adoption == Adoption::ByName {
+            return adopt(context, tenant, subject, place, &candidate).await;
+        }
+        return Err(restored::<K>(place, &candidate));
+    }
     if takeover.adoption == Adoption::ByName {
         let name = K::display_name(&subject.object);
         match K::look_by_name(tenant, references, &name).await?.as_slice() {
@@ -118,6 +125,37 @@ pub(crate) async fn settle<K: Managed>(
         }
     }
     Ok(())
+}
+
+/// What the object stood for before its status was lost. An object of Entra that somebody else holds, or that is gone,
+/// makes no difference: then this one is a copy, or has to be made anew.
+async fn stood_for<K: Managed>(
+    context: &Context,
+    tenant: &Tenant,
+    subject: &Subject<K>,
+    references: &K::References,
+) -> Step<Option<Candidate>> {
+    let Some(id) = subject.external_id() else {
+        return Ok(None);
+    };
+    let found = K::look_by_id(tenant, references, id).await?;
+    Ok(found.filter(|candidate| holder_of(context, tenant, candidate).is_none()))
+}
+
+/// Making it anew would make a second one.
+fn restored<K: Managed>(place: &Place, candidate: &Candidate) -> Halt {
+    Halt::sync(
+        Reason::AdoptionRequired,
+        format!(
+            "metadata.annotations[{EXTERNAL_ID}]: this object stood for {} {:?} ({}) in {} before its status was lost; take it over again: {} (the grant must allow it, and deletionPolicy must be given), or remove the annotation to have another one made",
+            K::NOUN,
+            candidate.display_name,
+            candidate.id,
+            place.parent,
+            K::TAKEOVER,
+        ),
+        Retry::OnChange,
+    )
 }
 
 async fn adopt<K: Managed>(

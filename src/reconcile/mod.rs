@@ -12,6 +12,7 @@
 //! [`Kind`] only.
 
 mod access_package;
+mod admission;
 mod assignment_policy;
 mod binding;
 mod catalog;
@@ -25,6 +26,8 @@ mod grants;
 mod halt;
 mod identity;
 mod inventory;
+mod ledger;
+mod log;
 mod parting;
 mod settings;
 mod standing;
@@ -35,11 +38,12 @@ use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kube::{Api, Client, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument as _;
 
 use crate::{
     api::{ConditionType, EntraStatus, FINALIZER, ManagedStatus, Reason},
@@ -203,7 +207,16 @@ pub(crate) fn error_policy<K: Kind>(_object: Arc<Guarded<K>>, error: &Unfinished
 
 /// One visit to one object, with its status, its events and its line in the log.
 pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
-    let key = title(object.as_ref());
+    let kind = K::kind(&());
+    let span = tracing::info_span!(
+        "visit",
+        otel.name = %format_args!("reconcile {kind}"),
+        object = %title(object.as_ref()),
+    );
+    visit_once(object, context).instrument(span).await
+}
+
+async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
     let object = match subject::readable(object.as_ref()) {
         Ok(object) => object,
         Err(error) => {
@@ -211,28 +224,40 @@ pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Con
             return Ok(Action::await_change());
         }
     };
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let mut subject = Subject::new(&context, object);
-    let result = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject))
-        .await
-        .unwrap_or_else(|_| {
-            Err(Halt::sync(
-                Reason::GraphUnavailable,
-                format!(
-                    "the visit took longer than {} s and was given up",
-                    LONGEST_VISIT.as_secs()
-                ),
-                Retry::Backoff,
-            ))
-        });
-    let visited = conclude_visit(&context, &key, &mut subject, result).await;
+    let attended = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject));
+    let (result, ledger) = ledger::kept(attended).await;
+    let result = result.unwrap_or_else(|_| {
+        Err(Halt::sync(
+            Reason::GraphUnavailable,
+            format!(
+                "the visit took longer than {} s and was given up",
+                LONGEST_VISIT.as_secs()
+            ),
+            Retry::Backoff,
+        ))
+    });
+    let (outcome, next) = conclude_visit(&context, &mut subject, result).await;
+    let notes = report::gathered(std::mem::take(&mut subject.notes));
+    for note in &notes {
+        context.publish(&subject.object, note).await;
+    }
     if is_ready(&subject) {
         context.is_ready(&subject.object);
     }
-    context
-        .metrics
-        .visited(&K::kind(&()), &ready_reason(&subject), started.elapsed());
-    visited
+    let took = started.elapsed();
+    let line = log::Line {
+        generation: subject.generation(),
+        outcome,
+        notes: &notes,
+        ledger: &ledger,
+        took,
+        next: next.as_ref().map_or_else(|unfinished| Some(unfinished.after), |_| None),
+    };
+    line.write();
+    context.metrics.visited(&K::kind(&()), &ready_reason(&subject), took);
+    next
 }
 
 /// Kept apart from `reconcile` so that its deadline covers everything that asks others.
@@ -270,62 +295,59 @@ enum Outcome {
     Released,
 }
 
+/// Puts what came of a visit into status, and says what came of it and when the next one is worth while.
 async fn conclude_visit<K: Kind>(
     context: &Context,
-    key: &str,
     subject: &mut Subject<K>,
     result: Step<Outcome>,
-) -> Result<Action, Unfinished> {
+) -> (Problem, Result<Action, Unfinished>) {
+    let key = title(&subject.object);
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
-            publish_notes(context, key, subject).await;
-            context.succeeded(key);
-            return Ok(Action::await_change());
+            context.succeeded(&key);
+            let outcome = Problem::new(Reason::Released, "nothing holds the object any more");
+            return (outcome, Ok(Action::await_change()));
         }
         Ok(Outcome::Paused) => (paused(subject), Retry::OnChange),
         Ok(Outcome::Visited(visited)) => {
             let Visited { report, retry } = *visited;
-            (report, delayed(context, key, subject, retry))
+            (report, delayed(context, &key, subject, retry))
         }
+        // What was done is told even where the visit starts over.
         Err(halt) if halt.stage == Stage::Stale => {
-            // What was done is told even where the visit starts over.
-            publish_notes(context, key, subject).await;
-            return Ok(Action::requeue(Duration::from_millis(100)));
+            return (halt.problem, Ok(Action::requeue(Duration::from_millis(100))));
         }
-        Err(halt) => (halted(&halt), delayed(context, key, subject, halt.retry)),
+        Err(halt) => (halted(&halt), delayed(context, &key, subject, halt.retry)),
     };
     let transient = report
         .ready
         .as_ref()
         .is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
     if retry == Retry::OnChange {
-        context.succeeded(key);
+        context.succeeded(&key);
     }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
     let written = if transient && is_ready(subject) {
         Ok(())
     } else {
-        write_report(key, subject, &report, transient).await
+        write_report(subject, &report, transient).await
     };
-    publish_notes(context, key, subject).await;
-    written?;
-    log(key, subject, &report, retry);
-    match (&report.ready, retry) {
+    let next = written.and_then(|()| match (&report.ready, retry) {
         (Err(problem), Retry::After(after)) => Err(Unfinished {
             problem: problem.clone(),
             after,
         }),
         (Ok(_), Retry::After(after)) => Ok(Action::requeue(after)),
-        (_, Retry::OnChange | Retry::Backoff) => Ok(Action::requeue(jittered(subject.drift_interval, key))),
-    }
+        (_, Retry::OnChange | Retry::Backoff) => Ok(Action::requeue(jittered(subject.drift_interval, &key))),
+    });
+    let outcome = match &next {
+        Err(unfinished) => unfinished.problem.clone(),
+        Ok(_) => report.ready.unwrap_or_else(|problem| problem),
+    };
+    (outcome, next)
 }
 
-async fn write_report<K: Kind>(
-    key: &str,
-    subject: &mut Subject<K>,
-    report: &Report,
-    transient: bool,
-) -> Result<(), Unfinished> {
+async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, transient: bool) -> Result<(), Unfinished> {
     let before = subject
         .object
         .status()
@@ -344,7 +366,6 @@ async fn write_report<K: Kind>(
         } else {
             Duration::from_secs(2)
         };
-        tracing::debug!(object = key, problem = %halt.problem.message, "status not written");
         return Err(Unfinished {
             problem: halt.problem,
             after,
@@ -442,30 +463,11 @@ fn jittered(interval: Duration, key: &str) -> Duration {
     interval + interval.mul_f64(f64::from(share) / 2_000.0)
 }
 
-async fn publish_notes<K: Kind>(context: &Context, key: &str, subject: &mut Subject<K>) {
-    for note in report::gathered(std::mem::take(&mut subject.notes)) {
-        tracing::info!(object = key, reason = %note.reason.name(), "{}", note.message);
-        context.publish(&subject.object, &note).await;
-    }
-}
-
-fn log<K: Kind>(key: &str, subject: &Subject<K>, report: &Report, retry: Retry) {
-    let generation = subject.generation();
-    match &report.ready {
-        Ok(summary) => {
-            tracing::debug!(object = key, generation, reason = %summary.reason.name(), "{}", summary.message);
-        }
-        Err(problem) => {
-            tracing::debug!(object = key, generation, reason = %problem.reason.name(), ?retry, "{}", problem.message);
-        }
-    }
-}
-
 /// Reports an object that does not parse on itself; the others go on.
 async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str) {
     let name = object.name_any();
     let message = format!("the object cannot be read: {error}; apply it again with a current schema");
-    tracing::warn!(object = %title(object), "{message}");
+    tracing::warn!("{message}");
     let now = context.now();
     let report = Report::not_ready(Problem::new(Reason::InvalidSpec, message));
     let generation = object.meta().generation.unwrap_or_default();
@@ -481,6 +483,6 @@ async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str
         .patch_status(&name, &Default::default(), &kube::api::Patch::Merge(patch))
         .await
     {
-        tracing::warn!(object = %title(object), %error, "status of an unreadable object not written");
+        tracing::warn!(%error, "status of an unreadable object not written");
     }
 }

@@ -11,6 +11,8 @@ pub struct Settings {
     pub namespace: String,
     /// Name of the operator's own pod, for events.
     pub pod_name: Option<String>,
+    /// Name of the ValidatingAdmissionPolicy that keeps others from writing status.
+    pub admission_policy: String,
     /// Graph's address in place of the cloud's, ending in `/v1.0`.
     pub graph_url: Option<Url>,
     /// The token authority's address in place of the cloud's.

@@ -18,6 +18,7 @@ use crate::{
 pub(crate) fn standing(context: &Context) -> Standing {
     let mut standing = Standing {
         inventory_age: context.inventory_age(),
+        token_age: context.token_age(),
         ..Standing::default()
     };
     let stores = &context.stores;

@@ -20,7 +20,10 @@ use super::{
     halt::{Halt, Retry, Step, kubernetes},
 };
 use crate::{
-    api::{EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED, RECONCILE_REQUESTED_AT, Reason},
+    api::{
+        EXTERNAL_ID, EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED,
+        RECONCILE_REQUESTED_AT, Reason,
+    },
     report::Note,
 };
 
@@ -77,6 +80,11 @@ impl<K: Kind> Subject<K> {
         self.annotation(ORPHAN) == Some("true")
     }
 
+    /// The object of Entra that this one, or the one that it is a copy of, once stood for: a hint and no proof.
+    pub(crate) fn external_id(&self) -> Option<&str> {
+        self.annotation(EXTERNAL_ID).filter(|id| !id.is_empty())
+    }
+
     /// The token of a visit that somebody asked for and that has not been answered.
     pub(crate) fn requested(&self) -> Option<&str> {
         self.annotation(RECONCILE_REQUESTED_AT)
@@ -115,18 +123,24 @@ impl<K: Kind> Subject<K> {
         let patch = json!({"metadata": {
             "resourceVersion": self.object.resource_version(), "finalizers": after,
         }});
-        match self
+        let exists = self.patch(&patch, "writing the finalizer").await?;
+        if exists || !wanted { Ok(()) } else { Err(Halt::stale()) }
+    }
+
+    /// Whether the object is still there.
+    async fn patch(&mut self, patch: &serde_json::Value, doing: &str) -> Step<bool> {
+        let patched = self
             .api
             .patch(&self.object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-            .await
-        {
+            .await;
+        match patched {
             Ok(object) => {
                 self.object = object;
-                Ok(())
+                Ok(true)
             }
-            Err(kube::Error::Api(status)) if status.is_not_found() && !wanted => Ok(()),
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Err(Halt::stale()),
-            Err(error) => Err(kubernetes("writing the finalizer", &error)),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+            Err(kube::Error::Api(status)) if status.is_conflict() => Err(Halt::stale()),
+            Err(error) => Err(kubernetes(doing, &error)),
         }
     }
 
@@ -210,6 +224,22 @@ impl<K: Managed> Subject<K> {
         self.put().await
     }
 
+    /// Writes the id of the object of Entra into the annotation, where it stands otherwise: a backup of the object has it,
+    /// also without the status.
+    pub(crate) async fn mark(&mut self) -> Step<()> {
+        let Some(id) = self.status.entra().map(|entra| entra.id.clone()) else {
+            return Ok(());
+        };
+        if self.external_id() == Some(&id) {
+            return Ok(());
+        }
+        // With the resourceVersion: what comes back must not be a spec that this visit does not know.
+        let patch = json!({"metadata": {
+            "resourceVersion": self.object.resource_version(), "annotations": {EXTERNAL_ID: id},
+        }});
+        self.patch(&patch, "writing the annotation").await.map(drop)
+    }
+
     /// Stores which object of Entra this is. Tried until it is stored: the object in Entra exists already.
     pub(crate) async fn identify(&mut self, context: &Context, entra: EntraObject) -> Step<()> {
         if let Err(other) = context.claims.claim(&entra, &holder(&self.object)) {
@@ -221,7 +251,11 @@ impl<K: Managed> Subject<K> {
         let mut wait = Duration::from_millis(100);
         for _ in 0..8 {
             match self.put().await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    // The identity is stored; where the hint to it is not, the next visit writes it.
+                    let _ = self.mark().await;
+                    return Ok(());
+                }
                 Err(_) => {
                     tokio::time::sleep(wait).await;
                     wait *= 2;

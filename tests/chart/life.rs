@@ -38,7 +38,12 @@ fn a_restricted_namespace_takes_the_pod_and_the_pod_makes_the_samples_ready() ->
         assert!(notes.contains("kubectl wait entratenant/default"), "{notes}");
         Ok(container)
     })?;
-    cluster.wait_ready("EntraTenant", "default", None, SOON)?;
+    let tenant = cluster.wait_ready("EntraTenant", "default", None, SOON)?;
+    let healthy = stage::condition_in(&tenant, "Healthy").cloned().unwrap_or_default();
+    assert_eq!(
+        healthy["status"], "True",
+        "the admission policy of the chart is in force: {healthy}"
+    );
 
     cluster.apply_samples()?;
     cluster.samples_ready()?;

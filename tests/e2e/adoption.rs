@@ -351,3 +351,90 @@ fn adoption_by_name_creates_where_there_is_nothing_to_take_over() -> Outcome {
     assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 1);
     Ok(())
 }
+
+const EXTERNAL_ID: &str = "access.entra-operator.io/external-id";
+
+/// A package that was let go and renamed in Entra; answers its id, and the manifest that a backup without status has of it.
+fn restored(stage: &Stage) -> Result<(String, Value), Box<dyn Error>> {
+    apply_ready(stage, &package())?;
+    let backup = wait_annotated(stage, &package())?;
+    let id = entra_id(&backup);
+    assert_eq!(backup["metadata"]["annotations"][EXTERNAL_ID], json!(id));
+    stage.annotate(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "access.entra-operator.io/orphan",
+        Some("true"),
+    )?;
+    stage.delete("AccessPackage", CAMPAIGN, Some(NAMESPACE))?;
+    stage.wait_gone("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
+    let renamed = json!({"displayName": "Renamed In The Portal"});
+    stage.emulator().patch_state("accessPackages", &id, &renamed)?;
+    let annotations = json!({"metadata": {"annotations": {EXTERNAL_ID: id}}});
+    Ok((id, patched(package(), annotations)))
+}
+
+/// Waits until the object carries the id of its object of Entra.
+fn wait_annotated(stage: &Stage, manifest: &Value) -> Result<Value, Box<dyn Error>> {
+    let (kind, name, namespace) = place(manifest);
+    let annotated = stage.wait_object(kind, name, namespace, "to carry its id", SOON, |object| {
+        object["metadata"]["annotations"][EXTERNAL_ID].is_string()
+    })?;
+    Ok(annotated)
+}
+
+#[test]
+fn what_was_restored_without_its_status_is_found_again_by_its_annotation_and_made_no_second_time() -> Outcome {
+    let stage = with_limits(lenient())?;
+    let (id, manifest) = restored(&stage)?;
+    let from = mark(&stage);
+    let said = apply_not_ready(&stage, &manifest, "AdoptionRequired")?;
+    for part in [
+        EXTERNAL_ID,
+        &id,
+        "Renamed In The Portal",
+        "take it over again",
+        "remove the annotation",
+    ] {
+        assert!(said.contains(part), "{part} in: {said}");
+    }
+    assert_eq!(writes_since(&stage, from), Vec::<String>::new());
+
+    let object = apply_ready(&stage, &by_name(manifest))?;
+    assert_eq!(entra_id(&object), id);
+    assert_eq!(ids(&stage, "accessPackages")?, [id]);
+    Ok(())
+}
+
+#[test]
+fn a_restored_object_whose_object_of_entra_is_gone_is_made_anew() -> Outcome {
+    let stage = with_limits(lenient())?;
+    let (id, manifest) = restored(&stage)?;
+    stage.emulator().delete_state("accessPackages", &id)?;
+    let object = apply_ready(&stage, &manifest)?;
+    assert_ne!(entra_id(&object), id);
+    assert_eq!(ids(&stage, "accessPackages")?, [entra_id(&object)]);
+    let annotated = stage.wait_object(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "to carry its new id",
+        SOON,
+        |object| object["metadata"]["annotations"][EXTERNAL_ID] == object["status"]["entra"]["id"],
+    )?;
+    assert_eq!(entra_id(&annotated), entra_id(&object));
+    Ok(())
+}
+
+#[test]
+fn a_copy_that_brings_the_annotation_of_its_original_is_an_object_of_its_own() -> Outcome {
+    let stage = with_limits(lenient())?;
+    apply_ready(&stage, &package())?;
+    let original = wait_annotated(&stage, &package())?;
+    let copy = renamed(package(), "copy", "A Copy");
+    let annotations = json!({"metadata": {"annotations": {EXTERNAL_ID: entra_id(&original)}}});
+    let copy = apply_ready(&stage, &by_name(patched(copy, annotations)))?;
+    assert_ne!(entra_id(&copy), entra_id(&original));
+    Ok(())
+}

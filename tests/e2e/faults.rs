@@ -9,7 +9,7 @@ use stage::{OPERATOR_NAMESPACE, Result, SECRET_NAME, Signal, Stage, wait_for, wo
 use crate::support::{
     CAMPAIGN, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, collection, condition, entra_id, furnish,
     furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy, renamed, stage,
-    tenant, text, visit, visits, wait_reason, wait_state, writes_since,
+    tenant, text, visit, visits, wait_event, wait_reason, wait_state, writes_since,
 };
 
 /// Furnishes a stage whose Graph has these quirks from the start, and expects one of each.
@@ -529,5 +529,28 @@ fn sigterm_during_a_slow_call_ends_the_process_well_within_half_a_minute() -> Re
         }
     })?;
     assert!(ended.contains("(exit status: 0)"), "{ended}");
+    Ok(())
+}
+
+#[test]
+fn a_storm_of_refusals_is_one_event_and_not_one_a_visit() -> Result<()> {
+    let stage = furnished()?;
+    let policy = policy();
+    // Every answer has a request id of its own, so no two messages are alike.
+    stage.emulator().set_quirks(&json!({
+        "failNext": {"count": 100_000, "status": 400, "code": "BadRequest", "message": "Not today.", "path": "/assignmentPolicies"},
+    }))?;
+    let (kind, name, namespace) = place(&policy);
+    stage.patch(kind, name, namespace, &json!({"spec": {"description": "Other words"}}))?;
+    wait_reason(&stage, &policy, "Ready", "GraphRefused")?;
+    wait_event(&stage, &policy, "GraphRefused", "Not today.")?;
+    visits(&stage, &policy, 5)?;
+    let events = stage.events(kind, name, namespace)?;
+    let told: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["reason"] == "GraphRefused")
+        .collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0]["series"].is_null(), "told once, not counted up: {told:#?}");
     Ok(())
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use stage::{OPERATOR_NAMESPACE, Result, SECRET_NAME, Stage, wait_for, world};
 
 use crate::support::{
-    CAMPAIGN, DRIFT_INTERVAL, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, furnish, mark, namespace,
-    package, patched, place, policy, renamed, stage, tenant, wait_reason, writes_since,
+    CAMPAIGN, DRIFT_INTERVAL, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, condition, furnish, mark,
+    namespace, package, patched, place, policy, renamed, stage, status_of, tenant, visit, wait_reason, writes_since,
 };
 
 const READY: &str = "jsonpath={range .status.conditions[?(@.type==\"Ready\")]}{.status} {.reason}: {.message}{end}";
@@ -520,3 +520,42 @@ fn no_secret_and_no_token_shows_anywhere() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_tenant_tells_that_nothing_keeps_others_from_writing_status() -> Result<()> {
+    let stage = stage()?;
+    let object = apply_ready(&stage, &tenant(&stage))?;
+    let said = condition(&object, "Healthy");
+    assert_eq!(
+        said,
+        "AdmissionPolicyMissing/ValidatingAdmissionPolicy \"entra-access-operator\" does not exist; whoever may write status can \
+         make the operator change objects of Entra that are not theirs: install the chart with admissionPolicy.enabled, or name \
+         your own policy with --admission-policy"
+    );
+    stage.apply(POLICY)?;
+    let not_bound = visit(&stage, &tenant(&stage), "policy")?;
+    assert!(
+        condition(&not_bound, "Healthy").contains("is not bound"),
+        "{not_bound:#}"
+    );
+    stage.apply(BINDING)?;
+    let bound = visit(&stage, &tenant(&stage), "binding")?;
+    assert_eq!(status_of(&bound, "Healthy"), "True", "{bound:#}");
+    Ok(())
+}
+
+const POLICY: &str = r#"
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: entra-access-operator}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [access.entra-operator.io], apiVersions: ["*"], operations: [UPDATE], resources: ["*/status"]}]
+  validations: [{expression: "request.userInfo.username.contains('entra-access-operator')"}]
+"#;
+const BINDING: &str = r#"
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: entra-access-operator}
+spec: {policyName: entra-access-operator, validationActions: [Deny]}
+"#;
