@@ -1,6 +1,7 @@
 //! A cluster with nothing in it but a namespace for the operator, an emulated tenant, and Helm.
 
 use std::error::Error;
+use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -21,6 +22,40 @@ const AUTHORITY: &str = "emulator-ca";
 /// Where the chart is.
 pub(crate) fn chart() -> PathBuf {
     workspace::root().join("charts/entra-access-operator")
+}
+
+/// The chart in another version, the definition of these objects lacking a field of their spec.
+pub(crate) fn other_chart(folder: &Path, version: &str, plural: &str, field: &str) -> Outcome<PathBuf> {
+    let other = folder.join(format!("chart-{version}"));
+    copy(&chart(), &other)?;
+    let about = fs::read_to_string(other.join("Chart.yaml"))?;
+    let ours = format!("\nversion: {}\n", env!("CARGO_PKG_VERSION"));
+    assert!(about.contains(&ours), "{about}");
+    fs::write(
+        other.join("Chart.yaml"),
+        about.replace(&ours, &format!("\nversion: {version}\n")),
+    )?;
+    let file = other.join(format!("files/crds/{plural}.yaml"));
+    let mut definition: Value = serde_saphyr::from_str(&fs::read_to_string(&file)?)?;
+    let spec = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let removed = spec["properties"].as_object_mut().and_then(|known| known.remove(field));
+    assert!(removed.is_some(), "{plural} have no {field}");
+    fs::write(file, serde_saphyr::to_string(&definition)?)?;
+    Ok(other)
+}
+
+fn copy(from: &Path, to: &Path) -> Outcome {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?.path();
+        let target = to.join(entry.file_name().unwrap_or_default());
+        if entry.is_dir() {
+            copy(&entry, &target)?;
+        } else {
+            fs::copy(&entry, &target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs Helm in a folder of its own, so that nothing of its user is read or written.
@@ -63,12 +98,17 @@ impl Deref for Cluster {
 }
 
 impl Cluster {
-    /// With one more user, `ann` of `marketing-team`, who has no right yet. The operator's namespace takes restricted pods only.
-    pub(crate) fn start() -> Outcome<Self> {
-        let cluster = Self {
+    /// With nothing in it, beside a tenant of this world file's text. One more user, `ann` of `marketing-team`, has no right yet.
+    pub(crate) fn empty(world: &str) -> Outcome<Self> {
+        Ok(Self {
             control_plane: ControlPlane::builder().user("ann", &["marketing-team"]).start()?,
-            emulator: Emulator::start(world::WORLD)?,
-        };
+            emulator: Emulator::start(world)?,
+        })
+    }
+
+    /// With the operator's namespace, which takes restricted pods only, and what a pod reads in it.
+    pub(crate) fn start() -> Outcome<Self> {
+        let cluster = Self::empty(world::WORLD)?;
         cluster.apply_object(&json!({
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": RELEASE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
@@ -77,7 +117,7 @@ impl Cluster {
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "entra-credentials", "namespace": RELEASE},
             "stringData": {"clientSecret": world::CLIENT_SECRET},
         }))?;
-        let authority = std::fs::read_to_string(cluster.emulator.ca_file())?;
+        let authority = fs::read_to_string(cluster.emulator.ca_file())?;
         cluster.apply_object(&json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": AUTHORITY, "namespace": RELEASE},
             "data": {"ca.crt": authority},
@@ -101,29 +141,39 @@ impl Cluster {
 
     /// `helm install` of the chart as it lies in the checkout.
     pub(crate) fn install(&self, values: &Value) -> Outcome<String> {
-        self.release("install", values, &[])
+        self.release("install", &chart(), values, &[])
+    }
+
+    /// `helm install` of another chart.
+    pub(crate) fn install_chart(&self, chart: &Path, values: &Value) -> Outcome<String> {
+        self.release("install", chart, values, &[])
+    }
+
+    /// `helm upgrade` to another chart, with further arguments.
+    pub(crate) fn upgrade_chart(&self, chart: &Path, values: &Value, more: &[&str]) -> Outcome<String> {
+        self.release("upgrade", chart, values, more)
     }
 
     /// As the documents say: it ends when everything that it made is ready.
     pub(crate) fn install_and_wait(&self, values: &Value) -> Result<String, String> {
-        self.release("install", values, &["--wait", "--timeout", "60s"])
+        self.release("install", &chart(), values, &["--wait", "--timeout", "60s"])
             .map_err(|error| error.to_string())
     }
 
     /// `helm upgrade`, with these values and no others.
     pub(crate) fn upgrade(&self, values: &Value) -> Outcome<String> {
-        self.release("upgrade", values, &[])
+        self.release("upgrade", &chart(), values, &[])
     }
 
     /// `helm uninstall`.
     pub(crate) fn uninstall(&self) -> Outcome<String> {
-        self.helm(&["uninstall", RELEASE, "--namespace", RELEASE])
+        self.helm(&["uninstall", RELEASE, "--namespace", RELEASE, "--timeout", "60s"])
     }
 
-    fn release(&self, verb: &str, values: &Value, more: &[&str]) -> Outcome<String> {
+    fn release(&self, verb: &str, chart: &Path, values: &Value, more: &[&str]) -> Outcome<String> {
         let file = self.folder().join("values.yaml");
-        std::fs::write(&file, values.to_string())?;
-        let (chart, file) = (chart().display().to_string(), file.display().to_string());
+        fs::write(&file, values.to_string())?;
+        let (chart, file) = (chart.display().to_string(), file.display().to_string());
         let mut arguments = vec![verb, RELEASE, &chart, "--namespace", RELEASE, "--values", &file];
         arguments.extend(more);
         self.helm(&arguments)

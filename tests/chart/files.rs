@@ -125,42 +125,6 @@ fn values_that_the_chart_does_not_know_are_refused_and_so_is_an_image_without_a_
 }
 
 #[test]
-fn every_value_is_explained_in_the_chart_s_readme_and_known_to_its_schema() -> Outcome {
-    let values: Value = serde_saphyr::from_str(&fs::read_to_string(chart().join("values.yaml"))?)?;
-    let schema: Value = serde_json::from_str(&fs::read_to_string(chart().join("values.schema.json"))?)?;
-    let readme = fs::read_to_string(chart().join("README.md"))?;
-    assert_eq!(schema["additionalProperties"], false);
-    let mut leaves = vec!["image.repository".to_owned()];
-    collect(&values, &schema, "", &mut leaves)?;
-    for leaf in leaves {
-        assert!(
-            readme.contains(&format!("| `{leaf}` |")),
-            "README.md has no row for {leaf}"
-        );
-    }
-    Ok(())
-}
-
-/// The paths that the schema describes one by one.
-fn collect(values: &Value, schema: &Value, path: &str, leaves: &mut Vec<String>) -> Outcome {
-    for (name, value) in values.as_object().into_iter().flatten() {
-        let path = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
-        let known = &schema["properties"][name];
-        assert!(!known.is_null(), "values.schema.json does not know {path}");
-        if known["properties"].is_object() {
-            collect(value, known, &path, leaves)?;
-        } else {
-            leaves.push(path);
-        }
-    }
-    Ok(())
-}
-
-#[test]
 fn without_an_election_the_old_pod_ends_before_the_new_one_starts() -> Outcome {
     let alone = rendered("least-rights-values.yaml", &[])?;
     let deployment = of_kind(&alone, "Deployment")[0];
@@ -188,6 +152,64 @@ fn workload_identity_is_a_label_of_the_pod_and_an_annotation_of_its_account() ->
     let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"];
     assert_eq!(pod["metadata"]["labels"]["azure.workload.identity/use"], "true");
     assert_eq!(pod["spec"]["serviceAccountName"], account["metadata"]["name"]);
+    Ok(())
+}
+
+#[test]
+fn every_pod_of_the_chart_runs_with_no_more_than_it_needs() -> Outcome {
+    let objects = rendered("everything-values.yaml", &[])?;
+    let pods = [of_kind(&objects, "Deployment"), of_kind(&objects, "Job")].concat();
+    assert_eq!(pods.len(), 2);
+    for pod in pods {
+        let spec = &pod["spec"]["template"]["spec"];
+        assert_eq!(
+            spec["securityContext"],
+            json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}})
+        );
+        assert_eq!(spec["containers"].as_array().map(Vec::len), Some(1));
+        let container = &spec["containers"][0];
+        assert_eq!(
+            container["securityContext"],
+            json!({
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
+            })
+        );
+        assert_eq!(container["resources"]["limits"]["memory"], "256Mi");
+        for field in [
+            "nodeSelector",
+            "tolerations",
+            "affinity",
+            "priorityClassName",
+            "imagePullSecrets",
+        ] {
+            assert!(!spec[field].is_null(), "{field}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_happens_before_uninstalling_unless_it_is_asked_for() -> Outcome {
+    let before = |objects: &[Value]| -> Vec<Value> {
+        let hook = |object: &&Value| object["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete";
+        objects
+            .iter()
+            .filter(hook)
+            .map(|object| object["kind"].clone())
+            .collect()
+    };
+    assert_eq!(before(&rendered("default-values.yaml", &[])?), Vec::<Value>::new());
+    let asked = rendered("default-values.yaml", &["--set", "releaseOnUninstall=true"])?;
+    assert_eq!(before(&asked).len(), 6, "an account, two roles, two bindings, a Job");
+    // Its pod is none of the operator's, for which it waits.
+    let labels = &of_kind(&asked, "Job")[0]["spec"]["template"]["metadata"]["labels"];
+    let selector = &of_kind(&asked, "Deployment")[0]["spec"]["selector"]["matchLabels"];
+    let selected = selector
+        .as_object()
+        .into_iter()
+        .flatten()
+        .all(|(name, value)| &labels[name] == value);
+    assert!(!selected, "{labels}");
     Ok(())
 }
 

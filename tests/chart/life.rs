@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use stage::{wait_for, world};
 
-use crate::cluster::{Cluster, Outcome, RELEASE, SOON, chart, samples};
+use crate::cluster::{Cluster, Outcome, RELEASE, SOON, chart, other_chart, samples};
 use crate::kubelet::{self, Container};
 
 #[test]
@@ -57,25 +57,33 @@ fn a_restricted_namespace_takes_the_pod_and_the_pod_makes_the_samples_ready() ->
 }
 
 #[test]
-fn an_upgrade_keeps_every_object_and_uninstalling_keeps_them_too_here_and_in_entra() -> Outcome {
+fn an_upgrade_from_an_older_chart_keeps_every_object_and_so_does_uninstalling_here_and_in_entra() -> Outcome {
     let cluster = Cluster::start()?;
-    cluster.install(&cluster.values())?;
+    cluster.install_chart(
+        &other_chart(cluster.folder(), "0.0.9", "accesspackages", "hidden")?,
+        &cluster.values(),
+    )?;
+    let hidden = || -> Outcome<Value> {
+        let patch = json!({"spec": {"hidden": false}});
+        let package = cluster.patch("AccessPackage", "marketing-campaign", Some("marketing"), &patch)?;
+        Ok(package["spec"]["hidden"].clone())
+    };
     let first = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[])?)?;
     first.report_ready(&cluster)?;
     cluster.apply_samples()?;
     let before = cluster.samples_ready()?;
     let mark = cluster.emulator.mark();
+    assert_eq!(hidden()?, Value::Null, "the older definition does not know it");
 
     // The new pod comes first and waits for the Lease; the old one goes when the new one is ready.
     let mut values = cluster.values();
     values["podAnnotations"] = json!({"example.com/turn": "second"});
+    let first_chart = first.pod["metadata"]["labels"]["helm.sh/chart"].clone();
     cluster.upgrade(&values)?;
     let mut second = kubelet::start(&cluster, kubelet::new_pod(&cluster, &[&first])?)?;
     second.probe("readinessProbe")?;
     second.report_ready(&cluster)?;
-    let name = first.pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    cluster.wait_gone("pods", &name, Some(RELEASE), SOON)?;
-    first.stop();
+    first.end_with_its_pod(&cluster)?;
 
     // Whoever holds the Lease answers.
     let token = "after-the-upgrade";
@@ -96,12 +104,13 @@ fn an_upgrade_keeps_every_object_and_uninstalling_keeps_them_too_here_and_in_ent
         |object| object["status"]["lastHandledReconcileAt"] == token,
     )?;
     assert_eq!(cluster.samples_ready()?, before);
+    assert_eq!(hidden()?, false, "the definitions are the new ones");
+    let pod = &second.pod["metadata"]["labels"];
+    assert_ne!(pod["helm.sh/chart"], first_chart, "{pod}");
 
     let entra = cluster.emulator.state();
     cluster.uninstall()?;
-    let name = second.pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    cluster.wait_gone("pods", &name, Some(RELEASE), SOON)?;
-    second.stop();
+    second.end_with_its_pod(&cluster)?;
     assert_eq!(cluster.samples_ready()?, before);
     assert_eq!(cluster.list("customresourcedefinitions", None)?.len(), 4);
     for kind in ["deployments", "serviceaccounts", "roles", "services"] {

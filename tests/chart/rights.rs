@@ -10,16 +10,15 @@ use crate::kubelet;
 
 const GROUP: &str = "access.entra-operator.io";
 const EXTERNAL_ID: &str = "access.entra-operator.io/external-id";
-const ACCOUNT: &str = "system:serviceaccount:entra-access-operator:entra-access-operator";
 
 /// API group, resource with its subresource, verb.
-type Right = (String, String, String);
+pub(crate) type Right = (String, String, String);
 
-/// What the roles of the release give to the operator.
-fn granted(cluster: &Cluster) -> Outcome<BTreeSet<Right>> {
+/// What the roles of this name give to the service account of this name.
+pub(crate) fn granted(cluster: &Cluster, name: &str) -> Outcome<BTreeSet<Right>> {
     let mut rights = BTreeSet::new();
     for (kind, namespace) in [("clusterroles", None), ("roles", Some(RELEASE))] {
-        let role = cluster.get(kind, RELEASE, namespace)?.ok_or("no such role")?;
+        let role = cluster.get(kind, name, namespace)?.ok_or("no such role")?;
         let texts = |value: &Value| -> Vec<String> {
             let values = value.as_array().into_iter().flatten();
             values.filter_map(|value| value.as_str().map(str::to_owned)).collect()
@@ -37,11 +36,12 @@ fn granted(cluster: &Cluster) -> Outcome<BTreeSet<Right>> {
     Ok(rights)
 }
 
-/// What the operator asked of the API server until now, and what of it was forbidden.
-fn used(cluster: &Cluster) -> (BTreeSet<Right>, Vec<String>) {
+/// What this service account asked of the API server until now, and what of it was forbidden.
+pub(crate) fn used(cluster: &Cluster, name: &str) -> (BTreeSet<Right>, Vec<String>) {
+    let account = format!("system:serviceaccount:{RELEASE}:{name}");
     let (mut rights, mut forbidden) = (BTreeSet::new(), Vec::new());
     for event in cluster.audit() {
-        if event["user"]["username"] != ACCOUNT || event["objectRef"].is_null() {
+        if event["user"]["username"] != account || event["objectRef"].is_null() {
             continue;
         }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -162,7 +162,7 @@ fn the_operator_has_exactly_the_rights_that_it_uses() -> Outcome {
     cluster.kubectl(&["delete", "-f", &samples(), "--timeout=60s"])?;
     container.stop();
 
-    let (granted, (used, forbidden)) = (granted(&cluster)?, used(&cluster));
+    let (granted, (used, forbidden)) = (granted(&cluster, RELEASE)?, used(&cluster, RELEASE));
     println!("{:<28} {:<26} {:<7} granted used", "group", "resource", "verb");
     for right in granted.union(&used) {
         let (group, resource, verb) = right;

@@ -175,10 +175,7 @@ fn deleting_the_samples_ends_and_leaves_nothing_whatever_the_order() -> Outcome 
 fn the_smallest_example_of_the_documents_works_as_it_stands() -> Outcome {
     let catalog = "  - {id: b1bf99ed-99ed-4b1b-8d99-bfb1ed99bfb1, displayName: Campaigns, description: Made by hand, \
                    state: published, isExternallyVisible: true}";
-    let stage = builder()
-        .world(&world_with(catalog, "[]"))
-        .credentials(Credentials::WorkloadIdentity)
-        .start()?;
+    let stage = builder().world(&world_with(catalog, "[]")).start()?;
     stage.apply_object(&namespace("marketing"))?;
     let file = workspace::root().join("docs/smallest.yaml");
     stage.apply(&fs::read_to_string(file)?)?;

@@ -320,6 +320,7 @@ fn start_controller_manager(program: &Path, user: &User, dir: &RunDir) -> Result
         "root-ca-certificate-publisher-controller",
         "garbage-collector-controller",
         "deployment-controller",
+        "job-controller",
         "replicaset-controller",
     ];
     let arguments = [
