@@ -276,13 +276,17 @@ async fn conclude_visit<K: Kind>(
     subject: &mut Subject<K>,
     result: Step<Outcome>,
 ) -> Result<Action, Unfinished> {
+    let mut generation = subject.generation();
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             publish_notes(context, key, subject).await;
             context.succeeded(key);
             return Ok(Action::await_change());
         }
-        Ok(Outcome::Paused) => (paused(subject), Retry::OnChange),
+        Ok(Outcome::Paused) => {
+            generation = compared_generation(subject);
+            (paused(subject), Retry::OnChange)
+        }
         Ok(Outcome::Visited(visited)) => {
             let Visited { report, retry } = *visited;
             (report, delayed(context, key, subject, retry))
@@ -305,7 +309,7 @@ async fn conclude_visit<K: Kind>(
     let written = if transient && is_ready(subject) {
         Ok(())
     } else {
-        write_report(key, subject, &report, transient).await
+        write_report(key, subject, &report, generation, transient).await
     };
     publish_notes(context, key, subject).await;
     written?;
@@ -324,6 +328,7 @@ async fn write_report<K: Kind>(
     key: &str,
     subject: &mut Subject<K>,
     report: &Report,
+    generation: i64,
     transient: bool,
 ) -> Result<(), Unfinished> {
     let before = subject
@@ -331,7 +336,6 @@ async fn write_report<K: Kind>(
         .status()
         .map(|status| status.conditions().to_vec())
         .unwrap_or_default();
-    let generation = subject.generation();
     let token = subject.requested().map(str::to_owned);
     *subject.status.observed_generation_mut() = generation;
     *subject.status.conditions_mut() = report::conditions(report, &before, generation, subject.now);
@@ -399,6 +403,16 @@ fn paused<K: Kind>(subject: &Subject<K>) -> Report {
         sync: kept(ConditionType::Synced).and_then(Result::err),
         warning: Some(problem),
     }
+}
+
+/// The generation that Ready speaks of, so that an edit of a paused object does not pass for done; of an object that was
+/// never compared, the present one.
+fn compared_generation<K: Kind>(subject: &Subject<K>) -> i64 {
+    let conditions = subject.status.conditions().iter();
+    conditions
+        .filter(|condition| condition.type_ == ConditionType::Ready.name())
+        .find_map(|condition| condition.observed_generation)
+        .unwrap_or_else(|| subject.generation())
 }
 
 fn is_ready<K: Kind>(subject: &Subject<K>) -> bool {
