@@ -302,13 +302,17 @@ async fn conclude_visit<K: Kind>(
     result: Step<Outcome>,
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
+    let mut generation = subject.generation();
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
             let outcome = Problem::new(Reason::Released, "nothing holds the object any more");
             return (outcome, Ok(Action::await_change()));
         }
-        Ok(Outcome::Paused) => (paused(subject), Retry::OnChange),
+        Ok(Outcome::Paused) => {
+            generation = compared_generation(subject);
+            (paused(subject), Retry::OnChange)
+        }
         Ok(Outcome::Visited(visited)) => {
             let Visited { report, retry } = *visited;
             (report, delayed(context, &key, subject, retry))
@@ -330,7 +334,7 @@ async fn conclude_visit<K: Kind>(
     let written = if transient && is_ready(subject) {
         Ok(())
     } else {
-        write_report(subject, &report, transient).await
+        write_report(subject, &report, generation, transient).await
     };
     let next = written.and_then(|()| match (&report.ready, retry) {
         (Err(problem), Retry::After(after)) => Err(Unfinished {
@@ -347,13 +351,17 @@ async fn conclude_visit<K: Kind>(
     (outcome, next)
 }
 
-async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, transient: bool) -> Result<(), Unfinished> {
+async fn write_report<K: Kind>(
+    subject: &mut Subject<K>,
+    report: &Report,
+    generation: i64,
+    transient: bool,
+) -> Result<(), Unfinished> {
     let before = subject
         .object
         .status()
         .map(|status| status.conditions().to_vec())
         .unwrap_or_default();
-    let generation = subject.generation();
     let token = subject.requested().map(str::to_owned);
     *subject.status.observed_generation_mut() = generation;
     *subject.status.conditions_mut() = report::conditions(report, &before, generation, subject.now);
@@ -420,6 +428,16 @@ fn paused<K: Kind>(subject: &Subject<K>) -> Report {
         sync: kept(ConditionType::Synced).and_then(Result::err),
         warning: Some(problem),
     }
+}
+
+/// The generation that Ready speaks of, so that an edit of a paused object does not pass for done; of an object that was
+/// never compared, the present one.
+fn compared_generation<K: Kind>(subject: &Subject<K>) -> i64 {
+    let conditions = subject.status.conditions().iter();
+    conditions
+        .filter(|condition| condition.type_ == ConditionType::Ready.name())
+        .find_map(|condition| condition.observed_generation)
+        .unwrap_or_else(|| subject.generation())
 }
 
 fn is_ready<K: Kind>(subject: &Subject<K>) -> bool {

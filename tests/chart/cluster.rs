@@ -179,7 +179,8 @@ impl Cluster {
         self.helm(&arguments)
     }
 
-    fn helm(&self, arguments: &[&str]) -> Outcome<String> {
+    /// Helm as the administrator; answers what it printed.
+    pub(crate) fn helm(&self, arguments: &[&str]) -> Outcome<String> {
         let kubeconfig = self.kubeconfig().display().to_string();
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--kubeconfig", &kubeconfig]).collect();
         printed(&helm(self.folder(), &arguments)?)

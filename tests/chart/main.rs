@@ -10,6 +10,7 @@
 //! | `taking_over` | Helm takes over what `kubectl` applied |
 //! | `rights` | what the operator may do is what it does; what others may not |
 //! | `objects` | a tenant and catalogs from values |
+//! | `wait` | `helm --wait` with a team's own chart |
 //!
 //! There is no kubelet. `kubelet` stands in for it: it starts the operator's binary as the pod says, with a token of the
 //! pod's service account and no other right.
@@ -24,3 +25,4 @@ mod reader;
 mod readme;
 mod rights;
 mod taking_over;
+mod wait;

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use stage::{OPERATOR_NAMESPACE, Result, SECRET_NAME, Signal, Stage, wait_for, world};
 
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, collection, condition, entra_id, furnish,
-    furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy, renamed, stage,
-    tenant, text, visit, visits, wait_event, wait_reason, wait_state, writes_since,
+    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_ready, bare_builder, builder, catalog, collection, condition, entra_id,
+    furnish, furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy, renamed,
+    stage, tenant, text, visit, visits, wait_event, wait_reason, wait_state, writes_since,
 };
 
 /// Furnishes a stage whose Graph has these quirks from the start, and expects one of each.
@@ -80,7 +80,7 @@ fn a_slow_graph_only_takes_longer() -> Result<()> {
 
 #[test]
 fn lists_and_expands_that_lag_make_no_second_object() -> Result<()> {
-    let stage = Stage::builder(env!("CARGO_BIN_EXE_entra-access-operator"))
+    let stage = bare_builder()
         .argument("--visibility-seconds=4")
         .argument("--log-level=info,entra_access_operator=debug")
         .quirks(json!({"replicationLag": 2_000}))

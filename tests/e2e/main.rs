@@ -8,13 +8,17 @@
 //! | `grants` | what a namespace may and may not do |
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
+//! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
-//! Every test has a stage of its own (`support`), so they run beside each other.
+//! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
+//! state that an object was in (`review`).
 
 mod adoption;
 mod drift;
 mod faults;
 mod grants;
+mod kstatus;
+mod review;
 mod story;
 mod support;
 mod words;

@@ -412,6 +412,10 @@ fn a_paused_object_is_left_alone_and_goes_on_where_it_stopped() -> Outcome {
         .emulator()
         .patch_state("accessPackages", &id, &json!({"description": "portal"}))?;
     intervals(&stage, 2)?;
+    // It keeps its Ready, but that of the spec before.
+    let object = now(&stage, &package())?;
+    assert_eq!(status_of(&object, "Ready"), "True", "{object:#}");
+    assert!(!stage::is_ready(&object), "{object:#}");
     stage.delete(kind, name, namespace)?;
     looks(&stage, &["/catalogs/", "/resources"], 2)?;
     assert_eq!(writes_since(&stage, from), Vec::<String>::new());

@@ -22,9 +22,15 @@ const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
 
 /// A stage to be changed before it starts; a create whose answer was lost is looked for during two seconds only.
 pub(crate) fn builder() -> StageBuilder {
-    Stage::builder(env!("CARGO_BIN_EXE_entra-access-operator"))
+    bare_builder()
         .argument("--visibility-seconds=2")
         .argument("--log-level=info,entra_access_operator=debug")
+}
+
+/// A stage whose operator has no options yet. At its end, kstatus must have understood every state as the operator
+/// meant it.
+pub(crate) fn bare_builder() -> StageBuilder {
+    Stage::builder(env!("CARGO_BIN_EXE_entra-access-operator")).review(crate::review::review)
 }
 
 /// A stage with the operator running and nothing applied.

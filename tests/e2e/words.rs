@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use stage::{OPERATOR_NAMESPACE, Result, SECRET_NAME, Stage, wait_for, world};
 
 use crate::support::{
-    CAMPAIGN, DRIFT_INTERVAL, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, condition, furnish, mark,
-    namespace, package, patched, place, policy, renamed, stage, status_of, tenant, visit, wait_reason, writes_since,
+    CAMPAIGN, DRIFT_INTERVAL, NAMESPACE, SOON, all_ready, apply_ready, bare_builder, builder, catalog, condition,
+    furnish, mark, namespace, package, patched, place, policy, renamed, stage, status_of, tenant, visit, wait_reason,
+    writes_since,
 };
 
 const READY: &str = "jsonpath={range .status.conditions[?(@.type==\"Ready\")]}{.status} {.reason}: {.message}{end}";
@@ -465,9 +466,7 @@ fn a_manifest_that_cannot_be_meant_is_refused_at_apply() -> Result<()> {
 #[test]
 fn no_secret_and_no_token_shows_anywhere() -> Result<()> {
     let wrong = "a-secret-that-is-not-accepted";
-    let stage = Stage::builder(env!("CARGO_BIN_EXE_entra-access-operator"))
-        .argument("--log-level=trace")
-        .start()?;
+    let stage = bare_builder().argument("--log-level=trace").start()?;
     stage.apply_object(&secret("wrong-secret", "clientSecret", wrong))?;
     let refused = tenant_with(&stage, "wrong-secret", world::CLIENT_ID);
     stage.apply_object(&refused)?;

@@ -17,6 +17,10 @@ mod names;
 mod promtool;
 
 #[cfg(test)]
+#[path = "../e2e/review.rs"]
+mod review;
+
+#[cfg(test)]
 #[path = "../e2e/support.rs"]
 #[expect(dead_code, reason = "the sentences here need less of it than those of the loop")]
 mod support;

@@ -22,8 +22,10 @@ pub enum Program {
     KubeControllerManager,
     /// The command line client.
     Kubectl,
-    /// The package manager; only built where a test of the chart asks for it.
+    /// The package manager; only built where a test asks for it.
     Helm,
+    /// Computes what kstatus, Kubernetes' library for waiting, makes of objects; only built where a test asks for it.
+    Kstatus,
 }
 
 impl Program {
@@ -44,6 +46,7 @@ impl Program {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Kubectl => "kubectl",
             Self::Helm => "helm",
+            Self::Kstatus => "kstatus",
         }
     }
 
@@ -54,6 +57,7 @@ impl Program {
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Kstatus => "./kstatus",
         }
     }
 
@@ -64,7 +68,13 @@ impl Program {
             Self::KubeControllerManager => "about 1½ minutes",
             Self::Etcd => "about 40 seconds",
             Self::Kubectl | Self::Helm => "about 20 seconds",
+            Self::Kstatus => "about 5 seconds",
         }
+    }
+
+    /// Whether it is asked for in `KUBEBUILDER_ASSETS`, which holds a control plane and nothing more.
+    fn is_of_control_plane(self) -> bool {
+        Self::CONTROL_PLANE.contains(&self)
     }
 }
 
@@ -94,7 +104,7 @@ impl Binaries {
 /// Finds these programs, or builds what is missing and says so on standard error.
 ///
 /// Where `KUBEBUILDER_ASSETS` is set, its programs are used; kube-controller-manager may be absent there (then
-/// namespaces are never gone), helm is built like the others.
+/// namespaces are never gone); helm and kstatus are built in any case.
 ///
 /// # Errors
 /// [`Error::Build`] where Go is missing or the build fails.
@@ -110,7 +120,7 @@ pub fn ensure(programs: &[Program]) -> Result<Binaries> {
                 found.paths.insert(program, path);
             }
             Some(_) if program == Program::KubeControllerManager => {}
-            Some(path) if program != Program::Helm => {
+            Some(path) if program.is_of_control_plane() => {
                 return Err(Error::Build(format!(
                     "KUBEBUILDER_ASSETS is set, but there is no {}; correct it, or unset it to have the programs built",
                     path.display()
@@ -142,7 +152,7 @@ impl Recipe {
             let path = module.join(name);
             fs::read_to_string(&path).map_err(Error::io(format!("read {}", path.display())))
         };
-        let (manifest, sums) = (read("go.mod")?, read("go.sum")?);
+        let (manifest, sums, ours) = (read("go.mod")?, read("go.sum")?, read("kstatus/main.go")?);
         let version = manifest
             .lines()
             .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "))
@@ -154,7 +164,7 @@ impl Recipe {
         let about = "k8s.io/component-base/version";
         let linker_flags =
             format!("-s -w -X {about}.gitVersion={version} -X {about}.gitMajor={major} -X {about}.gitMinor={minor}");
-        let key = fingerprint(&[&manifest, &sums, &linker_flags]);
+        let key = fingerprint(&[&manifest, &sums, &ours, &linker_flags]);
         let folder = workspace::target_dir()
             .join("control-plane")
             .join(format!("{version}-{key:016x}"));

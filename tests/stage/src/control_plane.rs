@@ -13,6 +13,7 @@ use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
 use crate::certificates::{ServingCertificate, signing_key};
+use crate::history::{self, History, Review};
 use crate::resources::Resources;
 use crate::run_dir::RunDir;
 use crate::{Binaries, Error, Program, Result, Supervised, User, binaries, wait_for};
@@ -21,22 +22,30 @@ const READY_WITHIN: Duration = Duration::from_secs(90);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// Free ports are only a guess until the servers have bound them.
 const ATTEMPTS: usize = 4;
+const AUDIT_LOG: &str = "audit.log";
 
-/// A file of who did what: requests of the servers themselves and of anonymous probes are left out.
-const AUDIT_POLICY: &str = "\
-apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- {level: None, users: ['system:apiserver', 'system:kube-controller-manager', 'system:anonymous']}
-- {level: None, nonResourceURLs: ['/*']}
-- {level: Metadata}
-";
+/// What the API server writes down of who did what: nothing of its own servers and of anonymous probes.
+fn audit_policy(recorded: Option<Value>) -> Value {
+    let others = [
+        json!({"level": "None", "users": ["system:apiserver", "system:kube-controller-manager", "system:anonymous"]}),
+        json!({"level": "None", "nonResourceURLs": ["/*"]}),
+        json!({"level": "Metadata"}),
+    ];
+    let rules: Vec<Value> = recorded.into_iter().chain(others).collect();
+    json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "omitManagedFields": true,
+        "rules": rules,
+    })
+}
 
 /// What a control plane is started with.
 #[derive(Clone, Debug, Default)]
 pub struct ControlPlaneBuilder {
     users: Vec<(String, Vec<String>)>,
+    recorded: Option<(String, Option<Review>)>,
 }
 
 impl ControlPlaneBuilder {
@@ -48,6 +57,21 @@ impl ControlPlaneBuilder {
         self
     }
 
+    /// Keeps every state that objects of this API group are stored in: [`ControlPlane::history`].
+    #[must_use]
+    pub fn record(mut self, group: &str) -> Self {
+        self.recorded = Some((group.to_owned(), None));
+        self
+    }
+
+    /// As [`Self::record`], and hands the history to `review` when the control plane ends, unless a test is failing
+    /// already. A review that panics fails the test.
+    #[must_use]
+    pub fn review(mut self, group: &str, review: Review) -> Self {
+        self.recorded = Some((group.to_owned(), Some(review)));
+        self
+    }
+
     /// Starts it and waits until it is ready, some 3 seconds; builds its programs where they are missing.
     ///
     /// # Errors
@@ -56,7 +80,7 @@ impl ControlPlaneBuilder {
         let programs = binaries::ensure(&Program::CONTROL_PLANE)?;
         let mut attempt = 1;
         loop {
-            match ControlPlane::launch(&programs, &self.users) {
+            match ControlPlane::launch(&programs, &self) {
                 Err(Error::Exited { log, .. }) if attempt < ATTEMPTS && log.contains("address already in use") => {
                     attempt += 1;
                 }
@@ -72,6 +96,7 @@ impl ControlPlaneBuilder {
 #[derive(Debug)]
 pub struct ControlPlane {
     // Dropped in this order: the API server lingers where etcd goes first.
+    history: Option<History>,
     controller_manager: Option<Supervised>,
     apiserver: Supervised,
     etcd: Supervised,
@@ -104,7 +129,7 @@ impl ControlPlane {
         ControlPlaneBuilder::default()
     }
 
-    fn launch(programs: &Binaries, users: &[(String, Vec<String>)]) -> Result<Self> {
+    fn launch(programs: &Binaries, builder: &ControlPlaneBuilder) -> Result<Self> {
         let dir = RunDir::create()?;
         let [client_port, peer_port, api_port] = free_ports()?;
         let file = |name: &str| dir.path().join(name).display().to_string();
@@ -133,7 +158,9 @@ impl ControlPlane {
         let (private, public) = signing_key()?;
         dir.write("service-account.key", &private)?;
         dir.write("service-account.pub", &public)?;
-        dir.write("audit-policy.yaml", AUDIT_POLICY)?;
+        let recorded = builder.recorded.as_ref().map(|(group, _)| history::rule(group));
+        // JSON is YAML.
+        dir.write("audit-policy.yaml", &audit_policy(recorded).to_string())?;
 
         let http = client(&certificate.authority)?;
         let factory = UserFactory {
@@ -153,7 +180,7 @@ impl ControlPlane {
         let admin = sign_up("admin", std::slice::from_ref(&masters))?;
         let manager = sign_up("system:kube-controller-manager", &[masters])?;
         let mut known = BTreeMap::new();
-        for (name, groups) in users {
+        for (name, groups) in &builder.users {
             known.insert(name.clone(), sign_up(name, groups)?);
         }
         dir.write("tokens.csv", &tokens)?;
@@ -173,7 +200,7 @@ impl ControlPlane {
             format!("--service-account-signing-key-file={}", file("service-account.key")),
             "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
             format!("--audit-policy-file={}", file("audit-policy.yaml")),
-            format!("--audit-log-path={}", file("audit.log")),
+            format!("--audit-log-path={}", file(AUDIT_LOG)),
             // Its endless list of fair queues would only delay the start.
             "--enable-priority-and-fairness=false".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
@@ -201,7 +228,13 @@ impl ControlPlane {
             None => None,
         };
         let authority = certificate.authority;
+        let history = builder.recorded.clone().map(|(group, review)| History {
+            log: dir.path().join(AUDIT_LOG),
+            group,
+            review,
+        });
         Ok(Self {
+            history,
             controller_manager,
             apiserver,
             etcd,
@@ -276,10 +309,18 @@ impl ControlPlane {
         &self.authority
     }
 
-    /// Who asked the API server for what until now: audit events at level Metadata, without its own servers.
+    /// Every state that the objects of [`ControlPlaneBuilder::record`] were stored in until now, in the order of the
+    /// writes, without `managedFields`; nothing where none are recorded. A write of this very moment may not be in it yet.
+    #[must_use]
+    pub fn history(&self) -> Vec<Value> {
+        self.history.as_ref().map(History::states).unwrap_or_default()
+    }
+
+    /// Who asked the API server for what until now: audit events without its own servers, with bodies only for what
+    /// [`ControlPlaneBuilder::record`] names.
     #[must_use]
     pub fn audit(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.dir.path().join("audit.log")).unwrap_or_default();
+        let text = fs::read_to_string(self.dir.path().join(AUDIT_LOG)).unwrap_or_default();
         text.lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()

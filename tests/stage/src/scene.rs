@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{ControlPlane, Emulator, Error, Operator, Result, User, condition_in, wait_for, workspace, world};
+use crate::{ControlPlane, Emulator, Error, Operator, Result, Review, User, condition_in, wait_for, workspace, world};
 
 /// The namespace that the operator runs in.
 pub const OPERATOR_NAMESPACE: &str = "entra-access-operator";
@@ -15,6 +15,7 @@ pub const SECRET_NAME: &str = "entra-credentials";
 /// Its key.
 pub const SECRET_KEY: &str = "clientSecret";
 
+const GROUP: &str = "access.entra-operator.io";
 const SERVICE_ACCOUNT: &str = "entra-access-operator";
 const OPERATOR_USER: &str = "system:serviceaccount:entra-access-operator:entra-access-operator";
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
@@ -41,6 +42,7 @@ pub struct StageBuilder {
     operator_groups: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    review: Option<Review>,
 }
 
 impl StageBuilder {
@@ -108,6 +110,14 @@ impl StageBuilder {
         self
     }
 
+    /// Hands every state that the operator's objects were in to `review` when the stage ends, as
+    /// [`ControlPlaneBuilder::review`](crate::ControlPlaneBuilder::review) does.
+    #[must_use]
+    pub fn review(mut self, review: Review) -> Self {
+        self.review = Some(review);
+        self
+    }
+
     /// Starts all three, applies the definitions, and makes the operator's namespace, service account and Secret.
     ///
     /// # Errors
@@ -118,6 +128,9 @@ impl StageBuilder {
         let mut builder = ControlPlane::builder().user(OPERATOR_USER, &groups);
         for (name, groups) in &self.users {
             builder = builder.user(name, &groups.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        if let Some(review) = self.review {
+            builder = builder.review(GROUP, review);
         }
         let (control_plane, emulator) = thread::scope(|scope| {
             let emulator = scope.spawn(|| Emulator::start(&self.world));
@@ -187,6 +200,7 @@ impl Stage {
             operator_groups: groups.map(str::to_owned).to_vec(),
             arguments: Vec::new(),
             environment: Vec::new(),
+            review: None,
         }
     }
 
@@ -231,7 +245,7 @@ impl Stage {
             Credentials::WorkloadIdentity => json!({"workloadIdentity": {"clientId": client}}),
         };
         let tenant = json!({
-            "apiVersion": "access.entra-operator.io/v1alpha1",
+            "apiVersion": format!("{GROUP}/v1alpha1"),
             "kind": "EntraTenant",
             "metadata": {"name": name},
             "spec": {

@@ -66,6 +66,64 @@ fn a_control_plane_answers_deletes_a_namespace_and_leaves_no_process_behind() {
 }
 
 #[test]
+fn a_history_has_every_state_of_its_group_once_and_nothing_that_was_refused_or_only_tried() {
+    let plane = ControlPlane::builder().record("policy").start().unwrap();
+    let (kind, name, namespace) = ("PodDisruptionBudget", "budget", Some("default"));
+    let spec = |least: i64| json!({"spec": {"minAvailable": least}});
+    let mut budget = spec(1);
+    budget["apiVersion"] = json!("policy/v1");
+    budget["kind"] = json!(kind);
+    budget["metadata"] = json!({"name": name, "namespace": namespace});
+    plane.create(&budget).unwrap();
+    plane.create(&budget).unwrap_err();
+    let tried = spec(2).to_string();
+    let dry_run = ["patch", "pdb", name, "--type=merge", "--dry-run=server", "-p", &tried];
+    plane.kubectl(&dry_run).unwrap();
+    for least in [3, 3, 4] {
+        plane.patch(kind, name, namespace, &spec(least)).unwrap();
+    }
+    // Of another group.
+    plane
+        .apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: budget, namespace: default}}")
+        .unwrap();
+    // The line is written when the answer has gone.
+    let last = wait_for("the last write to be in the log", Duration::from_secs(10), || {
+        let history = plane.history();
+        let is_there = history.last().is_some_and(|state| state["spec"]["minAvailable"] == 4);
+        if is_there { Ok(history) } else { Err(json!(history)) }
+    });
+    let history = last.unwrap();
+    let least: Vec<_> = history.iter().map(|state| &state["spec"]["minAvailable"]).collect();
+    assert_eq!(least, [1, 3, 4]);
+    assert!(history.iter().all(|state| state["metadata"]["managedFields"].is_null()));
+}
+
+#[test]
+fn a_review_sees_the_history_when_the_control_plane_ends_and_fails_the_test_where_it_panics() {
+    let outcome = thread::spawn(|| {
+        let plane = ControlPlane::builder()
+            .review("policy", |states| assert!(states.is_empty(), "seen: {states:?}"))
+            .start()
+            .unwrap();
+        plane
+            .apply("{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: budget, namespace: default}}")
+            .unwrap();
+        wait_for("the write to be in the log", Duration::from_secs(10), || {
+            if plane.history().is_empty() {
+                Err("nothing")
+            } else {
+                Ok(())
+            }
+        })
+        .unwrap();
+        plane.stop();
+    });
+    let panic = outcome.join().unwrap_err();
+    let words = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+    assert!(words.starts_with("seen: ") && words.contains("budget"), "{words}");
+}
+
+#[test]
 fn several_control_planes_run_at_once_and_do_not_share_anything() {
     let starting = ["one", "two", "three"].map(|name| {
         thread::spawn(move || {
