@@ -1,10 +1,16 @@
 # syntax=docker/dockerfile:1
 # The operator as one static file, for linux/amd64 and linux/arm64:
-#   docker buildx build --platform linux/amd64,linux/arm64 --tag REPOSITORY:0.1.0 --push .
+#   docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max --tag REPOSITORY:0.1.0 --push .
+
+# The bases, for those who take theirs from a mirror, or by digest: --build-arg BUILDER_IMAGE=…
+ARG BUILDER_IMAGE=rust:1-bookworm
+ARG BASE_IMAGE=gcr.io/distroless/static-debian12:nonroot
 
 # Compiled on the machine that builds, for the machine that runs: emulated compilers take hours.
-FROM --platform=$BUILDPLATFORM rust:1-bookworm AS builder
+FROM --platform=$BUILDPLATFORM ${BUILDER_IMAGE} AS builder
 ARG TARGETARCH
+# A compiler's version is its Debian release's, which the base names.
+# hadolint ignore=DL3008
 RUN if [ "$TARGETARCH" != "$(dpkg --print-architecture)" ]; then \
       apt-get update \
    && apt-get install --yes --no-install-recommends "crossbuild-essential-$TARGETARCH" \
@@ -36,7 +42,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
  && cp "target/$target/release/entra-access-operator" /entra-access-operator
 
 # CA certificates, a user, and nothing to run but the operator.
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION
 LABEL org.opencontainers.image.title="entra-access-operator" \

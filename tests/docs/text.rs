@@ -17,7 +17,7 @@ pub(crate) fn read(place: &str) -> String {
     fs::read_to_string(root().join(place)).unwrap_or_else(|error| panic!("{place}: {error}"))
 }
 
-/// README, CHANGELOG, CONTRIBUTING, SECURITY and everything below docs.
+/// README, CHANGELOG, CONTRIBUTING, SECURITY and everything below docs but pictures.
 pub(crate) fn all() -> Vec<Text> {
     let mut places = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
         .map(str::to_owned)
@@ -38,7 +38,7 @@ fn collect(folder: &Path, places: &mut Vec<String>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect(&path, places);
-        } else {
+        } else if path.extension().is_none_or(|extension| extension != "png") {
             places.push(path.strip_prefix(root()).unwrap().display().to_string());
         }
     }

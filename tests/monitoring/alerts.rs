@@ -1,12 +1,11 @@
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write as _};
 use std::process::Command;
 
 use serde_json::Value;
 use stage::workspace;
 
-use crate::{Outcome, folder, promtool::promtool};
+use crate::{Outcome, folder, programs::program};
 
 fn alerts() -> Outcome<Vec<Value>> {
     let file: Value = serde_saphyr::from_str(&fs::read_to_string(folder().join("alerts.yaml"))?)?;
@@ -17,11 +16,7 @@ fn alerts() -> Outcome<Vec<Value>> {
 
 #[test]
 fn every_alert_fires_when_it_should_and_only_then() -> Outcome {
-    let Some(promtool) = promtool()? else {
-        writeln!(
-            io::stderr(),
-            "skipped: promtool is built by Go, and there is no `go` on the PATH (https://go.dev/doc/install)"
-        )?;
+    let Some(promtool) = program("promtool")? else {
         return Ok(());
     };
     for arguments in [

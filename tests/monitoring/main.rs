@@ -4,17 +4,20 @@
 //! |---|---|
 //! | `alerts` | every alert, by Prometheus' own `promtool` |
 //! | `chart` | the chart passes both on as they are |
+//! | `dashboard` | a Prometheus that scrapes the operator accepts the alerts, and has an answer to every query of the dashboard |
 //! | `names` | alerts and dashboard name metrics and labels that `/metrics` of a running operator shows |
-//! | `promtool` | builds that program once, by the Go toolchain |
+//! | `programs` | builds Prometheus and `promtool` once, by the Go toolchain |
 
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
 mod chart;
 #[cfg(test)]
+mod dashboard;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
-mod promtool;
+mod programs;
 
 #[cfg(test)]
 #[path = "../e2e/review.rs"]
