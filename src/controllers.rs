@@ -31,7 +31,6 @@ use kube::{
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Config},
-        events::{Recorder, Reporter},
         reflector::{self, ObjectRef, Store, store::Writer},
         watcher,
     },
@@ -65,11 +64,6 @@ pub async fn run(
     let (packages, package_writer) = reflector::store();
     let (policies, policy_writer) = reflector::store();
     let (namespaces, namespace_writer) = reflector::store();
-    let reporter = Reporter {
-        controller: "entra-access-operator".into(),
-        instance: settings.pod_name.clone(),
-    };
-    let recorder = Recorder::new(client.clone(), reporter);
     let stores = Stores {
         tenants,
         catalogs,
@@ -128,7 +122,6 @@ pub async fn run(
         client,
         settings,
         stores.clone(),
-        recorder,
         filled.clone(),
         Arc::clone(&metrics),
     ));

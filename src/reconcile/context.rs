@@ -11,16 +11,14 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, Resource, ResourceExt,
     core::{DeserializeGuard, PartialObjectMeta, object::HasStatus},
-    runtime::{
-        events::{Event, EventType, Recorder},
-        reflector::{ObjectRef, Store},
-    },
+    runtime::reflector::{ObjectRef, Store},
 };
 use tokio::sync::watch;
 
 use super::{
     claims::{Claims, Holder},
     credentials::{Secrets, credential},
+    events::Events,
     halt::{Halt, Retry, Step},
     identity, ledger,
     settings::Settings,
@@ -61,7 +59,7 @@ pub struct Context {
     pub(crate) metrics: Arc<Metrics>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
     failures: Mutex<HashMap<String, u32>>,
-    recorder: Recorder,
+    events: Events,
     /// How many stores are filled.
     filled: watch::Receiver<usize>,
     claims_entered: OnceLock<()>,
@@ -76,10 +74,10 @@ impl Context {
         client: Client,
         settings: Settings,
         stores: Stores,
-        recorder: Recorder,
         filled: watch::Receiver<usize>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let events = Events::new(client.clone(), settings.pod_name.clone());
         Self {
             client,
             settings,
@@ -88,7 +86,7 @@ impl Context {
             metrics,
             tenants: Mutex::default(),
             failures: Mutex::default(),
-            recorder,
+            events,
             filled,
             claims_entered: OnceLock::new(),
             since: time().as_second(),
@@ -262,27 +260,7 @@ impl Context {
 
     /// Publishes an event. One that fails is logged: it never fails a visit.
     pub(crate) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
-        let event = Event {
-            type_: if note.is_warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            },
-            reason: note.reason.name(),
-            note: Some(note.message.chars().take(1_000).collect()),
-            action: "Reconcile".into(),
-            secondary: None,
-        };
-        let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await else {
-            return;
-        };
-        let reason = note.reason.name();
-        if object.meta().deletion_timestamp.is_some() {
-            // A namespace that is going takes no events any more; the log has the words.
-            tracing::debug!(%error, %reason, "event not published");
-        } else {
-            tracing::warn!(%error, %reason, "event not published");
-        }
+        self.events.publish(object, note).await;
     }
 
     /// How often the object has failed in a row, this time included.

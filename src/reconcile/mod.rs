@@ -22,6 +22,7 @@ mod context;
 mod credentials;
 mod directory;
 mod entra_tenant;
+mod events;
 mod grants;
 mod halt;
 mod identity;

@@ -1,0 +1,71 @@
+//! Publishing what a visit has to tell.
+
+use std::sync::{Mutex, PoisonError};
+
+use kube::{
+    Client, Resource,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+
+use crate::report::Note;
+
+/// A recorder remembers what it published in the last minutes, to count repeats instead of publishing them again. With many
+/// objects that is more memory than the objects take; so it is followed by another after as many events as this.
+const REMEMBERED: usize = 256;
+
+/// Where events go.
+pub(super) struct Events {
+    client: Client,
+    reporter: Reporter,
+    /// The recorder, and how many events it was given.
+    recorder: Mutex<(Recorder, usize)>,
+}
+
+impl Events {
+    pub(super) fn new(client: Client, pod_name: Option<String>) -> Self {
+        let reporter = Reporter {
+            controller: "entra-access-operator".into(),
+            instance: pod_name,
+        };
+        Self {
+            recorder: Mutex::new((Recorder::new(client.clone(), reporter.clone()), 0)),
+            client,
+            reporter,
+        }
+    }
+
+    fn recorder(&self) -> Recorder {
+        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorder.1 == REMEMBERED {
+            *recorder = (Recorder::new(self.client.clone(), self.reporter.clone()), 0);
+        }
+        recorder.1 += 1;
+        recorder.0.clone()
+    }
+
+    /// Publishes an event about this object. One that fails is logged.
+    pub(super) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
+        let event = Event {
+            type_: if note.is_warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
+            reason: note.reason.name(),
+            note: Some(note.message.chars().take(1_000).collect()),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        let published = self.recorder().publish(&event, &object.object_ref(&())).await;
+        let Err(error) = published else {
+            return;
+        };
+        let reason = note.reason.name();
+        if object.meta().deletion_timestamp.is_some() {
+            // A namespace that is going takes no events any more; the log has the words.
+            tracing::debug!(%error, %reason, "event not published");
+        } else {
+            tracing::warn!(%error, %reason, "event not published");
+        }
+    }
+}
