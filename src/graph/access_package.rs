@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::assignment_policy::AssignmentPolicy;
+use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, CatalogId, ResourceId, ResourceRoleScopeId};
 use super::odata;
 use super::resource::{ResourceRole, ResourceScope};
-use super::transport::{Call, Graph, Operation};
+use super::transport::{Graph, Operation};
 use super::{READ, WRITE};
 
 /// What a package is read with, so that one read tells its roles and policies.

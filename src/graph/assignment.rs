@@ -6,10 +6,11 @@ use serde::Deserialize;
 
 use super::READ;
 use super::access_package::id_of;
+use super::call::Call;
 use super::error::GraphError;
 use super::id::{AccessPackageId, AssignmentId, ObjectId, PolicyId};
 use super::odata;
-use super::transport::{Call, Graph};
+use super::transport::Graph;
 use super::wire::string_enum;
 
 string_enum! {

@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::access_package::id_of;
+use super::call::Call;
 use super::cloud::{Cloud, Feature};
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, PolicyId};
 use super::subject_set::SubjectSet;
-use super::transport::{Call, Graph, Operation};
+use super::transport::{Graph, Operation};
 use super::wire::{null_as_default, string_enum};
 use super::{READ, WRITE};
 

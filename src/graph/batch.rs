@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::retry::{self, Decision, Outcome, Replay};
-use super::transport::{Answer, Call, Operation, RequestIds};
+use super::transport::{Answer, Operation, RequestIds};
 
 /// The most that one batch may hold.
 const MAX_PARTS: usize = 20;

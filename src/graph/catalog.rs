@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::call::Call;
 use super::error::GraphError;
 use super::id::CatalogId;
 use super::odata;
-use super::transport::{Call, Graph};
+use super::transport::Graph;
 use super::wire::string_enum;
 use super::{READ, WRITE};
 

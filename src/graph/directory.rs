@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::id::ObjectId;
 use super::odata;
-use super::transport::{Call, Graph, Operation};
+use super::transport::{Graph, Operation};
 use super::wire::null_as_default;
 
 /// Enough to name the candidates of an ambiguous name.

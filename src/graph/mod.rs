@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `cloud` | where Graph and the token authority are, and what each national cloud lacks |
 //! | `auth`, `certificate` | the credentials and the bearer token |
+//! | `call` | a request before it is sent |
 //! | `transport` | the door: bearer, request ids, deadline, read-only refusal, retry, tracing |
 //! | `retry` | the pure decision whether a request may be sent again, and when |
 //! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
@@ -20,6 +21,7 @@ pub mod assignment;
 pub mod assignment_policy;
 mod auth;
 mod batch;
+mod call;
 pub mod catalog;
 mod certificate;
 mod cloud;

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
-use super::transport::{Call, Operation};
+use super::transport::Operation;
 
 /// A collection longer than this is a service that repeats itself.
 const MAX_PAGES: usize = 10_000;

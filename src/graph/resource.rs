@@ -3,10 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
+use super::call::Call;
 use super::error::GraphError;
 use super::id::{CatalogId, ResourceId, ResourceRequestId};
 use super::odata;
-use super::transport::{Call, Graph, Operation};
+use super::transport::{Graph, Operation};
 use super::wire::string_enum;
 use super::{READ, WRITE};
 

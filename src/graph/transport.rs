@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use azure_core::credentials::TokenCredential;
 use azure_core::time::OffsetDateTime;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Method, redirect};
+use reqwest::redirect;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,6 +19,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::auth::{self, Credential, Secret, TokenClaims};
+use super::call::{Call, Intent, Target};
 use super::cloud::{Cloud, Endpoint};
 use super::error::{GraphError, GraphErrorKind, first_line};
 use super::odata;
@@ -37,15 +38,6 @@ pub enum Access {
     ReadWrite,
     /// Reads; a write is refused before anything is sent.
     ReadOnly,
-}
-
-/// What a request is for. A request says so itself: Graph has POSTs that read, such as `$batch`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Intent {
-    /// Changes nothing.
-    Read,
-    /// Changes something.
-    Write,
 }
 
 /// A handle to one tenant's Graph. Cheap to clone: clones share connections and token.
@@ -221,109 +213,6 @@ fn http_client(endpoint: &Endpoint) -> Result<reqwest::Client, GraphError> {
     builder
         .build()
         .map_err(|error| invalid(format!("no HTTPS client: {error}")).with_source(error))
-}
-
-/// One request, before it is tied to a host.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    method: Method,
-    target: Target,
-    body: Option<Value>,
-    intent: Intent,
-    replay: Replay,
-}
-
-#[derive(Debug, Clone)]
-enum Target {
-    /// Path and query below the Graph root, both encoded.
-    Below { path: String, query: String },
-    /// An absolute URL that the service gave.
-    Given(Url),
-}
-
-impl Call {
-    fn below(method: Method, path: String, intent: Intent, replay: Replay) -> Self {
-        Self {
-            method,
-            target: Target::Below {
-                path,
-                query: String::new(),
-            },
-            body: None,
-            intent,
-            replay,
-        }
-    }
-
-    /// A read.
-    pub(super) fn get(path: String) -> Self {
-        Self::below(Method::GET, path, Intent::Read, Replay::Safe)
-    }
-
-    /// A read of a URL that the service gave; its host is checked when it is sent.
-    pub(super) fn get_given(url: Url) -> Self {
-        Self {
-            method: Method::GET,
-            target: Target::Given(url),
-            body: None,
-            intent: Intent::Read,
-            replay: Replay::Safe,
-        }
-    }
-
-    /// A POST that creates or requests something.
-    pub(super) fn create(path: String, body: Value) -> Self {
-        Self {
-            body: Some(body),
-            ..Self::below(Method::POST, path, Intent::Write, Replay::Never)
-        }
-    }
-
-    /// A POST that only reads.
-    pub(super) fn post_read(path: String, body: Value) -> Self {
-        Self {
-            body: Some(body),
-            ..Self::below(Method::POST, path, Intent::Read, Replay::Safe)
-        }
-    }
-
-    /// A change of some properties.
-    pub(super) fn patch(path: String, body: Value) -> Self {
-        Self {
-            body: Some(body),
-            ..Self::below(Method::PATCH, path, Intent::Write, Replay::Safe)
-        }
-    }
-
-    /// A replacement.
-    pub(super) fn put(path: String, body: Value) -> Self {
-        Self {
-            body: Some(body),
-            ..Self::below(Method::PUT, path, Intent::Write, Replay::Safe)
-        }
-    }
-
-    /// A removal.
-    pub(super) fn delete(path: String) -> Self {
-        Self::below(Method::DELETE, path, Intent::Write, Replay::Safe)
-    }
-
-    /// Adds the query; values are encoded here.
-    pub(super) fn query(mut self, pairs: &[(&str, String)]) -> Self {
-        if let Target::Below { query, .. } = &mut self.target {
-            *query = odata::query(pairs);
-        }
-        self
-    }
-
-    /// The URL below the Graph root, as `$batch` wants it.
-    pub(super) fn relative_url(&self) -> String {
-        match &self.target {
-            Target::Below { path, query } if query.is_empty() => path.clone(),
-            Target::Below { path, query } => format!("{path}?{query}"),
-            Target::Given(url) => url.to_string(),
-        }
-    }
 }
 
 /// A successful answer.

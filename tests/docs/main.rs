@@ -3,10 +3,13 @@
 //! | file | what it proves |
 //! |---|---|
 //! | `texts` | links, commands, reasons and defaults are those of the code |
+//! | `reasons` | the list of reasons is written from the code |
 //! | `manifests` | every manifest that is shown is what the types and a real API server take |
 
 #[cfg(test)]
 mod manifests;
+#[cfg(test)]
+mod reasons;
 #[cfg(test)]
 mod texts;
 
