@@ -17,16 +17,23 @@ const DURATION: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(10);
 /// How long before the end of the lease the leader stops: clocks differ, and a request needs a moment to be heard.
 const MARGIN: Duration = Duration::from_secs(3);
-/// How often the Lease is read.
+/// How often the Lease is read, by the leader and by those that stand by.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// The task that keeps the Lease, and whether it has it.
+type Keeper = (
+    watch::Receiver<bool>,
+    JoinHandle<Result<LeaseManager, kube_lease_manager::LeaseManagerError>>,
+);
 
 /// A candidate for leadership, or the leader.
 pub struct Leadership {
+    client: Client,
+    namespace: String,
+    name: String,
     identity: String,
     leases: Api<Lease>,
-    name: String,
-    elected: watch::Receiver<bool>,
-    keeper: JoinHandle<Result<LeaseManager, kube_lease_manager::LeaseManagerError>>,
+    keeper: Keeper,
 }
 
 impl Leadership {
@@ -36,20 +43,13 @@ impl Leadership {
     /// Where the Lease can be neither read nor made.
     pub async fn stand(client: Client, namespace: &str, name: &str, identity: &str) -> Result<Self, io::Error> {
         let leases = Api::namespaced(client.clone(), namespace);
-        let manager = LeaseManagerBuilder::new(client, name)
-            .with_namespace(namespace)
-            .with_identity(identity)
-            .with_duration(DURATION.as_secs())
-            .with_grace(GRACE.as_secs())
-            .build()
-            .await
-            .map_err(|error| io::Error::other(format!("Lease {namespace}/{name}: {error}")))?;
-        let (elected, keeper) = manager.watch().await;
+        let keeper = keep(&client, namespace, name, identity).await?;
         Ok(Self {
+            client,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
             identity: identity.to_owned(),
             leases,
-            name: name.to_owned(),
-            elected,
             keeper,
         })
     }
@@ -57,15 +57,42 @@ impl Leadership {
     /// Completes when this process leads.
     ///
     /// # Errors
-    /// Where the task that keeps the Lease has ended.
+    /// Where the task that keeps the Lease has ended, or cannot be begun anew.
     pub async fn elected(&mut self) -> Result<(), io::Error> {
-        let ended = |_| io::Error::other("the task that keeps the Lease has ended");
-        self.elected.wait_for(|leads| *leads).await.map(drop).map_err(ended)
+        loop {
+            let mut elected = self.keeper.0.clone();
+            let elected = async move { elected.wait_for(|leads| *leads).await.map(drop) };
+            tokio::select! {
+                outcome = elected => {
+                    return outcome.map_err(|_| io::Error::other("the task that keeps the Lease has ended"));
+                }
+                () = self.given_up() => {}
+            }
+            // The keeper sleeps until the end of the lease that it saw; another one looks at once.
+            tracing::info!("the Lease was given up");
+            self.keeper.1.abort();
+            self.keeper = keep(&self.client, &self.namespace, &self.name, &self.identity).await?;
+        }
+    }
+
+    /// Completes when nobody holds the Lease.
+    async fn given_up(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let holder = match self.leases.get(&self.name).await {
+                Ok(lease) => lease.spec.and_then(|spec| spec.holder_identity),
+                // Whoever cannot ask does not know.
+                Err(_) => continue,
+            };
+            if holder.is_none_or(|holder| holder.is_empty()) {
+                return;
+            }
+        }
     }
 
     /// Completes when this process may no longer act as the leader.
     pub async fn lost(&mut self) {
-        let mut elected = self.elected.clone();
+        let mut elected = self.keeper.0.clone();
         tokio::select! {
             _ = elected.wait_for(|leads| !*leads) => {}
             () = self.outlived() => {}
@@ -93,11 +120,23 @@ impl Leadership {
 
     /// Gives the Lease up, so that the next candidate need not wait for its end.
     pub async fn release(self) {
-        let Self { elected, keeper, .. } = self;
+        let (elected, keeper) = self.keeper;
         drop(elected);
         // At the end of the process nothing depends on whether the API server still takes it.
         let _ = tokio::time::timeout(Duration::from_secs(5), keeper).await;
     }
+}
+
+async fn keep(client: &Client, namespace: &str, name: &str, identity: &str) -> Result<Keeper, io::Error> {
+    let manager = LeaseManagerBuilder::new(client.clone(), name)
+        .with_namespace(namespace)
+        .with_identity(identity)
+        .with_duration(DURATION.as_secs())
+        .with_grace(GRACE.as_secs())
+        .build()
+        .await
+        .map_err(|error| io::Error::other(format!("Lease {namespace}/{name}: {error}")))?;
+    Ok(manager.watch().await)
 }
 
 /// When we renewed the Lease, if it is ours.

@@ -94,6 +94,8 @@ fn a_leader_that_ends_in_good_order_gives_the_lease_up() -> Result<()> {
     assert!(status.is_some_and(|status| status.success()), "{}", first.log());
     let gap = take_over(&second)?;
     println!("seconds without a leader after a farewell: {:.1}", gap.as_secs_f64());
+    // It did not wait for the end of the lease.
+    assert!(second.log().contains("the Lease was given up"), "{}", second.log());
     Ok(())
 }
 
