@@ -202,7 +202,7 @@ fn a_trace_shows_a_visit_with_each_of_its_requests_and_no_token() -> Outcome {
         attribute(&create, "request_id").is_some_and(|id| !id.is_empty()),
         "{create:#?}"
     );
-    assert_eq!(visit.name, "reconcile Catalog");
+    assert_eq!(visit.name, "reconcile");
     assert_eq!(attribute(&visit, "object").as_deref(), Some("Catalog marketing"));
     let text = String::from_utf8_lossy(&bytes);
     assert!(

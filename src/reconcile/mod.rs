@@ -208,12 +208,7 @@ pub(crate) fn error_policy<K: Kind>(_object: Arc<Guarded<K>>, error: &Unfinished
 
 /// One visit to one object, with its status, its events and its line in the log.
 pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
-    let kind = K::kind(&());
-    let span = tracing::info_span!(
-        "visit",
-        otel.name = %format_args!("reconcile {kind}"),
-        object = %title(object.as_ref()),
-    );
+    let span = tracing::info_span!("reconcile", object = %title(object.as_ref()));
     visit_once(object, context).instrument(span).await
 }
 
