@@ -114,6 +114,11 @@ pub trait ManagedStatus {
     fn conditions(&self) -> &[Condition];
     /// `conditions`.
     fn conditions_mut(&mut self) -> &mut Vec<Condition>;
+    /// The Ready condition, where there is one yet.
+    fn ready(&self) -> Option<&Condition> {
+        let name = ConditionType::Ready.name();
+        self.conditions().iter().find(|condition| condition.type_ == name)
+    }
     /// `lastHandledReconcileAt`.
     fn last_handled_mut(&mut self) -> &mut Option<String>;
     /// `lastHandledReconcileAt`.

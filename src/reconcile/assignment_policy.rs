@@ -12,6 +12,7 @@ use super::{
     halt::{Halt, Retry, Step},
     identity::{self, Candidate, Place, Takeover},
     inventory::Freshness,
+    is_ready,
     parting::{Departure, close, may_write, parting, refuse_observed, wait_for_assignments},
     pipeline,
     subject::Subject,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, ConditionType, EntraObject, Expiration, Management,
+        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, EntraObject, Expiration, ManagedStatus, Management,
         PinnedReference, Reason, RequestorScope, Requirement,
     },
     graph::{
@@ -344,13 +345,11 @@ fn package_identity(package: &AccessPackage) -> Step<EntraObject> {
 
 /// A new policy waits until its package is whole: nothing can be requested before that.
 fn require_ready(package: &AccessPackage) -> Step<()> {
-    let conditions = package.status.iter().flat_map(|status| &status.conditions);
-    let ready = conditions.into_iter().any(|condition| {
-        condition.type_ == ConditionType::Ready.name()
-            && condition.status == "True"
-            && condition.observed_generation == package.metadata.generation
-    });
-    if ready { Ok(()) } else { Err(not_ready(package)) }
+    if is_ready(package) {
+        Ok(())
+    } else {
+        Err(not_ready(package))
+    }
 }
 
 /// The deletion of a package closes its policies; whoever went on with them would open them again.
@@ -368,10 +367,11 @@ fn require_kept(package: &AccessPackage) -> Step<()> {
 }
 
 fn not_ready(package: &AccessPackage) -> Halt {
-    let conditions = package.status.iter().flat_map(|status| &status.conditions);
-    let why = conditions
-        .into_iter()
-        .find(|condition| condition.type_ == ConditionType::Ready.name() && condition.status == "False")
+    let why = package
+        .status
+        .as_ref()
+        .and_then(ManagedStatus::ready)
+        .filter(|ready| ready.status == "False")
         .map_or_else(String::new, |condition| format!(" ({})", condition.reason));
     Halt::reference(Problem::new(
         Reason::AccessPackageNotReady,

@@ -25,11 +25,10 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraStatus, EntraTenant, Reason},
+    api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraStatus, EntraTenant, ManagedStatus, Reason},
     graph::Observer,
     metrics::Metrics,
     plan::Problem,
-    report::Note,
 };
 
 /// An object as the stores hold it: one that does not parse is there too, with its error.
@@ -59,7 +58,7 @@ pub struct Context {
     pub(crate) metrics: Arc<Metrics>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
     failures: Mutex<HashMap<String, u32>>,
-    events: Events,
+    pub(super) events: Events,
     /// How many stores are filled.
     filled: watch::Receiver<usize>,
     claims_entered: OnceLock<()>,
@@ -161,11 +160,7 @@ impl Context {
                 format!("spec.tenantRef: no EntraTenant {name:?} exists; create it, or correct the name"),
             ))
         })?;
-        let ready = object.status.iter().flat_map(|status| &status.conditions);
-        let ready = ready
-            .into_iter()
-            .find(|condition| condition.type_ == ConditionType::Ready.name());
-        match ready {
+        match object.status.as_ref().and_then(ManagedStatus::ready) {
             Some(condition) if condition.status == "True" => {}
             // Graph's outage is not the objects' fault: what was ready stays so, and the tenant finds out when it is over.
             Some(condition) if condition.reason == Reason::Unreachable.name() => {
@@ -256,11 +251,6 @@ impl Context {
     pub(crate) fn labels(&self, namespace: &str) -> Option<std::collections::BTreeMap<String, String>> {
         let found = self.stores.namespaces.get(&ObjectRef::new(namespace))?;
         Some(found.metadata.labels.clone().unwrap_or_default())
-    }
-
-    /// Publishes an event. One that fails is logged: it never fails a visit.
-    pub(crate) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
-        self.events.publish(object, note).await;
     }
 
     /// How often the object has failed in a row, this time included.

@@ -43,7 +43,7 @@ impl Events {
         recorder.0.clone()
     }
 
-    /// Publishes an event about this object. One that fails is logged.
+    /// Publishes an event about this object. One that fails is logged: it never fails a visit.
     pub(super) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
         let event = Event {
             type_: if note.is_warning {

@@ -237,9 +237,9 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
     let (outcome, next) = conclude_visit(&context, &mut subject, result).await;
     let notes = report::gathered(std::mem::take(&mut subject.notes));
     for note in &notes {
-        context.publish(&subject.object, note).await;
+        context.events.publish(&subject.object, note).await;
     }
-    if is_ready(&subject) {
+    if is_ready(&subject.object) {
         context.is_ready(&subject.object);
     }
     let took = started.elapsed();
@@ -327,7 +327,7 @@ async fn conclude_visit<K: Kind>(
         context.succeeded(&key);
     }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
-    let written = if transient && is_ready(subject) {
+    let written = if transient && is_ready(&subject.object) {
         Ok(())
     } else {
         write_report(subject, &report, generation, transient).await
@@ -429,30 +429,21 @@ fn paused<K: Kind>(subject: &Subject<K>) -> Report {
 /// The generation that Ready speaks of, so that an edit of a paused object does not pass for done; of an object that was
 /// never compared, the present one.
 fn compared_generation<K: Kind>(subject: &Subject<K>) -> i64 {
-    let conditions = subject.status.conditions().iter();
-    conditions
-        .filter(|condition| condition.type_ == ConditionType::Ready.name())
-        .find_map(|condition| condition.observed_generation)
+    let ready = subject.status.ready();
+    ready
+        .and_then(|ready| ready.observed_generation)
         .unwrap_or_else(|| subject.generation())
 }
 
-fn is_ready<K: Kind>(subject: &Subject<K>) -> bool {
-    let generation = subject.generation();
-    subject.object.status().is_some_and(|status| {
-        status.conditions().iter().any(|condition| {
-            condition.type_ == ConditionType::Ready.name()
-                && condition.status == "True"
-                && condition.observed_generation == Some(generation)
-        })
-    })
+/// Whether the object is Ready as its spec now is.
+fn is_ready<K: Kind>(object: &K) -> bool {
+    let ready = object.status().and_then(ManagedStatus::ready);
+    ready.is_some_and(|ready| ready.status == "True" && ready.observed_generation == object.meta().generation)
 }
 
 /// The reason of the Ready condition as it stands now.
 fn ready_reason<K: Kind>(subject: &Subject<K>) -> String {
-    let conditions = subject.status.conditions();
-    let ready = conditions
-        .iter()
-        .find(|condition| condition.type_ == ConditionType::Ready.name());
+    let ready = subject.status.ready();
     ready.map_or_else(|| Reason::Progressing.name(), |condition| condition.reason.clone())
 }
 

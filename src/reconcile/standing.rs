@@ -9,7 +9,7 @@ use super::{
     context::{Context, Guarded},
 };
 use crate::{
-    api::{Applied, ConditionType, ManagedStatus, Reason},
+    api::{Applied, ManagedStatus, Reason},
     metrics::Standing,
     plan::{Base, Change, Plan},
 };
@@ -46,12 +46,7 @@ fn count<K: Kind>(standing: &mut Standing, store: &Store<Guarded<K>>) {
 
 /// Status and reason of the Ready condition; no condition is `Unknown`, as it is everywhere in Kubernetes.
 fn ready<K: Kind>(object: &K) -> (&'static str, String) {
-    let status = object.status();
-    let conditions = status.map(ManagedStatus::conditions).unwrap_or_default();
-    let Some(ready) = conditions
-        .iter()
-        .find(|found| found.type_ == ConditionType::Ready.name())
-    else {
+    let Some(ready) = object.status().and_then(ManagedStatus::ready) else {
         return ("Unknown", Reason::Progressing.name());
     };
     let status = match ready.status.as_str() {
