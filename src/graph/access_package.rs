@@ -10,6 +10,7 @@ use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, CatalogId, ResourceId, ResourceRoleScopeId};
 use super::odata;
+use super::read::{Listed, Read};
 use super::resource::{ResourceRole, ResourceScope};
 use super::transport::{Graph, Operation};
 use super::{READ, WRITE};
@@ -38,12 +39,12 @@ pub struct AccessPackage {
     /// Its catalog, where that was read.
     #[serde(default, deserialize_with = "id_of")]
     pub catalog: Option<CatalogId>,
-    /// The roles that it hands out; `None` where they were not read.
+    /// The roles that it hands out.
     #[serde(default)]
-    pub resource_role_scopes: Option<Vec<ResourceRoleScope>>,
-    /// Its policies; `None` where they were not read.
+    pub resource_role_scopes: Read<Listed<ResourceRoleScope>>,
+    /// Its policies.
     #[serde(default, rename = "assignmentPolicies")]
-    pub policies: Option<Vec<AssignmentPolicy>>,
+    pub policies: Read<Listed<AssignmentPolicy>>,
 }
 
 /// A role that a package hands out. The origin ids of scope and role together identify it.
@@ -115,10 +116,10 @@ impl Operation<'_> {
             more_role_scopes,
             more_policies,
         } = wire;
-        if let Some(role_scopes) = &mut package.resource_role_scopes {
+        if let Read::Read(role_scopes) = &mut package.resource_role_scopes {
             self.rest(more_role_scopes, role_scopes).await?;
         }
-        if let Some(policies) = &mut package.policies {
+        if let Read::Read(policies) = &mut package.policies {
             self.rest(more_policies, policies).await?;
         }
         Ok(package)

@@ -8,6 +8,7 @@ use super::call::Call;
 use super::cloud::{Cloud, Feature};
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, PolicyId};
+use super::read::{Listed, Read};
 use super::subject_set::SubjectSet;
 use super::transport::{Graph, Operation};
 use super::wire::{null_as_default, string_enum};
@@ -66,13 +67,17 @@ pub struct AssignmentPolicy {
     pub access_package: Option<AccessPackageId>,
     /// Everything that can be written.
     #[serde(flatten)]
-    pub fields: PolicyFields,
+    pub fields: PolicyRead,
+    /// The whole answer, where the policy was read by itself: what closes a policy changes nothing else of it, known to
+    /// this version or not.
+    #[serde(skip)]
+    pub whole: Option<Box<Value>>,
 }
 
-/// Everything of a policy that v1.0 lets a client write.
+/// What was read of a policy, of all that v1.0 lets a client write.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PolicyFields {
+pub struct PolicyRead {
     /// Its name; not unique.
     #[serde(default, deserialize_with = "null_as_default")]
     pub display_name: String,
@@ -103,12 +108,44 @@ pub struct PolicyFields {
     /// Notifications, in Graph's own shape; only where the cloud has them.
     #[serde(default)]
     pub notification_settings: Option<Value>,
-    /// Questions to the requestor, in Graph's own shape; when read, `None` means not read. Written, `None` is none.
+    /// Questions to the requestor, in Graph's own shape.
     #[serde(default)]
-    pub questions: Option<Vec<Value>>,
-    /// Workflow extensions by stage, in Graph's own shape; when read, `None` means not read. Written, `None` is none.
+    pub questions: Read<Vec<Value>>,
+    /// Workflow extensions by stage, in Graph's own shape.
     #[serde(default)]
-    pub custom_extension_stage_settings: Option<Vec<Value>>,
+    pub custom_extension_stage_settings: Read<Vec<Value>>,
+    /// What the answer has beside these, as paths: a write would lose it.
+    #[serde(skip)]
+    pub undeclared: Vec<String>,
+}
+
+/// A policy as it is written: whole, and nothing in it unread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyBody {
+    /// Its name; not unique.
+    pub display_name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// Who may be given the package.
+    pub allowed_target_scope: AllowedTargetScope,
+    /// The targets of the scopes that name them.
+    pub specific_allowed_targets: Vec<SubjectSet>,
+    /// How an assignment ends.
+    pub expiration: Expiration,
+    /// Who may ask for what.
+    pub requestor_settings: RequestorSettings,
+    /// Who approves.
+    pub request_approval_settings: ApprovalSettings,
+    /// Access reviews, in Graph's own shape; `None` is none.
+    pub review_settings: Option<Value>,
+    /// Automatic assignment, in Graph's own shape; `None` makes the policy one that is requested.
+    pub automatic_request_settings: Option<Value>,
+    /// Notifications, in Graph's own shape; only where the cloud has them.
+    pub notification_settings: Option<Value>,
+    /// Questions to the requestor, in Graph's own shape.
+    pub questions: Vec<Value>,
+    /// Workflow extensions by stage, in Graph's own shape.
+    pub custom_extension_stage_settings: Vec<Value>,
 }
 
 /// How an assignment ends.
@@ -275,8 +312,8 @@ impl Writer {
         body
     }
 
-    fn policy(&mut self, package: &AccessPackageId, fields: &PolicyFields) -> Value {
-        let PolicyFields {
+    fn policy(&mut self, package: &AccessPackageId, fields: &PolicyBody) -> Value {
+        let PolicyBody {
             display_name,
             description,
             allowed_target_scope,
@@ -306,8 +343,8 @@ impl Writer {
             "requestApprovalSettings": self.approval(request_approval_settings),
             "reviewSettings": review_settings,
             "automaticRequestSettings": automatic_request_settings,
-            "questions": questions.as_deref().unwrap_or_default(),
-            "customExtensionStageSettings": custom_extension_stage_settings.as_deref().unwrap_or_default(),
+            "questions": questions,
+            "customExtensionStageSettings": custom_extension_stage_settings,
             "accessPackage": {"id": package},
         });
         if self.cloud.has(Feature::NotificationSettings) {
@@ -362,7 +399,7 @@ impl Writer {
 
 /// The whole policy as Graph wants it. A value that this version does not know is refused instead of being sent back
 /// or left out: both would change what it means.
-fn body(op: &Operation<'_>, package: &AccessPackageId, fields: &PolicyFields) -> Result<Value, GraphError> {
+fn body(op: &Operation<'_>, package: &AccessPackageId, fields: &PolicyBody) -> Result<Value, GraphError> {
     let mut writer = Writer {
         cloud: op.graph.cloud(),
         unknown: Vec::new(),
@@ -379,6 +416,93 @@ fn body(op: &Operation<'_>, package: &AccessPackageId, fields: &PolicyFields) ->
     }
 }
 
+impl PolicyRead {
+    /// What was read, as it would be written; `None` where a part of it is not known, so that writing it would take that
+    /// part away.
+    #[must_use]
+    pub fn body(&self) -> Option<PolicyBody> {
+        let Self {
+            display_name,
+            description,
+            allowed_target_scope,
+            specific_allowed_targets,
+            expiration,
+            requestor_settings,
+            request_approval_settings,
+            review_settings,
+            automatic_request_settings,
+            notification_settings,
+            questions,
+            custom_extension_stage_settings,
+            undeclared,
+        } = self.clone();
+        let (Read::Read(questions), Read::Read(custom_extension_stage_settings)) =
+            (questions, custom_extension_stage_settings)
+        else {
+            return None;
+        };
+        undeclared.is_empty().then_some(PolicyBody {
+            display_name,
+            description,
+            allowed_target_scope,
+            specific_allowed_targets,
+            expiration,
+            requestor_settings,
+            request_approval_settings,
+            review_settings,
+            automatic_request_settings,
+            notification_settings,
+            questions,
+            custom_extension_stage_settings,
+        })
+    }
+}
+
+impl PolicyRead {
+    pub(crate) fn provisional(&self) -> PolicyBody {
+        let mut read = self.clone();
+        read.questions.provisional();
+        read.custom_extension_stage_settings.provisional();
+        read.undeclared.clear();
+        read.body().unwrap_or_else(|| unreachable!())
+    }
+}
+
+impl From<PolicyBody> for PolicyRead {
+    /// What Entra has after this was written.
+    fn from(body: PolicyBody) -> Self {
+        let PolicyBody {
+            display_name,
+            description,
+            allowed_target_scope,
+            specific_allowed_targets,
+            expiration,
+            requestor_settings,
+            request_approval_settings,
+            review_settings,
+            automatic_request_settings,
+            notification_settings,
+            questions,
+            custom_extension_stage_settings,
+        } = body;
+        Self {
+            display_name,
+            description,
+            allowed_target_scope,
+            specific_allowed_targets,
+            expiration,
+            requestor_settings,
+            request_approval_settings,
+            review_settings,
+            automatic_request_settings,
+            notification_settings,
+            questions: Read::Read(questions),
+            custom_extension_stage_settings: Read::Read(custom_extension_stage_settings),
+            undeclared: Vec::new(),
+        }
+    }
+}
+
 impl Graph {
     /// A package's policies; `None` only where Graph says 404 of the package. Questions and workflow extensions may be
     /// left unread. `GET accessPackages/{id}?$expand=assignmentPolicies`, which callers with catalog roles may do too;
@@ -391,11 +515,12 @@ impl Graph {
     pub async fn list_assignment_policies(
         &self,
         package: &AccessPackageId,
-    ) -> Result<Option<Vec<AssignmentPolicy>>, GraphError> {
+    ) -> Result<Option<Listed<AssignmentPolicy>>, GraphError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Expanded {
-            assignment_policies: Option<Vec<AssignmentPolicy>>,
+            #[serde(default)]
+            assignment_policies: Read<Listed<AssignmentPolicy>>,
             #[serde(default, rename = "assignmentPolicies@odata.nextLink")]
             more: Option<String>,
         }
@@ -409,14 +534,14 @@ impl Graph {
         else {
             return Ok(None);
         };
-        let mut policies = assignment_policies.ok_or_else(|| {
-            op.error(
+        let Read::Read(mut policies) = assignment_policies else {
+            return Err(op.error(
                 GraphErrorKind::InvalidResponse,
                 "the package was answered without its policies",
-            )
-        })?;
+            ));
+        };
         op.rest(more, &mut policies).await?;
-        for policy in &mut policies {
+        for policy in &mut policies.elements {
             policy.access_package.get_or_insert_with(|| package.clone());
         }
         Ok(Some(policies))
@@ -447,7 +572,7 @@ impl Graph {
     pub async fn create_assignment_policy(
         &self,
         package: &AccessPackageId,
-        fields: &PolicyFields,
+        fields: &PolicyBody,
     ) -> Result<AssignmentPolicy, GraphError> {
         let op = self.operation("assignmentPolicies.create", WRITE);
         let body = body(&op, package, fields)?;
@@ -468,7 +593,7 @@ impl Graph {
         &self,
         id: &PolicyId,
         package: &AccessPackageId,
-        fields: &PolicyFields,
+        fields: &PolicyBody,
     ) -> Result<(), GraphError> {
         let op = self.operation("assignmentPolicies.replace", WRITE);
         let mut body = body(&op, package, fields)?;
@@ -498,7 +623,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn written(cloud: Cloud, fields: &PolicyFields) -> (Value, Vec<String>) {
+    fn written(cloud: Cloud, fields: &PolicyBody) -> (Value, Vec<String>) {
         let mut writer = Writer {
             cloud,
             unknown: Vec::new(),
@@ -525,8 +650,9 @@ mod tests {
     fn a_policy_is_written_whole_with_nulls_and_empty_arrays() {
         let policy = full();
         assert_eq!(policy.access_package, Some("p1".into()));
-        assert_eq!(policy.fields.questions, None);
-        let (body, unknown) = written(Cloud::Global, &policy.fields);
+        assert_eq!(policy.fields.questions, Read::Unread);
+        assert_eq!(policy.fields.body(), None, "what was not read is not written as none");
+        let (body, unknown) = written(Cloud::Global, &policy.fields.provisional());
         assert!(unknown.is_empty());
         assert_eq!(body["reviewSettings"], Value::Null);
         assert!(body.as_object().unwrap().contains_key("automaticRequestSettings"));
@@ -546,7 +672,7 @@ mod tests {
 
     #[test]
     fn what_a_national_cloud_does_not_declare_is_left_out() {
-        let (body, _) = written(Cloud::China, &full().fields);
+        let (body, _) = written(Cloud::China, &full().fields.provisional());
         assert_eq!(body.get("notificationSettings"), None);
         assert_eq!(
             body["requestApprovalSettings"].get("isRequestorJustificationRequired"),
@@ -560,7 +686,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_newer_than_us_is_never_written() {
-        let mut fields = full().fields;
+        let mut fields = full().fields.provisional();
         fields.specific_allowed_targets = vec![SubjectSet::Unknown {
             odata_type: "#microsoft.graph.new".to_owned(),
         }];

@@ -8,6 +8,7 @@
 //! | `call` | a request before it is sent |
 //! | `transport` | the door: bearer, request ids, deadline, read-only refusal, retry, tracing |
 //! | `retry` | the pure decision whether a request may be sent again, and when |
+//! | `read` | what an answer tells and what it does not: unread, unreadable |
 //! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
 //! | `odata`, `wire`, `id` | literals and URLs, tolerant enums, id newtypes |
 //! | `error` | what went wrong, with the ids that support asks for |
@@ -30,6 +31,7 @@ mod error;
 mod id;
 mod odata;
 mod page;
+mod read;
 pub mod resource;
 mod retry;
 mod subject_set;
@@ -41,8 +43,8 @@ pub use access_package::{
 };
 pub use assignment::{Assignment, AssignmentState, AssignmentTarget};
 pub use assignment_policy::{
-    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyFields,
-    RequestorSettings,
+    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyBody,
+    PolicyRead, RequestorSettings,
 };
 pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
@@ -53,6 +55,7 @@ pub use id::{
     AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId,
 };
 pub use odata::literal;
+pub use read::{Listed, Read, Unreadable};
 pub use resource::{NewResource, OriginSystem, RequestState, Resource, ResourceRequest, ResourceRole, ResourceScope};
 pub use subject_set::SubjectSet;
 pub use transport::{Access, Exchange, Graph, Observer};

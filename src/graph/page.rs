@@ -6,6 +6,7 @@ use url::Url;
 
 use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
+use super::read::Listed;
 use super::transport::Operation;
 
 /// A collection longer than this is a service that repeats itself.
@@ -49,10 +50,10 @@ impl Operation<'_> {
     pub(super) async fn rest<T: DeserializeOwned>(
         &self,
         link: Option<String>,
-        elements: &mut Vec<T>,
+        listed: &mut Listed<T>,
     ) -> Result<(), GraphError> {
         if let Some(link) = link {
-            elements.extend(self.all::<T>(self.next(&link)?).await?);
+            listed.extend(Listed::parse(self.all(self.next(&link)?).await?));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::call::Call;
 use super::error::GraphError;
 use super::id::{CatalogId, ResourceId, ResourceRequestId};
 use super::odata;
+use super::read::{Listed, Read};
 use super::transport::{Graph, Operation};
 use super::wire::string_enum;
 use super::{READ, WRITE};
@@ -65,11 +66,11 @@ pub struct Resource {
     /// Where it comes from.
     pub origin_system: OriginSystem,
     /// Its roles; some applications answer none here, see [`Graph::list_resource_roles`].
-    #[serde(default, deserialize_with = "super::wire::null_as_default")]
-    pub roles: Vec<ResourceRole>,
+    #[serde(default)]
+    pub roles: Read<Listed<ResourceRole>>,
     /// Its scopes.
-    #[serde(default, deserialize_with = "super::wire::null_as_default")]
-    pub scopes: Vec<ResourceScope>,
+    #[serde(default)]
+    pub scopes: Read<Listed<ResourceScope>>,
 }
 
 /// A role of a resource. The origin id identifies it: the id appears only once the role has been used.
@@ -151,8 +152,12 @@ impl Operation<'_> {
                 more_roles,
                 more_scopes,
             } = wire;
-            self.rest(more_roles, &mut resource.roles).await?;
-            self.rest(more_scopes, &mut resource.scopes).await?;
+            if let Read::Read(roles) = &mut resource.roles {
+                self.rest(more_roles, roles).await?;
+            }
+            if let Read::Read(scopes) = &mut resource.scopes {
+                self.rest(more_scopes, scopes).await?;
+            }
             resources.push(resource);
         }
         Ok(resources)
@@ -163,6 +168,20 @@ impl Operation<'_> {
 fn absent_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let id = Option::<String>::deserialize(deserializer)?;
     Ok(id.filter(|id| !id.is_empty() && id != NO_ID))
+}
+
+impl Resource {
+    /// The roles that are known.
+    #[must_use]
+    pub fn known_roles(&self) -> &[ResourceRole] {
+        self.roles.known().map_or(&[], |listed| &listed.elements)
+    }
+
+    /// The scopes that are known.
+    #[must_use]
+    pub fn known_scopes(&self) -> &[ResourceScope] {
+        self.scopes.known().map_or(&[], |listed| &listed.elements)
+    }
 }
 
 impl ResourceRole {

@@ -181,7 +181,10 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, base: Base<'_>, dri
     }
     plan_roles(
         desired,
-        package.resource_role_scopes.as_deref().unwrap_or_default(),
+        package
+            .resource_role_scopes
+            .known()
+            .map_or(&[], |listed| &listed.elements),
         base,
         drift,
         &mut plan,
@@ -314,7 +317,7 @@ mod tests {
             hidden: desired.hidden,
             created: None,
             catalog: Some(desired.catalog.clone()),
-            resource_role_scopes: Some(
+            resource_role_scopes: crate::graph::Read::Read(crate::graph::Listed::of(
                 desired
                     .roles
                     .iter()
@@ -324,8 +327,8 @@ mod tests {
                         scope: role.role_scope.scope.clone(),
                     })
                     .collect(),
-            ),
-            policies: Some(Vec::new()),
+            )),
+            policies: crate::graph::Read::Read(crate::graph::Listed::default()),
         }
     }
 
@@ -342,7 +345,7 @@ mod tests {
     fn nothing_is_written_where_nothing_differs_whatever_the_case_of_ids() {
         let desired = desired(vec![role("group", "ABC")]);
         let mut observed = as_observed(&desired);
-        for role_scope in observed.resource_role_scopes.as_mut().unwrap() {
+        for role_scope in &mut observed.resource_role_scopes.known_mut().unwrap().elements {
             role_scope.role.origin_id = role_scope.role.origin_id.to_uppercase();
         }
         let plan = plan_for(&desired, observed, &applied(&desired), CAUTIOUS);
@@ -363,7 +366,7 @@ mod tests {
     fn a_role_removed_in_the_portal_is_not_handed_out_again_by_itself() {
         let desired = desired(vec![role("group", "abc")]);
         let mut observed = as_observed(&desired);
-        observed.resource_role_scopes = Some(Vec::new());
+        observed.resource_role_scopes = crate::graph::Read::Read(crate::graph::Listed::default());
         let held = plan_for(&desired, observed.clone(), &applied(&desired), CAUTIOUS);
         assert!(held.is_empty());
         assert_eq!(held.held[0].reason, Reason::DriftHeld);

@@ -9,8 +9,8 @@ use super::{Base, Change, Difference, Drift, Held, Plan, digests, drift::Verdict
 use crate::{
     api::Reason,
     graph::{
-        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind,
-        PolicyFields, SubjectSet,
+        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyBody,
+        SubjectSet,
     },
 };
 
@@ -30,7 +30,7 @@ pub enum ObservedPolicy {
 
 /// The plan for one policy.
 #[must_use]
-pub fn plan(desired: &PolicyFields, observed: &ObservedPolicy, base: Base<'_>, drift: Drift) -> Plan {
+pub fn plan(desired: &PolicyBody, observed: &ObservedPolicy, base: Base<'_>, drift: Drift) -> Plan {
     let create = || Plan {
         changes: vec![Change::CreateAssignmentPolicy(Box::new(desired.clone()))],
         held: Vec::new(),
@@ -46,11 +46,11 @@ pub fn plan(desired: &PolicyFields, observed: &ObservedPolicy, base: Base<'_>, d
             }],
             ..Plan::default()
         },
-        ObservedPolicy::Present(policy) => update(desired, &policy.fields, base, drift),
+        ObservedPolicy::Present(policy) => update(desired, &policy.fields.provisional(), base, drift),
     }
 }
 
-fn update(desired: &PolicyFields, observed: &PolicyFields, base: Base<'_>, drift: Drift) -> Plan {
+fn update(desired: &PolicyBody, observed: &PolicyBody, base: Base<'_>, drift: Drift) -> Plan {
     let mut plan = Plan {
         applied: applied(desired),
         ..Plan::default()
@@ -132,7 +132,7 @@ impl PolicyField {
     }
 
     /// The canonical text: equal where, and only where, the service would do the same.
-    fn text(self, fields: &PolicyFields) -> String {
+    fn text(self, fields: &PolicyBody) -> String {
         let settings = &fields.requestor_settings;
         match self {
             Self::DisplayName => fields.display_name.clone(),
@@ -168,7 +168,7 @@ impl PolicyField {
     }
 
     /// Whether going from `from` to `to` lets anybody in, or lets them stay longer, who is kept out now.
-    fn widens(self, from: &PolicyFields, to: &PolicyFields) -> bool {
+    fn widens(self, from: &PolicyBody, to: &PolicyBody) -> bool {
         let (before, after) = (&from.requestor_settings, &to.requestor_settings);
         match self {
             Self::DisplayName | Self::Description | Self::SelfServiceRemove | Self::Justification => false,
@@ -185,7 +185,7 @@ impl PolicyField {
         }
     }
 
-    fn copy(self, from: &PolicyFields, to: &mut PolicyFields) {
+    fn copy(self, from: &PolicyBody, to: &mut PolicyBody) {
         let (source, target) = (&from.requestor_settings, &mut to.requestor_settings);
         match self {
             Self::DisplayName => to.display_name.clone_from(&from.display_name),
@@ -223,7 +223,7 @@ impl PolicyField {
 /// Settings of the policy for which the spec has no field. A write would silently drop or keep them, so a policy that
 /// carries any is not written.
 #[must_use]
-pub fn unmanaged_settings(fields: &PolicyFields) -> Vec<&'static str> {
+pub fn unmanaged_settings(fields: &PolicyBody) -> Vec<&'static str> {
     let settings = &fields.requestor_settings;
     let on_behalf = settings.enable_on_behalf_requestors_to_add_access
         || settings.enable_on_behalf_requestors_to_update_access
@@ -242,7 +242,7 @@ pub fn unmanaged_settings(fields: &PolicyFields) -> Vec<&'static str> {
             .and_then(Value::as_bool)
             .unwrap_or(false)
     };
-    let filled = |value: &Option<Vec<Value>>| value.as_ref().is_some_and(|items| !items.is_empty());
+    let filled = |value: &Vec<Value>| !value.is_empty();
     [
         (
             enabled(&fields.review_settings, "isEnabled"),
@@ -278,7 +278,7 @@ pub fn unmanaged_settings(fields: &PolicyFields) -> Vec<&'static str> {
 /// The policy with every door shut: nobody can request, for themselves or for others, and nothing is assigned by rule.
 /// `None` where it is shut already.
 #[must_use]
-pub fn closed(fields: &PolicyFields) -> Option<PolicyFields> {
+pub fn closed(fields: &PolicyBody) -> Option<PolicyBody> {
     let mut shut = fields.clone();
     let settings = &mut shut.requestor_settings;
     settings.enable_targets_to_self_add_access = false;
@@ -293,7 +293,7 @@ pub fn closed(fields: &PolicyFields) -> Option<PolicyFields> {
     (automatic || shut.requestor_settings != fields.requestor_settings).then_some(shut)
 }
 
-fn applied(desired: &PolicyFields) -> crate::api::Applied {
+fn applied(desired: &PolicyBody) -> crate::api::Applied {
     let texts = PolicyField::ALL.map(|field| (field.name(), field.text(desired)));
     digests(texts.iter().map(|(name, text)| ((*name).to_owned(), text.as_str())))
 }
@@ -396,7 +396,7 @@ fn instant(text: Option<&str>) -> String {
 }
 
 /// Whether everybody whom `inner` lets request is let by `outer` too. False where that is not certain.
-fn is_within(inner: &PolicyFields, outer: &PolicyFields) -> bool {
+fn is_within(inner: &PolicyBody, outer: &PolicyBody) -> bool {
     use AllowedTargetScope as Scope;
     let every_target_known = || {
         inner
@@ -463,8 +463,8 @@ mod tests {
         SubjectSet::SingleUser { user_id: id.into() }
     }
 
-    fn fields() -> PolicyFields {
-        PolicyFields {
+    fn fields() -> PolicyBody {
+        PolicyBody {
             display_name: "Marketing Campaign Policy".into(),
             description: Some("words".into()),
             allowed_target_scope: AllowedTargetScope::AllMemberUsers,
@@ -491,17 +491,18 @@ mod tests {
             review_settings: None,
             automatic_request_settings: None,
             notification_settings: None,
-            questions: None,
-            custom_extension_stage_settings: None,
+            questions: Vec::new(),
+            custom_extension_stage_settings: Vec::new(),
         }
     }
 
-    fn plan_for(desired: &PolicyFields, observed: &PolicyFields, base: &Applied, drift: Drift) -> Plan {
+    fn plan_for(desired: &PolicyBody, observed: &PolicyBody, base: &Applied, drift: Drift) -> Plan {
         let policy = AssignmentPolicy {
             id: "policy".into(),
             created: None,
             access_package: None,
-            fields: observed.clone(),
+            fields: observed.clone().into(),
+            whole: None,
         };
         plan(
             desired,
@@ -578,7 +579,7 @@ mod tests {
 
     #[test]
     fn every_way_of_widening_is_recognised() {
-        type Edit = fn(&mut PolicyFields);
+        type Edit = fn(&mut PolicyBody);
         let narrower: [Edit; 6] = [
             |policy| policy.allowed_target_scope = AllowedTargetScope::NotSpecified,
             |policy| policy.requestor_settings.enable_targets_to_self_add_access = false,
@@ -607,7 +608,7 @@ mod tests {
         let mut observed = fields();
         assert!(unmanaged_settings(&observed).is_empty());
         observed.review_settings = Some(serde_json::json!({"isEnabled": true}));
-        observed.questions = Some(vec![serde_json::json!({"id": "q"})]);
+        observed.questions = vec![serde_json::json!({"id": "q"})];
         assert_eq!(
             unmanaged_settings(&observed),
             [

@@ -282,8 +282,8 @@ mod tests {
                     display_name: String::new(),
                     origin_id: (*origin).to_owned(),
                     origin_system: OriginSystem::AadGroup,
-                    roles: Vec::new(),
-                    scopes: Vec::new(),
+                    roles: crate::graph::Read::Unread,
+                    scopes: crate::graph::Read::Unread,
                 })
                 .collect(),
         }

@@ -349,10 +349,9 @@ fn limited(field: &str, grant: &Grant, limit: &str) -> Problem {
 }
 
 fn breach(field: &str, what: &str) -> Problem {
-    Problem::new(
-        Reason::LimitExceeded,
-        format!("{field}: {what}; stay within the limit, or ask those who run the catalog to widen it"),
-    )
+    Problem::new(Reason::LimitExceeded, what)
+        .at(field)
+        .remedy("stay within the limit, or ask those who run the catalog to widen it")
 }
 
 fn named(grants: &[&Grant]) -> String {
@@ -449,7 +448,7 @@ mod tests {
         for (patch, words) in cases {
             let problem = check_policy(&policy(patch), &[&grant("g", None, json!({}))], now()).unwrap_err();
             assert_eq!(problem.reason, Reason::LimitExceeded);
-            assert!(problem.message.starts_with(words), "{}", problem.message);
+            assert!(problem.message().starts_with(words), "{}", problem.message());
         }
     }
 
@@ -459,7 +458,7 @@ mod tests {
         let problem = check_policy(&policy(json!({})), &[&strict], now()).unwrap_err();
         assert!(
             problem
-                .message
+                .message()
                 .starts_with("spec.approval.stages[0].approvers[0]: grant \"g\" allows users"),
             "{problem:?}"
         );
@@ -476,7 +475,7 @@ mod tests {
         let problem = check_package(&package(&["wiki", "payroll"]), &grants).unwrap_err();
         assert!(
             problem
-                .message
+                .message()
                 .contains("no single grant allows all of these resources"),
             "{problem:?}"
         );
@@ -486,7 +485,7 @@ mod tests {
     fn a_resource_outside_the_grant_is_named() {
         let problem = check_package(&package(&["payroll"]), &[&grant("g", Some(&["wiki"]), json!({}))]).unwrap_err();
         assert!(
-            problem.message.starts_with(
+            problem.message().starts_with(
                 "spec.resourceRoles[0].resource: \"payroll\" is not among the resources that grant \"g\" allows"
             ),
             "{problem:?}"

@@ -8,6 +8,7 @@ pub mod assignment_policy;
 pub mod catalog;
 pub mod drift;
 pub mod limits;
+mod problem;
 pub mod roles;
 
 use std::{collections::BTreeMap, fmt};
@@ -16,42 +17,12 @@ use crate::{
     api::{Applied, Management, Reason},
     graph::{
         AccessPackagePatch, CatalogFields, CatalogPatch, NewAccessPackage, NewResource, NewResourceRoleScope,
-        PolicyFields, ResourceId, ResourceRoleScopeId,
+        PolicyBody, ResourceId, ResourceRoleScopeId,
     },
 };
 
 pub use drift::{Base, Drift};
-
-/// Something that keeps an object from being what its spec says: a reason and words for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Its place in the closed list.
-    pub reason: Reason,
-    /// The field, what is wrong, and what to do next.
-    pub message: String,
-}
-
-impl Problem {
-    /// A problem in words.
-    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-        }
-    }
-
-    /// Several problems as one, with the reason of the first and the words of all; `None` where there is none.
-    #[must_use]
-    pub fn joined(problems: &[Self]) -> Option<Self> {
-        let reason = problems.first()?.reason;
-        let message = problems
-            .iter()
-            .map(|problem| problem.message.as_str())
-            .collect::<Vec<_>>()
-            .join("; ");
-        Some(Self { reason, message })
-    }
-}
+pub use problem::Problem;
 
 /// One field that is not as desired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,11 +93,11 @@ pub enum Change {
         id: ResourceRoleScopeId,
     },
     /// Make the policy.
-    CreateAssignmentPolicy(Box<PolicyFields>),
+    CreateAssignmentPolicy(Box<PolicyBody>),
     /// Replace the policy as a whole.
     ReplaceAssignmentPolicy {
         /// What is sent.
-        fields: Box<PolicyFields>,
+        fields: Box<PolicyBody>,
         /// What it changes.
         differences: Vec<Difference>,
     },

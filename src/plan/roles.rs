@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(problem.reason, Reason::RoleAmbiguous);
         assert!(
             problem
-                .message
+                .message()
                 .contains("\"Reader\" stands for several roles: a (Reader) (1), b (Reader) (2)"),
             "{problem:?}"
         );
@@ -164,7 +164,7 @@ mod tests {
     fn an_unknown_role_is_answered_with_those_there_are() {
         let problem = choose("Admin", &[candidate("1", "Reader", None)], "spec.resources[crm].roles").unwrap_err();
         assert_eq!(
-            problem.message,
+            problem.message(),
             "spec.resources[crm].roles: the resource has no role \"Admin\"; it has \"Reader\""
         );
     }

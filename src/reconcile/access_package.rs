@@ -152,7 +152,7 @@ impl Managed for AccessPackage {
                 let policy = policy.name_any();
                 limit(Problem::new(
                     problem.reason,
-                    format!("AssignmentPolicy {policy:?} of this package: {}", problem.message),
+                    format!("AssignmentPolicy {policy:?} of this package: {}", problem.message()),
                 ))
             })?;
         }
@@ -229,7 +229,7 @@ impl Managed for AccessPackage {
                     let place = Self::place(references);
                     let made = identity::create(context, tenant, subject, references, &place, send).await?;
                     inventory.package_born(catalog, made.clone()).await;
-                    let scopes = Some(Vec::new());
+                    let scopes = graph::Read::Read(graph::Listed::default());
                     observed = ObservedPackage::Present(Box::new(graph::AccessPackage {
                         resource_role_scopes: scopes,
                         ..made
@@ -245,7 +245,7 @@ impl Managed for AccessPackage {
                 }
                 (Change::AddResourceRole { name, role_scope }, ObservedPackage::Present(package)) => {
                     let added = add_role(graph, &package.id, name, role_scope).await?;
-                    package.resource_role_scopes.get_or_insert_default().push(added.clone());
+                    package.resource_role_scopes.provisional().elements.push(added.clone());
                     inventory.role_added(catalog, &package.id, added).await;
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
@@ -253,7 +253,8 @@ impl Managed for AccessPackage {
                     graph.remove_resource_role_scope(&package.id, id).await?;
                     package
                         .resource_role_scopes
-                        .get_or_insert_default()
+                        .provisional()
+                        .elements
                         .retain(|scope| scope.id != *id);
                     inventory.role_removed(catalog, &package.id, id.clone()).await;
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
@@ -277,7 +278,11 @@ impl Managed for AccessPackage {
             if may_write(&references.tenant, subject.object.spec.management) {
                 status.applied = Some(plan.applied.clone());
             }
-            let scopes = package.resource_role_scopes.as_deref().unwrap_or_default();
+            let none = Vec::new();
+            let scopes = package
+                .resource_role_scopes
+                .known()
+                .map_or(&none, |listed| &listed.elements);
             status.resource_roles = desired.roles.iter().map(|role| role_status(role, scopes)).collect();
             status.unmanaged_policies = unmanaged(package, &references.policies);
             // The portals of the other clouds have addresses of their own.
@@ -442,7 +447,7 @@ async fn add_role(
             }
             Err(error) => {
                 let mut halt = Halt::from(error);
-                halt.problem.message = format!("role {name}: {}", halt.problem.message);
+                halt.problem = halt.problem.at(format!("role {name}"));
                 return Err(halt);
             }
         }
@@ -473,8 +478,9 @@ fn unmanaged(package: &graph::AccessPackage, policies: &[AssignmentPolicy]) -> V
     };
     let mut unmanaged: Vec<UnmanagedPolicy> = package
         .policies
-        .iter()
-        .flatten()
+        .known()
+        .into_iter()
+        .flat_map(|listed| &listed.elements)
         .filter(|policy| !claims(policy.id.as_str()))
         .map(|policy| UnmanagedPolicy {
             id: policy.id.to_string(),
@@ -528,7 +534,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
         ));
         return Ok(());
     };
-    let policies = package.policies.clone().unwrap_or_default();
+    let policies = package.policies.clone().provisional().elements.clone();
     for policy in &policies {
         close(&tenant, &catalog, &id, &policy.id).await?;
     }

@@ -25,7 +25,7 @@ use crate::{
     },
     graph::{
         self, AccessPackageId, AllowedTargetScope, ApprovalSettings, ApprovalStage, CatalogId, ExpirationKind, Feature,
-        GraphErrorKind, PolicyFields, PolicyId, RequestorSettings, SubjectSet,
+        GraphErrorKind, PolicyBody, PolicyId, RequestorSettings, SubjectSet,
     },
     plan::{
         Base, Change, Drift, Plan, Problem,
@@ -66,7 +66,7 @@ impl Managed for AssignmentPolicy {
     const TAKEOVER: &'static str = "spec.adoption: ByName, or another AssignmentPolicy with spec.id";
     const NAMES_ARE_UNIQUE: bool = false;
     type References = PolicyReferences;
-    type Desired = PolicyFields;
+    type Desired = PolicyBody;
     type Observed = ObservedPolicy;
 
     fn display_name(&self) -> String {
@@ -184,7 +184,7 @@ impl Managed for AssignmentPolicy {
         })
     }
 
-    fn desire(subject: &Subject<Self>, references: &PolicyReferences) -> Step<PolicyFields> {
+    fn desire(subject: &Subject<Self>, references: &PolicyReferences) -> Step<PolicyBody> {
         desire(&subject.object.spec, references)
     }
 
@@ -210,7 +210,7 @@ impl Managed for AssignmentPolicy {
     fn plan(
         subject: &mut Subject<Self>,
         references: &PolicyReferences,
-        desired: &PolicyFields,
+        desired: &PolicyBody,
         observed: &ObservedPolicy,
     ) -> Step<Plan> {
         let drift = Drift {
@@ -221,7 +221,7 @@ impl Managed for AssignmentPolicy {
             .managed(references.tenant.management)
             .managed(subject.object.spec.management);
         if let (false, ObservedPolicy::Present(policy)) = (plan.is_empty(), observed) {
-            let settings = unmanaged_settings(&policy.fields);
+            let settings = unmanaged_settings(&policy.fields.provisional());
             if !settings.is_empty() {
                 return Err(Halt::sync(
                     Reason::UnmanagedSettings,
@@ -271,7 +271,7 @@ impl Managed for AssignmentPolicy {
                         .graph
                         .replace_assignment_policy(&policy.id, package, fields)
                         .await?;
-                    policy.fields = (**fields).clone();
+                    policy.fields = (**fields).clone().into();
                     let written = (**policy).clone();
                     tenant
                         .inventory
@@ -288,7 +288,7 @@ impl Managed for AssignmentPolicy {
     fn conclude(
         subject: &mut Subject<Self>,
         references: &PolicyReferences,
-        _desired: &PolicyFields,
+        _desired: &PolicyBody,
         observed: &ObservedPolicy,
         plan: &Plan,
     ) -> Report {
@@ -383,7 +383,7 @@ fn not_ready(package: &AccessPackage) -> Halt {
 }
 
 /// The policy as Graph wants it, in full.
-fn desire(spec: &AssignmentPolicySpec, references: &PolicyReferences) -> Step<PolicyFields> {
+fn desire(spec: &AssignmentPolicySpec, references: &PolicyReferences) -> Step<PolicyBody> {
     let incomplete = |field: &str| limit(Problem::new(Reason::InvalidSpec, format!("{field} is required")));
     let requestors = spec.requestors.as_ref().ok_or_else(|| incomplete("spec.requestors"))?;
     let approval = spec.approval.as_ref().ok_or_else(|| incomplete("spec.approval"))?;
@@ -392,7 +392,7 @@ fn desire(spec: &AssignmentPolicySpec, references: &PolicyReferences) -> Step<Po
     let required = approval.stages.is_some();
     let asks_why = requestors.justification == Requirement::Required;
     let has_justification = references.tenant.graph.cloud().has(Feature::RequestorJustification);
-    Ok(PolicyFields {
+    Ok(PolicyBody {
         display_name: spec.display_name.clone(),
         description: Some(spec.description.clone()),
         allowed_target_scope: scope(requestors.scope),
@@ -414,8 +414,8 @@ fn desire(spec: &AssignmentPolicySpec, references: &PolicyReferences) -> Step<Po
         review_settings: None,
         automatic_request_settings: None,
         notification_settings: None,
-        questions: None,
-        custom_extension_stage_settings: None,
+        questions: Vec::new(),
+        custom_extension_stage_settings: Vec::new(),
     })
 }
 
@@ -460,7 +460,7 @@ fn wire_expiration(expiration: &Expiration) -> graph::Expiration {
 async fn create_serially(
     graph: &graph::Graph,
     package: &AccessPackageId,
-    fields: &PolicyFields,
+    fields: &PolicyBody,
 ) -> Result<graph::AssignmentPolicy, graph::GraphError> {
     let mut wait = Duration::from_millis(200);
     for _ in 0..6 {
@@ -470,6 +470,7 @@ async fn create_serially(
                 wait *= 2;
                 let listed = graph.list_assignment_policies(package).await?.unwrap_or_default();
                 if listed
+                    .elements
                     .iter()
                     .any(|policy| policy.fields.display_name == fields.display_name)
                 {

@@ -336,7 +336,7 @@ impl Managed for Catalog {
             (Some(held), _) => Err(held),
             (None, Some(problem)) if count > 1 => Err(Problem::new(
                 problem.reason,
-                format!("{} (and {} more)", problem.message, count - 1),
+                format!("{} (and {} more)", problem.message(), count - 1),
             )),
             (None, Some(problem)) => Err(problem),
             (None, None) => match observed.removing.first() {

@@ -20,7 +20,7 @@ use crate::{
         catalog::{DesiredResource, ObservedCatalog, find},
         roles,
     },
-    report::{self, Note},
+    report::Note,
 };
 
 /// The longest that one visit waits for a resource to show up in its catalog.
@@ -188,7 +188,9 @@ async fn wait_for_resource(tenant: &Tenant, catalog: &CatalogId, origin_id: &str
     let mut wait = Duration::from_millis(50);
     loop {
         let found = tenant.inventory.find_resource(catalog, origin_id).await?;
-        let is_whole = found.as_ref().is_some_and(|resource| !resource.roles.is_empty());
+        let is_whole = found
+            .as_ref()
+            .is_some_and(|resource| !resource.known_roles().is_empty());
         if is_whole || started.elapsed() > LONGEST_WAIT {
             return Ok(found);
         }
@@ -321,7 +323,10 @@ pub(crate) fn resource_status(
         (Some(problem), None) if problem.reason == Reason::ResourceNotReady => ResourceState::Adding,
         (Some(_), _) => ResourceState::Blocked,
     };
-    let scope = found.and_then(|found| found.scopes.iter().find(|scope| scope.is_root).or(found.scopes.first()));
+    let scope = found.and_then(|found| {
+        let scopes = found.known_scopes();
+        scopes.iter().find(|scope| scope.is_root).or(scopes.first())
+    });
     let status = ResourceStatus {
         name: spec.name.clone(),
         id: found.map(|found| found.id.to_string()),
@@ -340,12 +345,12 @@ pub(crate) fn resource_status(
 fn as_before(before: Option<&ResourceStatus>, problem: &Problem) -> String {
     before
         .and_then(|before| before.message.clone())
-        .filter(|old| report::says_the_same(old, &problem.message))
-        .unwrap_or_else(|| problem.message.clone())
+        .filter(|old| problem.is_told_by(old))
+        .unwrap_or_else(|| problem.message())
 }
 
 fn offered_roles(resolved: &ResolvedResource, found: &Resource, field: &str) -> (Vec<RoleStatus>, Option<Problem>) {
-    let candidates = roles::candidates(&found.roles, &resolved.app_roles);
+    let candidates = roles::candidates(found.known_roles(), &resolved.app_roles);
     if candidates.is_empty() {
         let waiting = format!("resource {}: Entra does not list its roles yet", resolved.name);
         return (Vec::new(), Some(Problem::new(Reason::ResourceNotReady, waiting)));

@@ -16,8 +16,8 @@ use super::halt::{Halt, Retry, Step};
 use crate::{
     api::Reason,
     graph::{
-        AccessPackage, AccessPackageId, AssignmentPolicy, Catalog, CatalogId, Graph, GraphErrorKind, OriginSystem,
-        PolicyId, Resource, ResourceRole, ResourceRoleScope, ResourceRoleScopeId,
+        AccessPackage, AccessPackageId, AssignmentPolicy, Catalog, CatalogId, Graph, GraphErrorKind, Listed,
+        OriginSystem, PolicyId, Read, Resource, ResourceRole, ResourceRoleScope, ResourceRoleScopeId,
     },
 };
 
@@ -171,8 +171,8 @@ impl Inventory {
         }
         let mut resources = self.graph.list_resources(catalog).await?;
         for resource in &mut resources {
-            if resource.origin_system == OriginSystem::AadApplication && resource.roles.is_empty() {
-                resource.roles = self.app_roles(&mut view, catalog, resource).await?;
+            if resource.origin_system == OriginSystem::AadApplication && resource.known_roles().is_empty() {
+                resource.roles = Read::Read(Listed::of(self.app_roles(&mut view, catalog, resource).await?));
             }
         }
         view.resources = Some((Instant::now(), resources.clone()));
@@ -186,8 +186,8 @@ impl Inventory {
         };
         let view = self.view(catalog);
         let mut view = view.lock().await;
-        if resource.origin_system == OriginSystem::AadApplication && resource.roles.is_empty() {
-            resource.roles = self.app_roles(&mut view, catalog, &resource).await?;
+        if resource.origin_system == OriginSystem::AadApplication && resource.known_roles().is_empty() {
+            resource.roles = Read::Read(Listed::of(self.app_roles(&mut view, catalog, &resource).await?));
         }
         if let Some((_, resources)) = view.resources.as_mut() {
             resources.retain(|known| known.id != resource.id);
@@ -323,11 +323,10 @@ impl Inventory {
         let view = self.view(catalog);
         let mut view = view.lock().await;
         view.packages_born.insert(package.id.clone(), Instant::now());
-        let package = AccessPackage {
-            resource_role_scopes: package.resource_role_scopes.or(Some(Vec::new())),
-            policies: package.policies.or(Some(Vec::new())),
-            ..package
-        };
+        let package = AccessPackage { ..package };
+        let mut package = package;
+        package.resource_role_scopes.provisional();
+        package.policies.provisional();
         view.packages.insert(package.id.clone(), package);
     }
 
@@ -375,7 +374,7 @@ impl Inventory {
             let Some(package) = view.packages.get_mut(package) else {
                 continue;
             };
-            let scopes = package.resource_role_scopes.get_or_insert_default();
+            let scopes = &mut package.resource_role_scopes.provisional().elements;
             match what {
                 RoleChange::Added(scope) if scopes.iter().all(|known| known.id != scope.id) => {
                     scopes.push(scope.clone())
@@ -398,7 +397,9 @@ impl Inventory {
     ) -> Step<Option<AssignmentPolicy>> {
         if let Freshness::Within(_) = freshness {
             let package = self.package(catalog, package, freshness).await?;
-            let listed = package.and_then(|package| package.policies).unwrap_or_default();
+            let listed = package
+                .map(|mut package| package.policies.provisional().elements.clone())
+                .unwrap_or_default();
             if let Some(policy) = listed.into_iter().find(|policy| policy.id == *id) {
                 return Ok(Some(policy));
             }
@@ -407,7 +408,14 @@ impl Inventory {
             Ok(found) => found.filter(|policy| policy.access_package.as_ref().is_none_or(|place| place == package)),
             Err(error) if error.kind == GraphErrorKind::Forbidden => {
                 match self.graph.list_assignment_policies(package).await {
-                    Ok(listed) if listed.iter().flatten().all(|policy| policy.id != *id) => None,
+                    Ok(listed)
+                        if listed
+                            .iter()
+                            .flat_map(|listed| &listed.elements)
+                            .all(|policy| policy.id != *id) =>
+                    {
+                        None
+                    }
                     _ => return Err(access_lost(&format!("assignment policy {id}"), &error)),
                 }
             }
@@ -427,10 +435,15 @@ impl Inventory {
                 .get(package)
                 .is_some_and(|born| born.elapsed() < INFANCY);
             if let (true, Some(known)) = (born, view.packages.get(package)) {
-                return Ok(known.policies.clone().unwrap_or_default());
+                return Ok(known.policies.clone().provisional().elements.clone());
             }
         }
-        Ok(self.graph.list_assignment_policies(package).await?.unwrap_or_default())
+        Ok(self
+            .graph
+            .list_assignment_policies(package)
+            .await?
+            .unwrap_or_default()
+            .elements)
     }
 
     /// Lets the view follow a read or a write of ours; `None` is a policy that is gone.
@@ -442,7 +455,7 @@ impl Inventory {
         now: Option<AssignmentPolicy>,
     ) {
         self.package_changed(catalog, package, |package| {
-            let policies = package.policies.get_or_insert_default();
+            let policies = &mut package.policies.provisional().elements;
             policies.retain(|known| known.id != *id);
             policies.extend(now);
         })

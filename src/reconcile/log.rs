@@ -52,8 +52,9 @@ impl Line<'_> {
     /// What was done, and how the object stands where that is not the same.
     fn words(&self) -> String {
         let mut told: Vec<&str> = self.notes.iter().map(|note| note.message.as_str()).collect();
-        if !told.contains(&self.outcome.message.as_str()) {
-            told.push(&self.outcome.message);
+        let outcome = self.outcome.message();
+        if !told.contains(&outcome.as_str()) {
+            told.push(&outcome);
         }
         told.join("; ")
     }

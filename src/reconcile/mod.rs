@@ -195,7 +195,7 @@ pub(crate) struct Visited {
 
 /// A visit that has to be repeated.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {}", problem.reason.name(), problem.message)]
+#[error("{}: {}", problem.reason.name(), problem.message())]
 pub(crate) struct Unfinished {
     problem: Problem,
     after: Duration,

@@ -61,10 +61,10 @@ pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Opti
                 // The limit speaks of the field; here something else may ask for the same.
                 let asks = match (method, management) {
                     (DeletionPolicy::Orphan, _) => return Err(halt),
-                    (_, Management::Observe) => "spec.management: Observe leaves Entra as it is: ".to_owned(),
-                    (_, Management::Full) => format!("annotation {ORPHAN}: "),
+                    (_, Management::Observe) => "spec.management: Observe leaves Entra as it is".to_owned(),
+                    (_, Management::Full) => format!("annotation {ORPHAN}"),
                 };
-                halt.problem.message = halt.problem.message.replacen("spec.deletionPolicy: ", &asks, 1);
+                halt.problem.field = Some(asks);
                 Err(halt)
             }
         },
@@ -103,9 +103,9 @@ pub(crate) async fn close(
     let Some(mut policy) = inventory.policy(catalog, package, id, Freshness::Now).await? else {
         return Ok(());
     };
-    if let Some(shut) = closed(&policy.fields) {
+    if let Some(shut) = closed(&policy.fields.provisional()) {
         tenant.graph.replace_assignment_policy(id, package, &shut).await?;
-        policy.fields = shut;
+        policy.fields = shut.into();
         inventory.policy_changed(catalog, package, id, Some(policy)).await;
     }
     Ok(())

@@ -87,7 +87,9 @@ pub fn conditions(report: &Report, before: &[Condition], generation: i64, now: T
     }
     wanted
         .into_iter()
-        .map(|(kind, is_true, Problem { reason, message })| {
+        .map(|(kind, is_true, problem)| {
+            let reason = problem.reason;
+            let message = problem.message();
             let status = if is_true { "True" } else { "False" };
             let old = before
                 .iter()
@@ -95,7 +97,7 @@ pub fn conditions(report: &Report, before: &[Condition], generation: i64, now: T
             let last_transition_time = old.map_or(Time(whole_seconds(now)), |old| old.last_transition_time.clone());
             let message = shortened(&message);
             // A failure that goes on is no news, though every request has an id of its own.
-            let told = old.filter(|old| old.reason == reason.name() && says_the_same(&old.message, &message));
+            let told = old.filter(|old| old.reason == reason.name() && problem.is_told_by(&old.message));
             Condition {
                 type_: kind.name().into(),
                 status: status.into(),
@@ -110,25 +112,6 @@ pub fn conditions(report: &Report, before: &[Condition], generation: i64, now: T
 
 fn or_fine(problem: &Option<Problem>, fine: &str) -> Problem {
     problem.clone().unwrap_or_else(|| Problem::new(Reason::InSync, fine))
-}
-
-/// Whether two messages differ in nothing but what differs from request to request.
-#[must_use]
-pub fn says_the_same(one: &str, other: &str) -> bool {
-    one == other || steady(one) == steady(other)
-}
-
-/// The text without ids of requests and times to wait.
-fn steady(text: &str) -> String {
-    ["[request-id ", "[client-request-id ", "(retry after "]
-        .iter()
-        .fold(text.to_owned(), |text, opening| {
-            let mut parts = text.split(opening);
-            let first = parts.next().unwrap_or_default().to_owned();
-            parts.fold(first, |steady, part| {
-                steady + part.split_once([']', ')']).map_or("", |(_, rest)| rest)
-            })
-        })
 }
 
 /// Kubernetes keeps whole seconds only; a fraction would make every write a change.
@@ -175,8 +158,8 @@ mod tests {
     #[test]
     fn a_failure_that_goes_on_keeps_its_words_and_another_gets_its_own() {
         let failed = |what: &str, id: &str| {
-            let message = format!("{what} (retry after 3 s) [request-id {id}]; check the network");
-            Report::not_ready(Problem::new(Reason::GraphUnavailable, message))
+            let problem = Problem::new(Reason::GraphUnavailable, what).remedy("check the network");
+            Report::not_ready(problem.traced(Some(format!("[request-id {id}]"))))
         };
         let first = conditions(&failed("HTTP 503", "a"), &[], 1, at(100));
         assert_eq!(conditions(&failed("HTTP 503", "b"), &first, 1, at(200)), first);

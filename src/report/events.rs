@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::{Report, conditions::says_the_same};
+use super::Report;
 use crate::api::{ConditionType, Reason};
 
 /// Something to tell, once.
@@ -53,11 +53,11 @@ pub fn warning(report: &Report, before: &[Condition]) -> Option<Note> {
     let told = before.iter().any(|condition| {
         (condition.type_ == ConditionType::Ready.name() || condition.type_ == ConditionType::Healthy.name())
             && condition.reason == problem.reason.name()
-            && says_the_same(&condition.message, &problem.message)
+            && problem.is_told_by(&condition.message)
     });
     (!told).then(|| Note {
         reason: problem.reason,
-        message: problem.message.clone(),
+        message: problem.message(),
         is_warning: true,
     })
 }

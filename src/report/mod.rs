@@ -3,5 +3,5 @@
 mod conditions;
 mod events;
 
-pub use conditions::{Report, conditions, says_the_same};
+pub use conditions::{Report, conditions};
 pub use events::{Note, gathered, warning};

@@ -67,7 +67,7 @@ async fn a_catalogs_packages_come_in_one_read() {
 
     assert_eq!(ids(&packages), ["p1", "p2"]);
     assert_eq!(
-        packages[0].policies.as_ref().unwrap().len(),
+        packages[0].policies.known().unwrap().elements.len(),
         2,
         "a collection that was cut is read to its end"
     );
@@ -238,7 +238,7 @@ async fn a_policy_is_replaced_whole_and_never_with_values_we_do_not_know() {
     let graph = stand_in.graph();
     let read = graph.get_assignment_policy(&"pol".into()).await.unwrap().unwrap();
     let package = read.access_package.unwrap();
-    let mut fields = read.fields;
+    let mut fields = read.fields.body().unwrap();
     assert_eq!(fields.allowed_target_scope, AllowedTargetScope::AllMemberUsers);
 
     let refused = graph
