@@ -77,6 +77,12 @@ pub struct Intent {
     /// in it.
     #[serde(default)]
     pub fingerprint: String,
+    /// Catalog in which it is made, so that it can be found when what leads there is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    /// Tenant in which it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
 }
 
 /// What was last applied, so that a change by somebody else can be told from a change of the spec.
@@ -132,7 +138,11 @@ pub trait EntraStatus: ManagedStatus {
     /// `entra`.
     fn entra_mut(&mut self) -> &mut Option<EntraObject>;
     /// `intent`.
+    fn intent(&self) -> Option<&Intent>;
+    /// `intent`.
     fn intent_mut(&mut self) -> &mut Option<Intent>;
+    /// `applied`.
+    fn applied(&self) -> Option<&Applied>;
     /// `applied`.
     fn applied_mut(&mut self) -> &mut Option<Applied>;
 }
@@ -170,6 +180,12 @@ macro_rules! entra_status {
             }
             fn entra_mut(&mut self) -> &mut Option<$crate::api::EntraObject> {
                 &mut self.entra
+            }
+            fn intent(&self) -> Option<&$crate::api::Intent> {
+                self.intent.as_ref()
+            }
+            fn applied(&self) -> Option<&$crate::api::Applied> {
+                self.applied.as_ref()
             }
             fn intent_mut(&mut self) -> &mut Option<$crate::api::Intent> {
                 &mut self.intent

@@ -1,11 +1,17 @@
 //! What to do about an access package.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use super::{Base, Change, Difference, Drift, Held, Plan, Problem, digests, drift::Verdict};
+use super::{
+    Act, Cause, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem, Rules,
+    Set, Stake, Step,
+};
 use crate::{
     api::Reason,
-    graph::{AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, ResourceRoleScope},
+    graph::{
+        AccessPackage, AccessPackagePatch, AssignmentId, CatalogId, NewAccessPackage, NewResourceRoleScope, PolicyId,
+        Read, ResourceRoleScope, ResourceRoleScopeId,
+    },
 };
 
 /// A package as the spec wants it, its roles resolved.
@@ -23,6 +29,8 @@ pub struct DesiredPackage {
     pub roles: Vec<DesiredRole>,
     /// Roles of the spec that could not be resolved: while there is one, nothing is removed.
     pub unresolved: Vec<Problem>,
+    /// What the catalog offers, as pairs of the origin ids of role and scope: the spec can express these and no others.
+    pub offered: BTreeSet<RoleKey>,
 }
 
 /// One role that a package hands out.
@@ -41,7 +49,9 @@ impl DesiredRole {
         format!("{}/{}", self.resource, self.role)
     }
 
-    fn key(&self) -> RoleKey {
+    /// What makes it the same as another.
+    #[must_use]
+    pub fn key(&self) -> RoleKey {
         RoleKey::new(&self.role_scope.role.origin_id, &self.role_scope.scope.origin_id)
     }
 
@@ -54,211 +64,348 @@ impl DesiredRole {
 
 /// What makes two role scopes the same: the origin ids of role and scope. Their own ids may be absent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct RoleKey(String, String);
+pub struct RoleKey(String, String);
 
 impl RoleKey {
-    fn new(role: &str, scope: &str) -> Self {
-        Self(role.to_lowercase(), scope.to_lowercase())
+    /// Of the origin ids of role and scope.
+    #[must_use]
+    pub fn new(role: &str, scope: &str) -> Self {
+        Self(role.to_lowercase(), scope.trim_end_matches('/').to_lowercase())
     }
 
-    fn of(role_scope: &ResourceRoleScope) -> Self {
+    /// Of a role that a package has.
+    #[must_use]
+    pub fn of(role_scope: &ResourceRoleScope) -> Self {
         Self::new(&role_scope.role.origin_id, &role_scope.scope.origin_id)
     }
 
-    fn field(&self) -> String {
-        format!("resourceRoles[{} in {}]", self.0, self.1)
+    fn text(&self) -> String {
+        format!("{} in {}", self.0, self.1)
     }
 }
 
-/// What the operator found.
+/// What can be done with an access package.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ObservedPackage {
-    /// Never made, never taken over.
-    Unborn,
-    /// It was ours and is gone.
-    Gone {
-        /// The id that it had.
-        id: String,
+pub enum PackageAct {
+    /// Which one it is.
+    Identity(IdentityAct),
+    /// Make it.
+    Create(NewAccessPackage),
+    /// Change fields of it.
+    Update(AccessPackagePatch),
+    /// Let it hand out a role.
+    AddRole {
+        /// `resource/role` as the spec names them.
+        name: String,
+        /// What is sent.
+        role_scope: Box<NewResourceRoleScope>,
     },
-    /// It is there.
-    Present(Box<AccessPackage>),
+    /// Stop it handing out a role.
+    RemoveRole {
+        /// The role as Entra names it.
+        name: String,
+        /// What is removed.
+        id: ResourceRoleScopeId,
+    },
+    /// Shut a policy of it for new requests: nothing else of the policy changes.
+    Close {
+        /// The policy.
+        id: PolicyId,
+        /// Its name.
+        name: String,
+    },
+    /// Take somebody's access away.
+    RemoveAssignment {
+        /// The assignment.
+        id: AssignmentId,
+        /// Who has it.
+        who: String,
+    },
+    /// Delete a policy of it, which goes with it.
+    DeletePolicy {
+        /// The policy.
+        id: PolicyId,
+        /// Its name.
+        name: String,
+    },
+    /// Delete it.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Act for PackageAct {
+    fn identity(&self) -> Option<&IdentityAct> {
+        match self {
+            Self::Identity(act) => Some(act),
+            Self::Create(_)
+            | Self::Update(_)
+            | Self::AddRole { .. }
+            | Self::RemoveRole { .. }
+            | Self::Close { .. }
+            | Self::RemoveAssignment { .. }
+            | Self::DeletePolicy { .. }
+            | Self::Delete { .. } => None,
+        }
+    }
+
+    fn creates(&self) -> bool {
+        matches!(self, Self::Create(_))
+    }
+
+    fn done(&self) -> Reason {
+        match self {
+            Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
+            Self::Identity(_) | Self::Create(_) => Reason::Created,
+            Self::Update(_) | Self::AddRole { .. } | Self::RemoveRole { .. } | Self::Close { .. } => Reason::Updated,
+            Self::RemoveAssignment { .. } | Self::DeletePolicy { .. } | Self::Delete { .. } => Reason::Deleted,
+        }
+    }
+}
+
+impl From<IdentityAct> for PackageAct {
+    fn from(act: IdentityAct) -> Self {
+        Self::Identity(act)
+    }
+}
+
+impl fmt::Display for PackageAct {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identity(act) => act.fmt(formatter),
+            Self::Create(new) => write!(formatter, "create access package {:?}", new.display_name),
+            Self::Update(_) => formatter.write_str("change"),
+            Self::AddRole { name, .. } => write!(formatter, "add role {name}"),
+            Self::RemoveRole { name, .. } => write!(formatter, "remove role {name}"),
+            Self::Close { id, name } => write!(formatter, "shut assignment policy {name:?} ({id}) for new requests"),
+            Self::RemoveAssignment { who, .. } => write!(formatter, "take away the access of {who}"),
+            Self::DeletePolicy { id, name } => write!(formatter, "delete assignment policy {name:?} ({id})"),
+            Self::Delete { name } => write!(formatter, "delete access package {name:?}"),
+        }
+    }
 }
 
 /// The plan for one package.
 #[must_use]
-pub fn plan(desired: &DesiredPackage, observed: &ObservedPackage, base: Base<'_>, drift: Drift) -> Plan {
+pub fn plan(desired: &DesiredPackage, observed: &Found<Box<AccessPackage>>, rules: &Rules<'_>) -> Plan<PackageAct> {
     match observed {
-        ObservedPackage::Unborn => create(desired),
-        ObservedPackage::Gone { .. } if drift.recreates() => create(desired),
-        ObservedPackage::Gone { id } => Plan {
-            held: vec![Held {
-                what: format!("access package {:?} ({id})", desired.display_name),
-                reason: Reason::DeletedInEntra,
-            }],
-            ..Plan::default()
-        },
-        ObservedPackage::Present(package) => update(desired, package, base, drift),
+        Found::Unborn => create(desired, rules),
+        Found::Gone { .. } if rules.drift.recreates() => create(desired, rules),
+        Found::Gone { id } => Plan::holding(
+            Step::new(
+                PackageAct::Delete {
+                    name: format!("{} ({id})", desired.display_name),
+                },
+                Stake::NEUTRAL,
+            ),
+            Hold::DeletedInEntra,
+        ),
+        // The visit has ended before: nothing is written to what is elsewhere.
+        Found::Elsewhere { .. } => Plan::default(),
+        Found::Present(package) => update(desired, package, rules),
     }
 }
 
-fn create(desired: &DesiredPackage) -> Plan {
+fn create(desired: &DesiredPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
     if !desired.unresolved.is_empty() {
         // Half a package helps nobody: it is made when all that it hands out is known.
         return Plan::default();
     }
-    let package = NewAccessPackage {
-        catalog: desired.catalog.clone(),
-        display_name: desired.display_name.clone(),
-        description: desired.description.clone(),
-        hidden: desired.hidden,
+    let DesiredPackage {
+        catalog,
+        display_name,
+        description,
+        hidden,
+        roles,
+        unresolved: _,
+        offered: _,
+    } = desired;
+    let create = Step {
+        memories: vec![
+            Memory::keep("displayName", super::Canonical::canonical(display_name)),
+            Memory::keep("description", super::Canonical::canonical(description)),
+            Memory::keep("hidden", super::Canonical::canonical(hidden)),
+        ],
+        ..Step::new(
+            PackageAct::Create(NewAccessPackage {
+                catalog: catalog.clone(),
+                display_name: display_name.clone(),
+                description: description.clone(),
+                hidden: *hidden,
+            }),
+            Stake::door(Door::Widens),
+        )
     };
-    let mut changes = vec![Change::CreateAccessPackage(package)];
-    changes.extend(distinct(&desired.roles).map(add));
-    Plan {
-        changes,
-        held: Vec::new(),
-        applied: applied(desired),
+    let mut plan = Plan::of(vec![create]);
+    // What a former one had been given is no drift of the new one.
+    let afresh = Rules {
+        base: super::Base::none(),
+        ..*rules
+    };
+    plan.extend(role_set(false).reconcile(
+        &afresh,
+        wanted(roles),
+        Vec::<Member<&ResourceRoleScope>>::new(),
+        |_, _| None,
+        add,
+        remove,
+    ));
+    match rules.limit {
+        // None of it is made where not all of it may be.
+        Some(limit) => {
+            plan.steps
+                .extend(std::mem::take(&mut plan.held).into_iter().map(|(step, _)| step));
+            plan.hold(|_| Some(Hold::Limit(limit.clone())))
+        }
+        None => plan,
     }
 }
 
-fn update(desired: &DesiredPackage, package: &AccessPackage, base: Base<'_>, drift: Drift) -> Plan {
+fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
+    let mut judge = Judge::new(*rules);
+    let patch = merge(desired, package, &mut judge);
+    let Judgement {
+        written,
+        memories,
+        held,
+        found,
+    } = judge.judgement();
     let mut plan = Plan {
-        applied: applied(desired),
-        ..Plan::default()
+        steps: Vec::new(),
+        held: held
+            .into_iter()
+            .map(|(difference, hold)| {
+                let patch = AccessPackagePatch::default();
+                (
+                    Step::changing(PackageAct::Update(patch), vec![difference], Vec::new()),
+                    hold,
+                )
+            })
+            .collect(),
+        found,
     };
-    let mut patch = AccessPackagePatch::default();
-    let mut written = Vec::new();
-    let hidden = package.hidden;
-    let fields = [
-        (
-            "displayName",
-            package.display_name.clone(),
-            desired.display_name.clone(),
-            false,
-        ),
-        (
-            "description",
-            package.description.clone().unwrap_or_default(),
-            desired.description.clone(),
-            false,
-        ),
-        // Somebody who hides a package closes it; showing it again is for a person.
-        (
-            "hidden",
-            hidden.to_string(),
-            desired.hidden.to_string(),
-            hidden && !desired.hidden,
-        ),
-    ];
-    for (field, before, after, widens) in fields {
-        if before == after {
-            continue;
-        }
-        let is_drift = base.holds(field, &after);
-        let difference = Difference {
-            field: field.into(),
-            before,
-            after: after.clone(),
-            widens,
-        };
-        match drift.judge(&difference, is_drift) {
-            Verdict::Hold(held) => plan.held.push(held),
-            Verdict::Write => {
-                match field {
-                    "displayName" => patch.display_name = Some(after),
-                    "description" => patch.description = Some(after),
-                    _ => patch.hidden = Some(desired.hidden),
-                }
-                written.push(difference);
-            }
-        }
-    }
     if !written.is_empty() {
-        plan.changes.push(Change::UpdateAccessPackage {
-            patch,
-            differences: written,
-        });
+        plan.steps
+            .push(Step::changing(PackageAct::Update(patch), written, memories));
     }
-    plan_roles(
-        desired,
-        package
-            .resource_role_scopes
-            .known()
-            .map_or(&[], |listed| &listed.elements),
-        base,
-        drift,
-        &mut plan,
-    );
+    // Roles that were not read are not none: nothing is decided about them.
+    if let Read::Read(scopes) = &package.resource_role_scopes {
+        let observed = scopes
+            .elements
+            .iter()
+            .map(|scope| Member {
+                key: RoleKey::of(scope).text(),
+                name: format!("{} of {}", scope.role.display_name, scope.scope.origin_id),
+                item: scope,
+            })
+            .collect();
+        let blocked = !desired.unresolved.is_empty() || !scopes.unreadable.is_empty();
+        let keep = |scope: &&ResourceRoleScope, cause: Cause| foreign(desired, scope, cause, rules);
+        plan.extend(role_set(blocked).reconcile(rules, wanted(&desired.roles), observed, keep, add, remove));
+        let left = scopes
+            .elements
+            .iter()
+            .filter(|scope| !rules.base.is_known() && !is_expressible(desired, scope));
+        plan.found
+            .extend(left.map(|scope| Memory::keep(left_alone(&RoleKey::of(scope)), "")));
+    }
     plan
 }
 
-/// Adds first, removes after, so that nobody loses a role in between that they are to keep.
-fn plan_roles(desired: &DesiredPackage, observed: &[ResourceRoleScope], base: Base<'_>, drift: Drift, plan: &mut Plan) {
-    for role in distinct(&desired.roles).filter(|role| role.find_in(observed).is_none()) {
-        let difference = Difference {
-            field: "resourceRoles".into(),
-            before: "missing".into(),
-            after: role.name(),
-            widens: true,
-        };
-        match drift.judge(&difference, base.holds(&role.key().field(), "")) {
-            Verdict::Write => plan.changes.push(add(role)),
-            Verdict::Hold(held) => plan.held.push(held),
-        }
+/// The fields of a package, each declared once: what is sent of them.
+pub fn merge(desired: &DesiredPackage, before: &AccessPackage, judge: &mut Judge<'_>) -> AccessPackagePatch {
+    let DesiredPackage {
+        catalog: _,
+        display_name,
+        description,
+        hidden,
+        roles: _,
+        unresolved: _,
+        offered: _,
+    } = desired;
+    let description_before = before.description.clone().map_or_else(String::new, |text| text);
+    AccessPackagePatch {
+        display_name: judge.patch(
+            "displayName",
+            |_, _| Stake::NEUTRAL,
+            display_name.clone(),
+            &before.display_name,
+        ),
+        description: judge.patch(
+            "description",
+            |_, _| Stake::NEUTRAL,
+            description.clone(),
+            &description_before,
+        ),
+        // Somebody who hides a package closes it; showing it again is for a person.
+        hidden: judge.patch(
+            "hidden",
+            |before, after| Stake::widening(*before && !*after),
+            *hidden,
+            &before.hidden,
+        ),
     }
-    let wanted: BTreeSet<RoleKey> = desired.roles.iter().map(DesiredRole::key).collect();
-    let surplus = observed
+}
+
+/// The roles of a package: whatever is handed out reaches everybody who holds it, and whatever is removed is taken away.
+fn role_set(blocked: bool) -> Set {
+    Set {
+        path: "resourceRoles",
+        adding: Stake::door(Door::Widens).holders(Holders::HandsOut),
+        removing: Stake::door(Door::Narrows).holders(Holders::Cuts),
+        // Nobody loses a role in between that they are to keep.
+        order: Order::AddFirst,
+        blocked,
+    }
+}
+
+fn wanted(roles: &[DesiredRole]) -> Vec<Member<&DesiredRole>> {
+    roles
         .iter()
-        .filter(|role_scope| !wanted.contains(&RoleKey::of(role_scope)));
-    for role_scope in surplus {
-        let name = format!("{} of {}", role_scope.role.display_name, role_scope.scope.origin_id);
-        if !desired.unresolved.is_empty() {
-            // The surplus role may be the very one that does not resolve.
-            continue;
-        }
-        let difference = Difference {
-            field: "resourceRoles".into(),
-            before: name.clone(),
-            after: "removed".into(),
-            widens: false,
-        };
-        // A role that we applied and that the spec no longer lists was removed by the spec; any other came from outside.
-        let is_drift = base.is_known() && !base.holds(&RoleKey::of(role_scope).field(), "");
-        match drift.judge(&difference, is_drift) {
-            Verdict::Write => plan.changes.push(Change::RemoveResourceRole {
-                name,
-                id: role_scope.id.clone(),
-            }),
-            Verdict::Hold(held) => plan.held.push(held),
-        }
+        .map(|role| Member {
+            key: role.key().text(),
+            name: role.name(),
+            item: role,
+        })
+        .collect()
+}
+
+fn add(role: Member<&DesiredRole>) -> PackageAct {
+    PackageAct::AddRole {
+        name: role.name,
+        role_scope: Box::new(role.item.role_scope.clone()),
     }
 }
 
-/// Each role once: a value and a display name may mean the same.
-fn distinct(roles: &[DesiredRole]) -> impl Iterator<Item = &DesiredRole> {
-    let mut seen = BTreeSet::new();
-    roles.iter().filter(move |role| seen.insert(role.key()))
-}
-
-fn add(role: &DesiredRole) -> Change {
-    Change::AddResourceRole {
-        name: role.name(),
-        role_scope: Box::new(role.role_scope.clone()),
+fn remove(role: Member<&ResourceRoleScope>) -> PackageAct {
+    PackageAct::RemoveRole {
+        name: role.name,
+        id: role.item.id.clone(),
     }
 }
 
-fn applied(desired: &DesiredPackage) -> crate::api::Applied {
-    let hidden = desired.hidden.to_string();
-    let fields = [
-        ("displayName".to_owned(), desired.display_name.as_str()),
-        ("description".to_owned(), desired.description.as_str()),
-        ("hidden".to_owned(), hidden.as_str()),
-    ];
-    digests(
-        fields
-            .into_iter()
-            .chain(desired.roles.iter().map(|role| (role.key().field(), ""))),
-    )
+fn is_expressible(desired: &DesiredPackage, scope: &ResourceRoleScope) -> bool {
+    desired.offered.contains(&RoleKey::of(scope))
+}
+
+/// The name under which a role is remembered that was there when the package was taken over.
+fn left_alone(key: &RoleKey) -> String {
+    format!("roleLeftAlone[{}]", key.text())
+}
+
+/// A role that was there when the package was taken over and that the spec has no words for is not stripped.
+fn foreign(desired: &DesiredPackage, scope: &ResourceRoleScope, cause: Cause, rules: &Rules<'_>) -> Option<Hold> {
+    let was_there = match cause {
+        Cause::Spec => !rules.base.is_known(),
+        Cause::Drift => rules.base.holds(&left_alone(&RoleKey::of(scope)), ""),
+    };
+    (was_there && !is_expressible(desired, scope)).then(|| {
+        Hold::UnmanagedSettings(vec![format!(
+            "role {} of {} (resourceRoles)",
+            scope.role.display_name, scope.scope.origin_id
+        )])
+    })
 }
 
 #[cfg(test)]
@@ -266,7 +413,8 @@ mod tests {
     use super::*;
     use crate::{
         api::{Applied, DriftPolicy},
-        graph::{OriginSystem, ResourceRole, ResourceScope},
+        graph::{Listed, OriginSystem, ResourceRole, ResourceScope},
+        plan::{Base, Drift},
     };
 
     const CAUTIOUS: Drift = Drift {
@@ -304,6 +452,7 @@ mod tests {
             display_name: "Marketing".into(),
             description: "words".into(),
             hidden: false,
+            offered: roles.iter().map(DesiredRole::key).collect(),
             roles,
             unresolved: Vec::new(),
         }
@@ -317,7 +466,7 @@ mod tests {
             hidden: desired.hidden,
             created: None,
             catalog: Some(desired.catalog.clone()),
-            resource_role_scopes: crate::graph::Read::Read(crate::graph::Listed::of(
+            resource_role_scopes: Read::Read(Listed::of(
                 desired
                     .roles
                     .iter()
@@ -328,17 +477,41 @@ mod tests {
                     })
                     .collect(),
             )),
-            policies: crate::graph::Read::Read(crate::graph::Listed::default()),
+            policies: Read::Read(Listed::default()),
         }
     }
 
-    fn plan_for(desired: &DesiredPackage, observed: AccessPackage, applied: &Applied, drift: Drift) -> Plan {
+    /// What is remembered after this was made.
+    fn applied(desired: &DesiredPackage) -> Applied {
+        let made = plan(desired, &Found::Unborn, &rules(Base::none(), CAUTIOUS));
+        let memories: Vec<Memory> = made.steps.into_iter().flat_map(|step| step.memories).collect();
+        crate::plan::applied(&memories)
+    }
+
+    fn rules(base: Base<'_>, drift: Drift) -> Rules<'_> {
+        Rules {
+            base,
+            drift,
+            limit: None,
+            confirmed: true,
+        }
+    }
+
+    fn plan_for(
+        desired: &DesiredPackage,
+        observed: AccessPackage,
+        applied: &Applied,
+        drift: Drift,
+    ) -> Plan<PackageAct> {
         plan(
             desired,
-            &ObservedPackage::Present(Box::new(observed)),
-            Base::of(Some(applied)),
-            drift,
+            &Found::Present(Box::new(observed)),
+            &rules(Base::of(Some(applied)), drift),
         )
+    }
+
+    fn words(plan: &Plan<PackageAct>) -> Vec<String> {
+        plan.steps.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -349,7 +522,7 @@ mod tests {
             role_scope.role.origin_id = role_scope.role.origin_id.to_uppercase();
         }
         let plan = plan_for(&desired, observed, &applied(&desired), CAUTIOUS);
-        assert!(plan.is_empty() && plan.held.is_empty(), "{plan:?}");
+        assert!(plan.is_quiet(), "{plan:?}");
     }
 
     #[test]
@@ -358,26 +531,23 @@ mod tests {
         let mut observed = as_observed(&desired);
         observed.description = Some("portal".into());
         let plan = plan_for(&desired, observed, &applied(&desired), CAUTIOUS);
-        assert_eq!(plan.changes.len(), 1);
-        assert_eq!(plan.changes[0].to_string(), "change description: portal -> words");
+        assert_eq!(words(&plan), ["change description: portal -> words"]);
     }
 
     #[test]
     fn a_role_removed_in_the_portal_is_not_handed_out_again_by_itself() {
         let desired = desired(vec![role("group", "abc")]);
         let mut observed = as_observed(&desired);
-        observed.resource_role_scopes = crate::graph::Read::Read(crate::graph::Listed::default());
+        observed.resource_role_scopes = Read::Read(Listed::default());
         let held = plan_for(&desired, observed.clone(), &applied(&desired), CAUTIOUS);
-        assert!(held.is_empty());
-        assert_eq!(held.held[0].reason, Reason::DriftHeld);
+        assert!(held.steps.is_empty());
+        assert_eq!(held.held[0].1, Hold::Drift);
         let requested = Drift {
             requested: true,
             ..CAUTIOUS
         };
         assert_eq!(
-            plan_for(&desired, observed, &applied(&desired), requested)
-                .changes
-                .len(),
+            plan_for(&desired, observed, &applied(&desired), requested).steps.len(),
             1
         );
     }
@@ -387,8 +557,8 @@ mod tests {
         let before = desired(vec![role("old", "old")]);
         let after = desired(vec![role("new", "new")]);
         let plan = plan_for(&after, as_observed(&before), &applied(&before), CAUTIOUS);
-        let words: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
-        assert_eq!(words, ["add role new/Member", "remove role Member of old"]);
+        let acts: Vec<String> = plan.steps.iter().map(|step| step.act.to_string()).collect();
+        assert_eq!(acts, ["add role new/Member", "remove role Member of old"]);
     }
 
     #[test]
@@ -397,15 +567,15 @@ mod tests {
         let mut after = desired(vec![role("new", "new")]);
         after.unresolved = vec![Problem::new(Reason::RoleNotFound, "no such role")];
         let plan = plan_for(&after, as_observed(&before), &applied(&before), CAUTIOUS);
-        assert_eq!(plan.changes.len(), 1, "{plan:?}");
+        assert_eq!(plan.steps.len(), 1, "{plan:?}");
     }
 
     #[test]
     fn a_role_that_is_spelled_twice_is_added_once() {
         let desired = desired(vec![role("group", "abc"), role("same-group", "ABC")]);
         assert_eq!(
-            plan(&desired, &ObservedPackage::Unborn, Base::none(), CAUTIOUS)
-                .changes
+            plan(&desired, &Found::Unborn, &rules(Base::none(), CAUTIOUS))
+                .steps
                 .len(),
             2
         );
@@ -415,25 +585,97 @@ mod tests {
     fn a_package_is_not_made_by_halves() {
         let mut desired = desired(vec![role("group", "abc")]);
         desired.unresolved = vec![Problem::new(Reason::ResourceNotReady, "on its way")];
-        assert!(plan(&desired, &ObservedPackage::Unborn, Base::none(), CAUTIOUS).is_empty());
+        assert!(plan(&desired, &Found::Unborn, &rules(Base::none(), CAUTIOUS)).is_quiet());
     }
 
     #[test]
     fn a_deleted_package_is_reported_and_made_anew_on_request() {
         let desired = desired(vec![role("group", "abc")]);
-        let gone = ObservedPackage::Gone { id: "package".into() };
-        let reported = plan(&desired, &gone, Base::none(), CAUTIOUS);
-        assert!(reported.is_empty());
-        assert_eq!(reported.held[0].reason, Reason::DeletedInEntra);
-        let anew = plan(
-            &desired,
-            &gone,
-            Base::none(),
-            Drift {
-                requested: true,
-                ..CAUTIOUS
-            },
+        let gone = Found::Gone { id: "package".into() };
+        let reported = plan(&desired, &gone, &rules(Base::none(), CAUTIOUS));
+        assert!(reported.steps.is_empty());
+        assert_eq!(reported.held[0].1, Hold::DeletedInEntra);
+        let asked = Drift {
+            requested: true,
+            ..CAUTIOUS
+        };
+        assert_eq!(plan(&desired, &gone, &rules(Base::none(), asked)).steps.len(), 2);
+    }
+
+    #[test]
+    fn what_a_former_package_had_is_no_drift_of_the_one_that_is_made_anew() {
+        let desired = desired(vec![role("group", "abc")]);
+        let before = applied(&desired);
+        let asked = Drift {
+            requested: true,
+            ..CAUTIOUS
+        };
+        let gone = Found::Gone { id: "package".into() };
+        let plan = plan(&desired, &gone, &rules(Base::of(Some(&before)), asked));
+        assert!(
+            plan.steps
+                .iter()
+                .flat_map(|step| &step.differences)
+                .all(|difference| difference.cause == Cause::Spec)
         );
-        assert_eq!(anew.changes.len(), 2);
+    }
+
+    #[test]
+    fn a_role_without_words_is_not_stripped_by_taking_over_and_one_that_came_later_is() {
+        let desired = desired(vec![role("group", "abc")]);
+        let mut observed = as_observed(&desired);
+        let mut eligible = as_observed(&desired).resource_role_scopes.known().unwrap().elements[0].clone();
+        eligible.role.origin_id = "EligibleMember_abc".into();
+        eligible.role.display_name = "Eligible Member".into();
+        observed
+            .resource_role_scopes
+            .known_mut()
+            .unwrap()
+            .elements
+            .push(eligible);
+
+        let over = plan(
+            &desired,
+            &Found::Present(Box::new(observed.clone())),
+            &rules(Base::none(), CAUTIOUS),
+        );
+        assert!(over.steps.is_empty(), "{over:?}");
+        assert!(matches!(over.held[0].1, Hold::UnmanagedSettings(_)));
+
+        let remembered = crate::plan::applied(&over.found);
+        let later = plan_for(&desired, observed.clone(), &remembered, CAUTIOUS);
+        assert!(later.steps.is_empty(), "still not ours: {later:?}");
+
+        let came_later = plan_for(&desired, observed, &applied(&desired), CAUTIOUS);
+        assert_eq!(came_later.steps.len(), 1);
+    }
+
+    #[test]
+    fn where_no_grant_allows_it_nothing_is_handed_out_and_what_narrows_goes_ahead() {
+        let before = desired(vec![role("old", "old")]);
+        let mut after = desired(vec![role("new", "new")]);
+        after.description = "new words".into();
+        let limit = Problem::new(Reason::LimitExceeded, "no grant");
+        let applied = applied(&before);
+        let limited = Rules {
+            limit: Some(&limit),
+            ..rules(Base::of(Some(&applied)), CAUTIOUS)
+        };
+        let plan = plan(&after, &Found::Present(Box::new(as_observed(&before))), &limited);
+        let acts: Vec<String> = plan.steps.iter().map(|step| step.act.to_string()).collect();
+        assert_eq!(acts, ["change", "remove role Member of old"]);
+        assert_eq!(plan.held.len(), 1);
+    }
+
+    #[test]
+    fn roles_that_were_not_read_are_not_none() {
+        let desired = desired(vec![role("group", "abc")]);
+        let mut observed = as_observed(&desired);
+        observed.resource_role_scopes = Read::Unread;
+        assert!(
+            plan_for(&desired, observed, &applied(&desired), CAUTIOUS)
+                .steps
+                .is_empty()
+        );
     }
 }

@@ -1,9 +1,14 @@
 //! What to do about a catalog and the resources in it.
 
-use super::{Base, Change, Difference, Drift, Held, Plan, Problem, digests, drift::Verdict};
+use std::fmt;
+
+use super::{
+    Act, Canonical, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem,
+    Rules, Set, Stake, Step,
+};
 use crate::{
     api::{Reason, ResourceStatus},
-    graph::{Catalog, CatalogFields, CatalogPatch, CatalogState, NewResource, Resource},
+    graph::{Catalog, CatalogFields, CatalogPatch, CatalogState, NewResource, Resource, ResourceId},
 };
 
 /// A catalog as the spec wants it, its resources resolved. `None`: left as it is.
@@ -32,63 +37,118 @@ pub struct DesiredResource {
     pub resource: NewResource,
 }
 
-/// What the operator found.
+/// A catalog with everything in it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ObservedCatalog {
-    /// Never made, never taken over.
-    Unborn,
-    /// It was ours and is gone.
-    Gone {
-        /// The id that it had.
-        id: String,
+pub struct SeenCatalog {
+    /// The catalog.
+    pub catalog: Catalog,
+    /// The resources that could be read.
+    pub resources: Vec<Resource>,
+    /// Something in it exists and could not be read: nothing is removed while that is so.
+    pub unreadable: bool,
+}
+
+/// What can be done with a catalog.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CatalogAct {
+    /// Which one it is.
+    Identity(IdentityAct),
+    /// Make it.
+    Create(CatalogFields),
+    /// Change fields of it.
+    Update(CatalogPatch),
+    /// Bring a resource into it.
+    AddResource {
+        /// Its name in the spec.
+        name: String,
+        /// What is sent.
+        resource: NewResource,
     },
-    /// It is there.
-    Present {
-        /// The catalog.
-        catalog: Catalog,
-        /// Everything in it.
-        resources: Vec<Resource>,
+    /// Take a resource that we brought in out again.
+    RemoveResource {
+        /// The name it had in the spec.
+        name: String,
+        /// Its id in the catalog.
+        id: ResourceId,
     },
+    /// Delete it.
+    Delete,
+}
+
+impl Act for CatalogAct {
+    fn identity(&self) -> Option<&IdentityAct> {
+        match self {
+            Self::Identity(act) => Some(act),
+            Self::Create(_)
+            | Self::Update(_)
+            | Self::AddResource { .. }
+            | Self::RemoveResource { .. }
+            | Self::Delete => None,
+        }
+    }
+
+    fn creates(&self) -> bool {
+        matches!(self, Self::Create(_))
+    }
+
+    fn done(&self) -> Reason {
+        match self {
+            Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
+            Self::Identity(_) | Self::Create(_) => Reason::Created,
+            Self::Update(_) | Self::AddResource { .. } | Self::RemoveResource { .. } => Reason::Updated,
+            Self::Delete => Reason::Deleted,
+        }
+    }
+}
+
+impl From<IdentityAct> for CatalogAct {
+    fn from(act: IdentityAct) -> Self {
+        Self::Identity(act)
+    }
+}
+
+impl fmt::Display for CatalogAct {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identity(act) => act.fmt(formatter),
+            Self::Create(fields) => write!(formatter, "create catalog {:?}", fields.display_name),
+            Self::Update(_) => formatter.write_str("change"),
+            Self::AddResource { name, resource } => write!(
+                formatter,
+                "add resource {name} ({} {})",
+                resource.origin_system, resource.origin_id
+            ),
+            Self::RemoveResource { name, .. } => write!(formatter, "remove resource {name}"),
+            Self::Delete => formatter.write_str("delete catalog"),
+        }
+    }
 }
 
 /// The plan for one catalog; `known` are the resources that status remembers.
 #[must_use]
 pub fn plan(
     desired: &DesiredCatalog,
-    observed: &ObservedCatalog,
+    observed: &Found<SeenCatalog>,
     known: &[ResourceStatus],
-    base: Base<'_>,
-    drift: Drift,
-) -> Plan {
+    rules: &Rules<'_>,
+) -> Plan<CatalogAct> {
     match observed {
-        ObservedCatalog::Unborn => create(desired),
+        Found::Unborn => create(desired, rules),
         // One that was taken over by id may have no name of ours to be made anew with.
-        ObservedCatalog::Gone { .. } if drift.recreates() && desired.display_name.is_some() => create(desired),
-        ObservedCatalog::Gone { id } => Plan {
-            held: vec![Held {
-                what: format!(
-                    "catalog {:?} ({id})",
-                    desired.display_name.as_deref().unwrap_or_default()
-                ),
-                reason: Reason::DeletedInEntra,
-            }],
-            ..Plan::default()
-        },
-        ObservedCatalog::Present { catalog, resources } => {
-            let mut plan = update(desired, catalog, base, drift);
-            plan.changes.extend(
-                desired
-                    .resources
-                    .iter()
-                    .filter(|wanted| find(resources, wanted).is_none())
-                    .map(|wanted| Change::AddResource {
-                        name: wanted.name.clone(),
-                        resource: wanted.resource.clone(),
-                    }),
-            );
-            if desired.unresolved.is_empty() {
-                plan.changes.extend(removals(desired, resources, known));
-            }
+        Found::Gone { .. } if rules.drift.recreates() && desired.display_name.is_some() => create(desired, rules),
+        Found::Gone { id } => {
+            let name = desired.display_name.as_deref().map_or("", |name| name);
+            let gone = CatalogAct::Create(CatalogFields {
+                display_name: format!("{name} ({id})"),
+                ..fields(desired)
+            });
+            Plan::holding(Step::new(gone, Stake::NEUTRAL), Hold::DeletedInEntra)
+        }
+        // A catalog has no other place to be.
+        Found::Elsewhere { .. } => Plan::default(),
+        Found::Present(seen) => {
+            let mut plan = update(desired, &seen.catalog, rules);
+            plan.extend(resources(desired, seen, known, rules));
             plan
         }
     }
@@ -106,105 +166,15 @@ pub fn find<'a>(resources: &'a [Resource], wanted: &DesiredResource) -> Option<&
 /// Whether two origin ids are one: GUIDs and site addresses are compared without case, addresses without a last slash.
 #[must_use]
 pub fn same_origin(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/')
-        .eq_ignore_ascii_case(other.trim_end_matches('/'))
+    origin_key(one) == origin_key(other)
 }
 
-fn create(desired: &DesiredCatalog) -> Plan {
-    let fields = CatalogFields {
-        display_name: desired.display_name.clone().unwrap_or_default(),
-        description: desired.description.clone().unwrap_or_default(),
-        state: desired.state.clone().unwrap_or(CatalogState::Published),
-        externally_visible: desired.externally_visible.unwrap_or(false),
-    };
-    let mut changes = vec![Change::CreateCatalog(fields)];
-    changes.extend(desired.resources.iter().map(|wanted| Change::AddResource {
-        name: wanted.name.clone(),
-        resource: wanted.resource.clone(),
-    }));
-    Plan {
-        changes,
-        held: Vec::new(),
-        applied: applied(desired),
-    }
+/// What makes two origin ids the same.
+fn origin_key(origin: &str) -> String {
+    origin.trim_end_matches('/').to_lowercase()
 }
 
-fn update(desired: &DesiredCatalog, catalog: &Catalog, base: Base<'_>, drift: Drift) -> Plan {
-    let mut plan = Plan {
-        applied: applied(desired),
-        ..Plan::default()
-    };
-    let mut patch = CatalogPatch::default();
-    let mut written = Vec::new();
-    for (field, after) in fields(desired) {
-        let (before, widens) = match field {
-            "displayName" => (catalog.display_name.clone(), false),
-            "description" => (catalog.description.clone().unwrap_or_default(), false),
-            "state" => {
-                let before = catalog.state.clone().unwrap_or(CatalogState::Unpublished).to_string();
-                (before, after == CatalogState::Published.as_str())
-            }
-            _ => (catalog.externally_visible.to_string(), after == "true"),
-        };
-        if before == after {
-            continue;
-        }
-        let is_drift = base.holds(field, &after);
-        let difference = Difference {
-            field: field.into(),
-            before,
-            after: after.clone(),
-            widens,
-        };
-        match drift.judge(&difference, is_drift) {
-            Verdict::Hold(held) => plan.held.push(held),
-            Verdict::Write => {
-                match field {
-                    "displayName" => patch.display_name = Some(after),
-                    "description" => patch.description = Some(after),
-                    "state" => patch.state.clone_from(&desired.state),
-                    _ => patch.externally_visible = desired.externally_visible,
-                }
-                written.push(difference);
-            }
-        }
-    }
-    if !written.is_empty() {
-        plan.changes.push(Change::UpdateCatalog {
-            patch,
-            differences: written,
-        });
-    }
-    plan
-}
-
-/// Resources that we brought in and that the spec no longer names; those of others stay.
-fn removals<'a>(
-    desired: &'a DesiredCatalog,
-    resources: &'a [Resource],
-    known: &'a [ResourceStatus],
-) -> impl Iterator<Item = Change> + 'a {
-    known
-        .iter()
-        .filter(|known| known.added)
-        .filter(|known| {
-            !desired
-                .resources
-                .iter()
-                .any(|wanted| same_origin(&wanted.resource.origin_id, &known.origin_id))
-        })
-        .filter_map(|known| {
-            let resource = resources
-                .iter()
-                .find(|resource| same_origin(&resource.origin_id, &known.origin_id))?;
-            Some(Change::RemoveResource {
-                name: known.name.clone(),
-                id: resource.id.clone(),
-            })
-        })
-}
-
-fn fields(desired: &DesiredCatalog) -> Vec<(&'static str, String)> {
+fn fields(desired: &DesiredCatalog) -> CatalogFields {
     let DesiredCatalog {
         display_name,
         description,
@@ -212,30 +182,238 @@ fn fields(desired: &DesiredCatalog) -> Vec<(&'static str, String)> {
         externally_visible,
         resources: _,
         unresolved: _,
-    } = desired;
-    [
-        ("displayName", display_name.clone()),
-        ("description", description.clone()),
-        ("state", state.as_ref().map(ToString::to_string)),
-        (
-            "externallyVisible",
-            externally_visible.map(|visible| visible.to_string()),
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(field, value)| value.map(|value| (field, value)))
-    .collect()
+    } = desired.clone();
+    // The schema asks for a name where there is no id; the rest has its default in `desire`.
+    CatalogFields {
+        display_name: display_name.map_or_else(String::new, |name| name),
+        description: description.map_or_else(String::new, |text| text),
+        state: state.map_or(CatalogState::Published, |state| state),
+        externally_visible: externally_visible.is_some_and(|visible| visible),
+    }
 }
 
-fn applied(desired: &DesiredCatalog) -> crate::api::Applied {
+fn create(desired: &DesiredCatalog, rules: &Rules<'_>) -> Plan<CatalogAct> {
     let fields = fields(desired);
-    digests(fields.iter().map(|(field, text)| ((*field).to_owned(), text.as_str())))
+    let CatalogFields {
+        display_name,
+        description,
+        state,
+        externally_visible,
+    } = &fields;
+    let step = Step {
+        memories: vec![
+            Memory::keep("displayName", display_name.canonical()),
+            Memory::keep("description", description.canonical()),
+            Memory::keep("state", state.canonical()),
+            Memory::keep("externallyVisible", externally_visible.canonical()),
+        ],
+        ..Step::new(CatalogAct::Create(fields.clone()), Stake::door(Door::Widens))
+    };
+    let mut plan = Plan::of(vec![step]);
+    let empty = SeenCatalog {
+        catalog: Catalog {
+            id: "".into(),
+            display_name: String::new(),
+            description: None,
+            catalog_type: None,
+            state: None,
+            externally_visible: false,
+            created: None,
+        },
+        resources: Vec::new(),
+        unreadable: false,
+    };
+    let afresh = Rules {
+        base: super::Base::none(),
+        ..*rules
+    };
+    plan.extend(resources(desired, &empty, &[], &afresh));
+    plan
+}
+
+fn update(desired: &DesiredCatalog, catalog: &Catalog, rules: &Rules<'_>) -> Plan<CatalogAct> {
+    let mut judge = Judge::new(*rules);
+    let patch = merge(desired, catalog, &mut judge);
+    let Judgement {
+        written,
+        memories,
+        held,
+        found,
+    } = judge.judgement();
+    let mut plan = Plan {
+        steps: Vec::new(),
+        held: held
+            .into_iter()
+            .map(|(difference, hold)| {
+                let patch = CatalogAct::Update(CatalogPatch::default());
+                (Step::changing(patch, vec![difference], Vec::new()), hold)
+            })
+            .collect(),
+        found,
+    };
+    if !written.is_empty() {
+        plan.steps
+            .push(Step::changing(CatalogAct::Update(patch), written, memories));
+    }
+    plan
+}
+
+/// The fields of a catalog, each declared once: what is sent of them. One that the spec leaves unset stays as it is.
+pub fn merge(desired: &DesiredCatalog, before: &Catalog, judge: &mut Judge<'_>) -> CatalogPatch {
+    let DesiredCatalog {
+        display_name,
+        description,
+        state,
+        externally_visible,
+        resources: _,
+        unresolved: _,
+    } = desired.clone();
+    let description_before = before.description.clone().map_or_else(String::new, |text| text);
+    // Unknown is not open.
+    let state_before = before.state.clone().map_or(CatalogState::Unpublished, |state| state);
+    CatalogPatch {
+        display_name: judge.patch_set("displayName", |_, _| Stake::NEUTRAL, display_name, &before.display_name),
+        description: judge.patch_set("description", |_, _| Stake::NEUTRAL, description, &description_before),
+        state: judge.patch_set(
+            "state",
+            |_, after| Stake::widening(*after == CatalogState::Published),
+            state,
+            &state_before,
+        ),
+        externally_visible: judge.patch_set(
+            "externallyVisible",
+            |_, after| Stake::widening(*after),
+            externally_visible,
+            &before.externally_visible,
+        ),
+    }
+}
+
+impl Canonical for CatalogState {
+    fn canonical(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// How a catalog goes: its packages are never deleted with it; resources that we brought in go first. `packages` are the
+/// names of those that are in it.
+#[must_use]
+pub fn leave(seen: &SeenCatalog, packages: Option<&[&str]>, known: &[ResourceStatus]) -> Plan<CatalogAct> {
+    let narrowing = |act| Step::new(act, Stake::door(Door::Narrows));
+    let waits = match packages {
+        None => Some("Entra has not told which packages it holds".to_owned()),
+        Some([]) => None,
+        Some(packages) => {
+            let first = packages.iter().min().copied().map_or("", |first| first);
+            Some(format!(
+                "the catalog holds {} access packages that no object here manages, {first:?} first",
+                packages.len()
+            ))
+        }
+    };
+    if let Some(what) = waits {
+        let problem = Problem::new(Reason::NotOurs, what).remedy(format!(
+            "delete them in Entra, or let the catalog stay: annotate this object with {}=true",
+            crate::api::ORPHAN
+        ));
+        return Plan::holding(narrowing(CatalogAct::Delete), Hold::Waits(problem));
+    }
+    let ours = known.iter().filter(|known| known.added).filter_map(|known| {
+        // A list may leave out what status has the id of.
+        let seen = seen
+            .resources
+            .iter()
+            .find(|resource| same_origin(&resource.origin_id, &known.origin_id))
+            .map(|resource| resource.id.clone());
+        let id = seen.or_else(|| known.id.as_deref().map(ResourceId::from))?;
+        Some(CatalogAct::RemoveResource {
+            name: known.name.clone(),
+            id,
+        })
+    });
+    Plan::of(ours.chain([CatalogAct::Delete]).map(narrowing).collect())
+}
+
+/// The resources of a catalog. Additive: only what we brought in is ever taken out, whatever the spec once said.
+fn resources(
+    desired: &DesiredCatalog,
+    seen: &SeenCatalog,
+    known: &[ResourceStatus],
+    rules: &Rules<'_>,
+) -> Plan<CatalogAct> {
+    let set = Set {
+        path: "resources",
+        // What is in a catalog reaches people only by a package.
+        adding: Stake::NEUTRAL,
+        removing: Stake::door(Door::Neutral).holders(Holders::Untouched),
+        order: Order::AddFirst,
+        blocked: !desired.unresolved.is_empty() || seen.unreadable,
+    };
+    let wanted = desired
+        .resources
+        .iter()
+        .map(|wanted| Member {
+            key: origin_key(&wanted.resource.origin_id),
+            name: wanted.name.clone(),
+            item: wanted,
+        })
+        .collect();
+    // Everything that is wanted and there, and of the rest what we brought in.
+    let observed = seen
+        .resources
+        .iter()
+        .filter_map(|resource| {
+            let is_wanted = desired.resources.iter().any(|wanted| {
+                wanted.resource.origin_system == resource.origin_system
+                    && same_origin(&wanted.resource.origin_id, &resource.origin_id)
+            });
+            let ours = known
+                .iter()
+                .find(|known| known.added && same_origin(&known.origin_id, &resource.origin_id));
+            let name = ours.map(|known| known.name.clone());
+            (is_wanted || ours.is_some()).then(|| Member {
+                key: origin_key(&resource.origin_id),
+                name: name.map_or_else(|| resource.display_name.clone(), |name| name),
+                item: resource,
+            })
+        })
+        .collect();
+    // Status tells what is ours; nothing here is anybody else's drift.
+    let by_status = Rules {
+        base: super::Base::none(),
+        ..*rules
+    };
+    let mut plan = set.reconcile(
+        &by_status,
+        wanted,
+        observed,
+        |_, _| None,
+        |member: Member<&DesiredResource>| CatalogAct::AddResource {
+            name: member.name,
+            resource: member.item.resource.clone(),
+        },
+        |member: Member<&Resource>| CatalogAct::RemoveResource {
+            name: member.name,
+            id: member.item.id.clone(),
+        },
+    );
+    // Status remembers them by name and id; nothing more needs to be remembered.
+    plan.found.clear();
+    for step in &mut plan.steps {
+        step.memories.clear();
+        step.differences.clear();
+    }
+    plan
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::DriftPolicy, graph::OriginSystem};
+    use crate::{
+        api::DriftPolicy,
+        graph::{OriginSystem, Read},
+        plan::{Base, Drift},
+    };
 
     const CAUTIOUS: Drift = Drift {
         policy: DriftPolicy::Cautious,
@@ -264,8 +442,8 @@ mod tests {
         }
     }
 
-    fn observed(state: CatalogState, resources: &[&str]) -> ObservedCatalog {
-        ObservedCatalog::Present {
+    fn observed(state: CatalogState, resources: &[&str]) -> Found<SeenCatalog> {
+        Found::Present(SeenCatalog {
             catalog: Catalog {
                 id: "catalog".into(),
                 display_name: "Marketing".into(),
@@ -282,10 +460,20 @@ mod tests {
                     display_name: String::new(),
                     origin_id: (*origin).to_owned(),
                     origin_system: OriginSystem::AadGroup,
-                    roles: crate::graph::Read::Unread,
-                    scopes: crate::graph::Read::Unread,
+                    roles: Read::Unread,
+                    scopes: Read::Unread,
                 })
                 .collect(),
+            unreadable: false,
+        })
+    }
+
+    fn rules(base: Base<'_>) -> Rules<'_> {
+        Rules {
+            base,
+            drift: CAUTIOUS,
+            limit: None,
+            confirmed: true,
         }
     }
 
@@ -309,20 +497,20 @@ mod tests {
             &desired(None, &[]),
             &observed(CatalogState::Unpublished, &[]),
             &[],
-            Base::none(),
-            CAUTIOUS,
+            &rules(Base::none()),
         );
-        assert!(plan.is_empty(), "{plan:?}");
+        assert!(plan.is_quiet(), "{plan:?}");
     }
 
     #[test]
     fn a_catalog_that_somebody_unpublished_is_not_published_again_by_itself() {
         let wanted = desired(Some(CatalogState::Published), &[]);
-        let applied = applied(&wanted);
+        let made = plan(&wanted, &Found::Unborn, &[], &rules(Base::none()));
+        let applied = crate::plan::applied(&made.steps[0].memories);
         let drifted = observed(CatalogState::Unpublished, &[]);
-        let held = plan(&wanted, &drifted, &[], Base::of(Some(&applied)), CAUTIOUS);
-        assert!(held.is_empty());
-        assert_eq!(held.held[0].reason, Reason::DriftHeld);
+        let held = plan(&wanted, &drifted, &[], &rules(Base::of(Some(&applied))));
+        assert!(held.steps.is_empty());
+        assert_eq!(held.held[0].1, Hold::Drift);
     }
 
     #[test]
@@ -332,10 +520,9 @@ mod tests {
             &desired(None, &["kept"]),
             &seen,
             &[known("ours", true), known("theirs", false), known("kept", true)],
-            Base::none(),
-            CAUTIOUS,
+            &rules(Base::none()),
         );
-        let words: Vec<String> = plan.changes.iter().map(ToString::to_string).collect();
+        let words: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
         assert_eq!(words, ["remove resource ours"]);
     }
 
@@ -344,6 +531,6 @@ mod tests {
         let mut wanted = desired(None, &[]);
         wanted.unresolved = vec![Problem::new(Reason::ReferenceNotFound, "no such group")];
         let seen = observed(CatalogState::Published, &["ours"]);
-        assert!(plan(&wanted, &seen, &[known("ours", true)], Base::none(), CAUTIOUS).is_empty());
+        assert!(plan(&wanted, &seen, &[known("ours", true)], &rules(Base::none())).is_quiet());
     }
 }

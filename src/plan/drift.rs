@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Difference, Held};
-use crate::api::{Applied, DriftPolicy, Reason};
+use super::{Cause, Difference, Door, Hold};
+use crate::api::{Applied, DriftPolicy};
 
 /// What was last applied, field by field.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,16 @@ impl<'a> Base<'a> {
     #[must_use]
     pub fn is_known(self) -> bool {
         self.0.is_some()
+    }
+
+    /// The members of the set at `path` that are remembered.
+    pub fn fields_of(self, path: &str) -> impl Iterator<Item = &'a str> {
+        let prefix = format!("{path}[");
+        self.0
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .map(String::as_str)
+            .filter(move |field| field.starts_with(&prefix))
     }
 
     /// Whether `text` is what was last applied to `field`: then a difference in it is drift.
@@ -62,25 +72,20 @@ pub enum Verdict {
     /// It is written.
     Write,
     /// It stays as it is.
-    Hold(Held),
+    Hold(Hold),
 }
 
 impl Drift {
-    /// Judges one difference; `is_drift` tells whether the spec still says what was last applied.
+    /// Judges one difference by whose doing it is.
     #[must_use]
-    pub fn judge(self, difference: &Difference, is_drift: bool) -> Verdict {
-        let held = |reason| {
-            Verdict::Hold(Held {
-                what: difference.to_string(),
-                reason,
-            })
-        };
-        match self.policy {
-            _ if !is_drift => Verdict::Write,
-            DriftPolicy::Correct => Verdict::Write,
-            DriftPolicy::Report => held(Reason::DriftReported),
-            DriftPolicy::Cautious if self.requested || !difference.widens => Verdict::Write,
-            DriftPolicy::Cautious => held(Reason::DriftHeld),
+    pub fn judge(self, difference: &Difference) -> Verdict {
+        match (difference.cause, self.policy) {
+            (Cause::Spec, _) | (Cause::Drift, DriftPolicy::Correct) => Verdict::Write,
+            (Cause::Drift, DriftPolicy::Report) => Verdict::Hold(Hold::DriftReported),
+            (Cause::Drift, DriftPolicy::Cautious) => match difference.stake.door {
+                Door::Widens if !self.requested => Verdict::Hold(Hold::Drift),
+                Door::Widens | Door::Narrows | Door::Neutral => Verdict::Write,
+            },
         }
     }
 
@@ -104,13 +109,15 @@ pub fn digest(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Stake;
 
-    fn difference(widens: bool) -> Difference {
+    fn difference(widens: bool, cause: Cause) -> Difference {
         Difference {
-            field: "selfService.add".into(),
+            path: "requestors.selfService.add".into(),
             before: "false".into(),
             after: "true".into(),
-            widens,
+            cause,
+            stake: Stake::widening(widens),
         }
     }
 
@@ -124,25 +131,21 @@ mod tests {
     #[test]
     fn a_change_of_the_spec_is_always_written() {
         for policy in [DriftPolicy::Cautious, DriftPolicy::Correct, DriftPolicy::Report] {
-            assert_eq!(drift(policy).judge(&difference(true), false), Verdict::Write);
+            assert_eq!(drift(policy).judge(&difference(true, Cause::Spec)), Verdict::Write);
         }
     }
 
     #[test]
     fn cautious_never_reopens_by_itself_but_closes() {
         let cautious = drift(DriftPolicy::Cautious);
-        assert!(
-            matches!(cautious.judge(&difference(true), true), Verdict::Hold(held) if held.reason == Reason::DriftHeld)
-        );
-        assert_eq!(cautious.judge(&difference(false), true), Verdict::Write);
-        assert_eq!(
-            Drift {
-                requested: true,
-                ..cautious
-            }
-            .judge(&difference(true), true),
-            Verdict::Write
-        );
+        let reopening = difference(true, Cause::Drift);
+        assert_eq!(cautious.judge(&reopening), Verdict::Hold(Hold::Drift));
+        assert_eq!(cautious.judge(&difference(false, Cause::Drift)), Verdict::Write);
+        let asked = Drift {
+            requested: true,
+            ..cautious
+        };
+        assert_eq!(asked.judge(&reopening), Verdict::Write);
         assert!(!cautious.recreates());
     }
 
@@ -152,7 +155,10 @@ mod tests {
             policy: DriftPolicy::Report,
             requested: true,
         };
-        assert!(matches!(report.judge(&difference(false), true), Verdict::Hold(_)));
+        assert!(matches!(
+            report.judge(&difference(false, Cause::Drift)),
+            Verdict::Hold(_)
+        ));
         assert!(!report.recreates());
     }
 

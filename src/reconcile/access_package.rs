@@ -5,33 +5,35 @@ use std::{sync::Arc, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Visited,
-    context::{Context, matching},
-    grants::{granted, limit},
+    Kind, Managed, Takeover, Visited, Weighing,
+    context::{Context, find, matching},
+    execute::{Done, Failure},
+    grants::{catalog_of_id, granted},
     halt::{Halt, Step},
-    identity::{self, Candidate, Place, Takeover},
+    identity::{self, Place, Site},
     inventory::Freshness,
-    parting::{Departure, close, may_write, parting, refuse_observed, wait_for_assignments},
+    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
     api::{
-        AccessPackage, AssignmentPolicy, Catalog, Cloud, Grant, Management, Reason, ResourceRole, ResourceRoleStatus,
-        UnmanagedPolicy,
+        AccessPackage, AccessPackageSpec, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason,
+        ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
     },
     graph::{
-        self, AccessPackageId, CatalogId, GraphErrorKind, NewResourceRoleScope, OriginSystem, ResourceRoleScope,
-        ResourceScope,
+        self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, OriginSystem, Read,
+        ResourceRoleScope, ResourceScope,
     },
     plan::{
-        Base, Change, Drift, Plan, Problem,
-        access_package::{DesiredPackage, DesiredRole, ObservedPackage, plan},
-        limits::{self},
-        roles,
+        self, Found, Plan, Problem, Rules,
+        access_package::{DesiredPackage, DesiredRole, PackageAct, RoleKey, plan},
+        departure::{self, Next},
+        identity::Candidate,
+        limits, roles,
     },
-    report::{Note, Report},
+    report::Report,
 };
 
 /// How long a resource that was just added may be unknown to the package.
@@ -61,7 +63,7 @@ fn catalog_id(catalog: &Catalog) -> Step<CatalogId> {
 
 impl Kind for AccessPackage {
     fn api(client: &Client, namespace: Option<&str>) -> Api<Self> {
-        Api::namespaced(client.clone(), namespace.unwrap_or_default())
+        Api::namespaced(client.clone(), namespace.unwrap_or_default()) // every package has one
     }
 
     async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
@@ -69,7 +71,7 @@ impl Kind for AccessPackage {
     }
 
     async fn finalise(context: &Context, subject: &mut Subject<Self>) -> Step<()> {
-        finalise(context, subject).await
+        depart(context, subject).await
     }
 }
 
@@ -77,9 +79,10 @@ impl Managed for AccessPackage {
     const NOUN: &'static str = "access package";
     const TAKEOVER: &'static str = "spec.adoption: ByName, or another AccessPackage with spec.id";
     const NAMES_ARE_UNIQUE: bool = true;
+    type Act = PackageAct;
     type References = PackageReferences;
     type Desired = DesiredPackage;
-    type Observed = ObservedPackage;
+    type Observed = Box<graph::AccessPackage>;
 
     fn display_name(&self) -> String {
         self.spec.display_name.clone()
@@ -96,29 +99,38 @@ impl Managed for AccessPackage {
         }
     }
 
-    fn tenant(references: &PackageReferences) -> &Tenant {
-        &references.tenant
+    fn management(&self) -> Management {
+        self.spec.management
     }
 
-    fn place(references: &PackageReferences) -> Place {
-        Place {
-            catalog_id: references.catalog_id.to_string(),
-            parent_id: references.catalog_id.to_string(),
-            parent: format!("catalog {:?}", references.catalog.name_any()),
+    fn site(references: &PackageReferences) -> Site {
+        Site {
+            tenant: Arc::clone(&references.tenant),
+            place: Place {
+                catalog_id: references.catalog_id.to_string(),
+                parent_id: references.catalog_id.to_string(),
+                parent: format!("catalog {:?}", references.catalog.name_any()),
+            },
         }
     }
 
-    async fn look_by_name(tenant: &Tenant, references: &PackageReferences, name: &str) -> Step<Vec<Candidate>> {
-        let found = tenant.inventory.packages_named(&references.catalog_id, name).await?;
+    async fn look_by_name(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+        let found = site.tenant.inventory.packages_named(&catalog_of(site), name).await?;
         Ok(found.into_iter().map(candidate).collect())
     }
 
-    async fn look_by_id(tenant: &Tenant, references: &PackageReferences, id: &str) -> Step<Option<Candidate>> {
-        let found = tenant
-            .inventory
-            .package(&references.catalog_id, &id.into(), Freshness::Now)
+    async fn look_by_id(site: &Site, id: &str) -> Step<Found<Candidate>> {
+        let found = look(site, id, Freshness::Now).await?;
+        Ok(found.map(|package| candidate(*package)))
+    }
+
+    async fn search(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+        let found = site
+            .tenant
+            .graph
+            .find_access_packages_named(&catalog_of(site), name)
             .await?;
-        Ok(found.map(candidate))
+        Ok(found.into_iter().map(candidate).collect())
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PackageReferences> {
@@ -144,184 +156,306 @@ impl Managed for AccessPackage {
     }
 
     fn desire(subject: &Subject<Self>, references: &PackageReferences) -> Step<DesiredPackage> {
-        let spec = &subject.object.spec;
-        let grants: Vec<&Grant> = references.grants.iter().collect();
-        let covering = limits::check_package(spec, &grants).map_err(limit)?;
-        for policy in references.policies.iter().filter(|policy| is_in_force(policy)) {
-            limits::check_policy(&policy.spec, &covering, subject.now).map_err(|problem| {
-                let policy = policy.name_any();
-                limit(Problem::new(
-                    problem.reason,
-                    format!("AssignmentPolicy {policy:?} of this package: {}", problem.message()),
-                ))
-            })?;
-        }
-        let mut desired = DesiredPackage {
-            catalog: references.catalog_id.clone(),
-            display_name: spec.display_name.clone(),
-            description: spec.description.clone(),
-            hidden: spec.hidden,
-            roles: Vec::new(),
-            unresolved: Vec::new(),
-        };
-        for (index, role) in spec.resource_roles.iter().enumerate() {
-            match desired_role(&references.catalog, role, index) {
-                Ok(role) => desired.roles.push(role),
-                Err(problem) => desired.unresolved.push(problem),
-            }
-        }
-        Ok(desired)
+        Ok(desire(
+            &subject.object.spec,
+            &references.catalog,
+            references.catalog_id.clone(),
+        ))
     }
 
     async fn observe(
-        subject: &mut Subject<Self>,
         references: &PackageReferences,
+        id: Option<&str>,
         freshness: Freshness,
-    ) -> Step<ObservedPackage> {
-        let Some(entra) = identity::proven(subject, &references.tenant) else {
-            return Ok(ObservedPackage::Unborn);
-        };
-        let id = AccessPackageId::from(entra.id.as_str());
-        let found = references
-            .tenant
-            .inventory
-            .package(&references.catalog_id, &id, freshness)
-            .await?;
-        Ok(match found {
-            Some(package) => ObservedPackage::Present(Box::new(package)),
-            None => ObservedPackage::Gone { id: entra.id },
-        })
+    ) -> Step<Found<Box<graph::AccessPackage>>> {
+        match id {
+            Some(id) => look(&Self::site(references), id, freshness).await,
+            None => Ok(Found::Unborn),
+        }
     }
 
     fn plan(
-        subject: &mut Subject<Self>,
+        subject: &Subject<Self>,
         references: &PackageReferences,
         desired: &DesiredPackage,
-        observed: &ObservedPackage,
-    ) -> Step<Plan> {
-        let drift = Drift {
-            policy: subject.object.spec.drift_policy,
-            requested: subject.requested().is_some(),
+        observed: &Found<Box<graph::AccessPackage>>,
+        weighing: Weighing<'_>,
+    ) -> Plan<PackageAct> {
+        let limit = limit_of(subject, references, desired, observed);
+        let rules = Rules {
+            base: weighing.base,
+            drift: subject.drift(subject.object.spec.drift_policy),
+            limit: limit.as_ref(),
+            confirmed: weighing.confirmed,
         };
-        let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift);
-        Ok(plan
-            .managed(references.tenant.management)
-            .managed(subject.object.spec.management))
+        plan(desired, observed, &rules)
     }
 
-    async fn apply(
-        context: &Context,
-        subject: &mut Subject<Self>,
-        references: &PackageReferences,
-        plan: &Plan,
-        mut observed: ObservedPackage,
-    ) -> Step<ObservedPackage> {
-        let tenant = &references.tenant;
-        let (graph, inventory) = (&tenant.graph, &tenant.inventory);
-        let catalog = &references.catalog_id;
-        for change in &plan.changes {
-            match (change, &mut observed) {
-                (Change::CreateAccessPackage(new), _) => {
-                    let send = async {
-                        let made = graph.create_access_package(new).await?;
-                        Ok((made.id.to_string(), made))
-                    };
-                    let place = Self::place(references);
-                    let made = identity::create(context, tenant, subject, references, &place, send).await?;
-                    inventory.package_born(catalog, made.clone()).await;
-                    let scopes = graph::Read::Read(graph::Listed::default());
-                    observed = ObservedPackage::Present(Box::new(graph::AccessPackage {
-                        resource_role_scopes: scopes,
-                        ..made
-                    }));
+    async fn perform(
+        _context: &Context,
+        _subject: &mut Subject<Self>,
+        site: &Site,
+        act: &PackageAct,
+        observed: &mut Found<Box<graph::AccessPackage>>,
+    ) -> Result<Done, Failure> {
+        let (graph, inventory, catalog) = (&site.tenant.graph, &site.tenant.inventory, &catalog_of(site));
+        if let PackageAct::Create(new) = act {
+            let made = graph.create_access_package(new).await?;
+            inventory.package_born(catalog, made.clone()).await;
+            let id = made.id.to_string();
+            *observed = Found::Present(Box::new(graph::AccessPackage {
+                resource_role_scopes: Read::Read(Listed::default()),
+                ..made
+            }));
+            return Ok(Done::Made { id });
+        }
+        let Found::Present(package) = observed else {
+            return Err(nothing_there(act));
+        };
+        match act {
+            PackageAct::Identity(_) | PackageAct::Create(_) => {} // not requests, or done above
+            PackageAct::Update(patch) => {
+                graph.update_access_package(&package.id, patch).await?;
+                patched(package, patch);
+                inventory
+                    .package_changed(catalog, &package.id, |known| patched(known, patch))
+                    .await;
+            }
+            PackageAct::AddRole { name, role_scope } => {
+                let added = add_role(graph, &package.id, name, role_scope).await?;
+                if let Some(scopes) = package.resource_role_scopes.known_mut() {
+                    scopes.elements.push(added.clone());
                 }
-                (Change::UpdateAccessPackage { patch, .. }, ObservedPackage::Present(package)) => {
-                    graph.update_access_package(&package.id, patch).await?;
-                    patched(package, patch);
-                    inventory
-                        .package_changed(catalog, &package.id, |known| patched(known, patch))
-                        .await;
-                    subject.notes.push(Note::done(Reason::Updated, change.to_string()));
+                inventory.role_added(catalog, &package.id, added).await;
+            }
+            PackageAct::RemoveRole { id, .. } => {
+                graph.remove_resource_role_scope(&package.id, id).await?;
+                if let Some(scopes) = package.resource_role_scopes.known_mut() {
+                    scopes.elements.retain(|scope| scope.id != *id);
                 }
-                (Change::AddResourceRole { name, role_scope }, ObservedPackage::Present(package)) => {
-                    let added = add_role(graph, &package.id, name, role_scope).await?;
-                    package.resource_role_scopes.provisional().elements.push(added.clone());
-                    inventory.role_added(catalog, &package.id, added).await;
-                    subject.notes.push(Note::done(Reason::Updated, change.to_string()));
-                }
-                (Change::RemoveResourceRole { id, .. }, ObservedPackage::Present(package)) => {
-                    graph.remove_resource_role_scope(&package.id, id).await?;
-                    package
-                        .resource_role_scopes
-                        .provisional()
-                        .elements
-                        .retain(|scope| scope.id != *id);
-                    inventory.role_removed(catalog, &package.id, id.clone()).await;
-                    subject.notes.push(Note::done(Reason::Updated, change.to_string()));
-                }
-                _ => {}
+                inventory.role_removed(catalog, &package.id, id.clone()).await;
+            }
+            PackageAct::Close { id, .. } => {
+                let shut = graph.close_assignment_policy(id).await?;
+                inventory.policy_changed(catalog, &package.id, id, shut).await;
+            }
+            PackageAct::RemoveAssignment { id, .. } => site.tenant.take_away(id).await?,
+            PackageAct::DeletePolicy { id, .. } => {
+                graph.delete_assignment_policy(id).await?;
+                inventory.policy_changed(catalog, &package.id, id, None).await;
+            }
+            PackageAct::Delete { .. } => {
+                graph.delete_access_package(&package.id).await?;
+                inventory.package_gone(catalog, &package.id).await;
             }
         }
-        Ok(observed)
+        Ok(Done::Changed)
+    }
+
+    fn told(_site: &Site, subject: &Subject<Self>, step: &plan::Step<PackageAct>) -> String {
+        match &step.act {
+            PackageAct::Delete { name } => deleted(Self::NOUN, name, subject),
+            PackageAct::Identity(_)
+            | PackageAct::Create(_)
+            | PackageAct::Update(_)
+            | PackageAct::AddRole { .. }
+            | PackageAct::RemoveRole { .. }
+            | PackageAct::Close { .. }
+            | PackageAct::RemoveAssignment { .. }
+            | PackageAct::DeletePolicy { .. } => step.to_string(),
+        }
     }
 
     fn conclude(
         subject: &mut Subject<Self>,
         references: &PackageReferences,
         desired: &DesiredPackage,
-        observed: &ObservedPackage,
-        plan: &Plan,
+        observed: &Found<Box<graph::AccessPackage>>,
+        plan: &Plan<PackageAct>,
     ) -> Report {
-        let held = plan.held_problem(&subject.request_command());
-        if let ObservedPackage::Present(package) = observed {
+        let reopen = subject.request_command();
+        if let Found::Present(package) = observed {
             let status = &mut subject.status;
-            if may_write(&references.tenant, subject.object.spec.management) {
-                status.applied = Some(plan.applied.clone());
+            if let Some(scopes) = package.resource_role_scopes.known() {
+                status.resource_roles = desired
+                    .roles
+                    .iter()
+                    .map(|role| role_status(role, &scopes.elements))
+                    .collect();
             }
-            let none = Vec::new();
-            let scopes = package
-                .resource_role_scopes
-                .known()
-                .map_or(&none, |listed| &listed.elements);
-            status.resource_roles = desired.roles.iter().map(|role| role_status(role, scopes)).collect();
-            status.unmanaged_policies = unmanaged(package, &references.policies);
-            // The portals of the other clouds have addresses of their own.
-            let domain = references
-                .tenant
-                .domain
-                .as_ref()
-                .filter(|_| references.tenant.cloud == Cloud::Global);
-            status.url = domain.map(|domain| {
-                format!(
-                    "https://myaccess.microsoft.com/@{domain}#/access-packages/{}",
-                    package.id
-                )
-            });
+            if let Some(policies) = package.policies.known() {
+                status.unmanaged_policies = unmanaged(policies, &references.policies);
+            }
+            status.url = url(&references.tenant, &package.id);
         }
         let unresolved = Problem::joined(&desired.unresolved);
-        let ready = match (
-            held.clone().filter(|held| held.reason != Reason::DriftReported),
-            unresolved.clone(),
-        ) {
-            (_, Some(problem)) => Err(problem),
-            (Some(held), None) => Err(held),
-            (None, None) => {
-                let observes = subject.object.spec.management == Management::Observe;
-                let roles = desired.roles.len();
-                Ok(match held.clone() {
-                    Some(drift) => drift,
-                    None if observes => Problem::new(Reason::Observed, format!("access package with {roles} roles")),
-                    None => Problem::new(Reason::InSync, format!("access package with {roles} roles")),
-                })
-            }
+        let roles = desired.roles.len();
+        let summary = match subject.object.spec.management {
+            Management::Observe => Problem::new(Reason::Observed, format!("access package with {roles} roles")),
+            Management::Full => Problem::new(Reason::InSync, format!("access package with {roles} roles")),
+        };
+        // What the spec names wrongly is told before what is held back for it.
+        let limit = limit_of(subject, references, desired, observed);
+        let obstacle = plan.obstacle(&reopen).or(limit);
+        let ready = match (unresolved.clone(), obstacle.clone(), plan.held_problem(&reopen)) {
+            (Some(problem), _, _) | (None, Some(problem), _) => Err(problem),
+            (None, None, Some(drift)) => Ok(drift),
+            (None, None, None) => Ok(summary),
         };
         Report {
             ready,
             references: unresolved.clone(),
-            sync: held.or(unresolved),
+            sync: obstacle.or(plan.held_problem(&reopen)).or(unresolved),
             warning: None,
         }
     }
+
+    fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        parting(
+            context,
+            &Departure {
+                annotated: subject.is_to_be_orphaned(),
+                management: subject.object.spec.management,
+                method: subject.object.spec.deletion_policy(),
+                is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+                catalog: &catalog_name(context, subject),
+                namespace: &subject.namespace(),
+            },
+        )
+    }
+
+    async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
+        let entra = identity::own(&subject.object).cloned();
+        let intent = subject.status.intent.clone();
+        let catalog = find(&context.stores.catalogs, None, &catalog_name(context, subject));
+        let tenant_ref = catalog.as_ref().map(|catalog| catalog.spec.tenant_ref.name.clone());
+        let tenant = last_tenant(context, tenant_ref.as_deref(), entra.as_ref(), intent.as_ref()).await?;
+        // An open intent outranks what status says otherwise.
+        let catalog_id = match (&intent, &entra) {
+            (Some(intent), _) => intent.parent_id.clone(),
+            (None, Some(entra)) => entra.catalog_id.clone(),
+            (None, None) => String::new(),
+        };
+        Ok(Site {
+            tenant,
+            place: Place {
+                parent: format!("catalog {catalog_id}"),
+                parent_id: catalog_id.clone(),
+                catalog_id,
+            },
+        })
+    }
+
+    async fn observe_leaving(site: &Site, id: &str) -> Step<Found<Box<graph::AccessPackage>>> {
+        look(site, id, Freshness::Now).await
+    }
+
+    fn plan_leaving(
+        _subject: &Subject<Self>,
+        site: &Site,
+        observed: &Found<Box<graph::AccessPackage>>,
+        holders: Option<&Listed<graph::Assignment>>,
+        method: DeletionPolicy,
+    ) -> (Plan<PackageAct>, Next) {
+        let Found::Present(package) = observed else {
+            return (Plan::default(), Next::Done);
+        };
+        let asked = |id: &graph::AssignmentId| site.tenant.was_asked(id);
+        departure::package(package, holders, method, &asked)
+    }
+
+    fn package_of<'a>(_site: &'a Site, id: &'a str) -> &'a str {
+        id
+    }
+
+    fn follow(site: &mut Site, place: &str) {
+        place.clone_into(&mut site.place.catalog_id);
+        place.clone_into(&mut site.place.parent_id);
+    }
+}
+
+/// The Catalog that gives leave: the one that status proves, whatever the spec names.
+fn catalog_name(context: &Context, subject: &Subject<AccessPackage>) -> String {
+    match identity::own(&subject.object) {
+        // Where no Catalog is this one any more, nobody is left to give leave.
+        Some(entra) => catalog_of_id(context, &entra.catalog_id).map_or_else(String::new, |name| name),
+        None => subject.object.spec.catalog_ref.name.clone(),
+    }
+}
+
+fn catalog_of(site: &Site) -> CatalogId {
+    CatalogId::from(site.place.catalog_id.as_str())
+}
+
+async fn look(site: &Site, id: &str, freshness: Freshness) -> Step<Found<Box<graph::AccessPackage>>> {
+    let found = site
+        .tenant
+        .inventory
+        .package(&catalog_of(site), &AccessPackageId::from(id), freshness)
+        .await?;
+    Ok(match found {
+        Some(package) => Found::Present(Box::new(package)),
+        None => Found::Gone { id: id.to_owned() },
+    })
+}
+
+/// What forbids that anything of the package is widened: limits are judged on what the spec asks for and on what Entra
+/// has, together.
+fn limit_of(
+    subject: &Subject<AccessPackage>,
+    references: &PackageReferences,
+    _desired: &DesiredPackage,
+    _observed: &Found<Box<graph::AccessPackage>>,
+) -> Option<Problem> {
+    let grants: Vec<&Grant> = references.grants.iter().collect();
+    let covering = match limits::check_package(&subject.object.spec, &grants) {
+        Ok(covering) => covering,
+        Err(problem) => return Some(problem),
+    };
+    references
+        .policies
+        .iter()
+        .filter(|policy| is_in_force(policy))
+        .find_map(|policy| {
+            let problem = limits::check_policy(&policy.spec, &covering, subject.now).err()?;
+            Some(problem.at(format!("AssignmentPolicy {:?} of this package", policy.name_any())))
+        })
+}
+
+/// The portals of the other clouds have addresses of their own.
+fn url(tenant: &Tenant, id: &AccessPackageId) -> Option<String> {
+    let domain = tenant.domain.as_ref().filter(|_| tenant.cloud == Cloud::Global)?;
+    Some(format!(
+        "https://myaccess.microsoft.com/@{domain}#/access-packages/{id}"
+    ))
+}
+
+/// A package as its spec wants it, its roles resolved by what the Catalog's status tells.
+fn desire(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogId) -> DesiredPackage {
+    let mut desired = DesiredPackage {
+        catalog: catalog_id,
+        display_name: spec.display_name.clone(),
+        description: spec.description.clone(),
+        hidden: spec.hidden,
+        roles: Vec::new(),
+        unresolved: Vec::new(),
+        offered: catalog
+            .status
+            .iter()
+            .flat_map(|status| &status.resources)
+            .flat_map(|resource| {
+                let roles = resource.roles.iter();
+                roles.map(|role| RoleKey::new(&role.id, &resource.origin_id))
+            })
+            .collect(),
+    };
+    for (index, role) in spec.resource_roles.iter().enumerate() {
+        match desired_role(catalog, role, index) {
+            Ok(role) => desired.roles.push(role),
+            Err(problem) => desired.unresolved.push(problem),
+        }
+    }
+    desired
 }
 
 /// Whether the policy is in Entra, so that people may already use it.
@@ -335,6 +469,7 @@ fn candidate(package: graph::AccessPackage) -> Candidate {
         display_name: package.display_name,
         description: package.description,
         created: package.created,
+        holder: None,
     }
 }
 
@@ -465,7 +600,7 @@ fn role_status(role: &DesiredRole, scopes: &[ResourceRoleScope]) -> ResourceRole
 }
 
 /// The package's policies that no AssignmentPolicy claims.
-fn unmanaged(package: &graph::AccessPackage, policies: &[AssignmentPolicy]) -> Vec<UnmanagedPolicy> {
+fn unmanaged(seen: &Listed<graph::AssignmentPolicy>, policies: &[AssignmentPolicy]) -> Vec<UnmanagedPolicy> {
     let claims = |id: &str| {
         policies.iter().any(|policy| {
             let status = policy.status.as_ref();
@@ -476,11 +611,9 @@ fn unmanaged(package: &graph::AccessPackage, policies: &[AssignmentPolicy]) -> V
                 || policy.spec.id.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(id))
         })
     };
-    let mut unmanaged: Vec<UnmanagedPolicy> = package
-        .policies
-        .known()
-        .into_iter()
-        .flat_map(|listed| &listed.elements)
+    let mut unmanaged: Vec<UnmanagedPolicy> = seen
+        .elements
+        .iter()
         .filter(|policy| !claims(policy.id.as_str()))
         .map(|policy| UnmanagedPolicy {
             id: policy.id.to_string(),
@@ -489,65 +622,4 @@ fn unmanaged(package: &graph::AccessPackage, policies: &[AssignmentPolicy]) -> V
         .collect();
     unmanaged.sort_by(|one, other| one.id.cmp(&other.id));
     unmanaged
-}
-
-async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> Step<()> {
-    let (namespace, catalog) = (subject.namespace(), subject.object.spec.catalog_ref.name.clone());
-    let departure = Departure {
-        annotated: subject.is_to_be_orphaned(),
-        management: subject.object.spec.management,
-        method: subject.object.spec.deletion_policy(),
-        is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
-        catalog: &catalog,
-        namespace: &namespace,
-    };
-    let Some(method) = parting(context, &departure)? else {
-        subject.note_release();
-        return Ok(());
-    };
-    let known = identity::own(&subject.object).cloned();
-    if known.is_none() && subject.status.intent.is_none() {
-        return Ok(());
-    }
-    let tenant = match &known {
-        Some(entra) => context.tenant_of(entra).await?,
-        None => {
-            let references = AccessPackage::resolve(context, subject).await?;
-            let place = AccessPackage::place(&references);
-            identity::settle(context, &references.tenant, subject, &references, &place).await?;
-            references.tenant
-        }
-    };
-    subject.drift_interval = tenant.drift_interval;
-    let Some(entra) = identity::proven(subject, &tenant) else {
-        return Ok(());
-    };
-    refuse_observed(&tenant)?;
-    let (catalog, id) = (
-        CatalogId::from(entra.catalog_id.as_str()),
-        AccessPackageId::from(entra.id.as_str()),
-    );
-    let Some(package) = tenant.inventory.package(&catalog, &id, Freshness::Now).await? else {
-        subject.notes.push(Note::done(
-            Reason::Deleted,
-            format!("access package {id} was gone from Entra already"),
-        ));
-        return Ok(());
-    };
-    let policies = package.policies.clone().provisional().elements.clone();
-    for policy in &policies {
-        close(&tenant, &catalog, &id, &policy.id).await?;
-    }
-    wait_for_assignments(&tenant, &id, None, method).await?;
-    for policy in &policies {
-        tenant.graph.delete_assignment_policy(&policy.id).await?;
-        tenant.inventory.policy_changed(&catalog, &id, &policy.id, None).await;
-    }
-    tenant.graph.delete_access_package(&id).await?;
-    tenant.inventory.package_gone(&catalog, &id).await;
-    subject.notes.push(Note::done(
-        Reason::Deleted,
-        format!("deleted access package {:?} ({id}) in Entra", package.display_name),
-    ));
-    Ok(())
 }

@@ -5,35 +5,39 @@ use std::{sync::Arc, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Visited,
+    Kind, Managed, Takeover, Visited, Weighing,
     binding::Binding,
-    context::{Context, find, matching},
-    grants::{granted, limit},
+    context::{Context, find},
+    execute::{Done, Failure},
+    grants::{catalog_of_id, granted, limit},
     halt::{Halt, Retry, Step},
-    identity::{self, Candidate, Place, Takeover},
+    identity::{self, Place, Site},
     inventory::Freshness,
     is_ready,
-    parting::{Departure, close, may_write, parting, refuse_observed, wait_for_assignments},
+    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
     api::{
-        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, EntraObject, Expiration, ManagedStatus, Management,
-        PinnedReference, Reason, RequestorScope, Requirement,
+        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, DeletionPolicy, EntraObject, Expiration, ManagedStatus,
+        Management, PinnedReference, Reason, RequestorScope, Requirement,
     },
     graph::{
         self, AccessPackageId, AllowedTargetScope, ApprovalSettings, ApprovalStage, CatalogId, ExpirationKind, Feature,
-        GraphErrorKind, PolicyBody, PolicyId, RequestorSettings, SubjectSet,
+        Listed, PolicyBody, PolicyId, RequestorSettings, SubjectSet,
     },
     plan::{
-        Base, Change, Drift, Plan, Problem,
-        assignment_policy::{ObservedPolicy, plan, unmanaged_settings},
+        self, Found, Plan, Problem, Rules,
+        assignment_policy::{PolicyAct, plan},
+        departure::{self, Next},
+        identity::Candidate,
         limits,
     },
-    report::{Note, Report},
+    report::Report,
 };
+use tokio::sync::Semaphore;
 
 /// What a policy's spec points at, everything bound.
 pub(crate) struct PolicyReferences {
@@ -45,11 +49,13 @@ pub(crate) struct PolicyReferences {
     stages: Vec<ApprovalStage>,
     pins: Vec<PinnedReference>,
     warning: Option<Problem>,
+    /// What forbids that anything of it is widened.
+    limit: Option<Problem>,
 }
 
 impl Kind for AssignmentPolicy {
     fn api(client: &Client, namespace: Option<&str>) -> Api<Self> {
-        Api::namespaced(client.clone(), namespace.unwrap_or_default())
+        Api::namespaced(client.clone(), namespace.unwrap_or_default()) // every policy has one
     }
 
     async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
@@ -57,7 +63,7 @@ impl Kind for AssignmentPolicy {
     }
 
     async fn finalise(context: &Context, subject: &mut Subject<Self>) -> Step<()> {
-        finalise(context, subject).await
+        depart(context, subject).await
     }
 }
 
@@ -65,9 +71,10 @@ impl Managed for AssignmentPolicy {
     const NOUN: &'static str = "assignment policy";
     const TAKEOVER: &'static str = "spec.adoption: ByName, or another AssignmentPolicy with spec.id";
     const NAMES_ARE_UNIQUE: bool = false;
+    type Act = PolicyAct;
     type References = PolicyReferences;
     type Desired = PolicyBody;
-    type Observed = ObservedPolicy;
+    type Observed = Box<graph::AssignmentPolicy>;
 
     fn display_name(&self) -> String {
         self.spec.display_name.clone()
@@ -84,41 +91,37 @@ impl Managed for AssignmentPolicy {
         }
     }
 
-    fn tenant(references: &PolicyReferences) -> &Tenant {
-        &references.tenant
+    fn management(&self) -> Management {
+        self.spec.management
     }
 
-    fn place(references: &PolicyReferences) -> Place {
-        Place {
-            catalog_id: references.catalog_id.to_string(),
-            parent_id: references.package_id.to_string(),
-            parent: format!("access package {:?}", references.package),
+    fn site(references: &PolicyReferences) -> Site {
+        Site {
+            tenant: Arc::clone(&references.tenant),
+            place: Place {
+                catalog_id: references.catalog_id.to_string(),
+                parent_id: references.package_id.to_string(),
+                parent: format!("access package {:?}", references.package),
+            },
         }
     }
 
-    async fn look_by_name(tenant: &Tenant, references: &PolicyReferences, name: &str) -> Step<Vec<Candidate>> {
-        let policies = tenant
-            .inventory
-            .policies(&references.catalog_id, &references.package_id)
-            .await?;
-        Ok(policies
-            .into_iter()
-            .filter(|policy| policy.fields.display_name == name)
-            .map(candidate)
-            .collect())
+    async fn look_by_name(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+        let (catalog, package) = place(site);
+        let policies = site.tenant.inventory.policies(&catalog, &package).await?;
+        Ok(named(policies, name))
     }
 
-    async fn look_by_id(tenant: &Tenant, references: &PolicyReferences, id: &str) -> Step<Option<Candidate>> {
-        let inventory = &tenant.inventory;
-        let found = inventory
-            .policy(
-                &references.catalog_id,
-                &references.package_id,
-                &id.into(),
-                Freshness::Now,
-            )
-            .await?;
-        Ok(found.map(candidate))
+    async fn look_by_id(site: &Site, id: &str) -> Step<Found<Candidate>> {
+        let found = look(site, id, Freshness::Now).await?;
+        Ok(found.map(|policy| candidate(*policy)))
+    }
+
+    async fn search(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+        let (_, package) = place(site);
+        let found = site.tenant.graph.list_assignment_policies(&package).await?;
+        // A package that is gone has taken its policies along.
+        Ok(found.map_or_else(Vec::new, |policies| named(policies.elements, name)))
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PolicyReferences> {
@@ -143,16 +146,22 @@ impl Managed for AssignmentPolicy {
             .collect();
         let grants: Vec<_> = grants.iter().collect();
         let covering = limits::covering(&grants, &resources);
-        if covering.is_empty() {
-            return Err(limit(Problem::new(
+        let breach = if covering.is_empty() {
+            Some(Problem::new(
                 Reason::LimitExceeded,
                 format!(
                     "spec.accessPackageRef: no grant allows all resources of access package {:?}; its own condition says more",
                     package.name_any()
                 ),
-            )));
+            ))
+        } else {
+            limits::check_policy(&spec, &covering, subject.now).err()
+        };
+        let is_new = subject.status.entra.is_none() && subject.status.intent.is_none();
+        if let (Some(breach), true) = (&breach, is_new) {
+            // Nothing of it is in Entra, so there is nothing to close, and nobody needs to be looked up.
+            return Err(limit(breach.clone()));
         }
-        limits::check_policy(&spec, &covering, subject.now).map_err(limit)?;
         let entra = package_identity(&package)?;
         if subject.status.entra.is_none() && subject.status.intent.is_none() && spec.id.is_none() {
             require_ready(&package)?;
@@ -181,6 +190,7 @@ impl Managed for AssignmentPolicy {
             stages,
             pins,
             warning,
+            limit: breach,
         })
     }
 
@@ -189,135 +199,226 @@ impl Managed for AssignmentPolicy {
     }
 
     async fn observe(
-        subject: &mut Subject<Self>,
         references: &PolicyReferences,
+        id: Option<&str>,
         freshness: Freshness,
-    ) -> Step<ObservedPolicy> {
-        let Some(entra) = identity::proven(subject, &references.tenant) else {
-            return Ok(ObservedPolicy::Unborn);
-        };
-        let id = PolicyId::from(entra.id.as_str());
-        let inventory = &references.tenant.inventory;
-        let found = inventory
-            .policy(&references.catalog_id, &references.package_id, &id, freshness)
-            .await?;
-        Ok(match found {
-            Some(policy) => ObservedPolicy::Present(Box::new(policy)),
-            None => ObservedPolicy::Gone { id: entra.id },
-        })
+    ) -> Step<Found<Box<graph::AssignmentPolicy>>> {
+        match id {
+            Some(id) => look(&Self::site(references), id, freshness).await,
+            None => Ok(Found::Unborn),
+        }
     }
 
     fn plan(
-        subject: &mut Subject<Self>,
+        subject: &Subject<Self>,
         references: &PolicyReferences,
         desired: &PolicyBody,
-        observed: &ObservedPolicy,
-    ) -> Step<Plan> {
-        let drift = Drift {
-            policy: subject.object.spec.drift_policy,
-            requested: subject.requested().is_some(),
+        observed: &Found<Box<graph::AssignmentPolicy>>,
+        weighing: Weighing<'_>,
+    ) -> Plan<PolicyAct> {
+        let rules = Rules {
+            base: weighing.base,
+            drift: subject.drift(subject.object.spec.drift_policy),
+            limit: references.limit.as_ref(),
+            confirmed: weighing.confirmed,
         };
-        let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift)
-            .managed(references.tenant.management)
-            .managed(subject.object.spec.management);
-        if let (false, ObservedPolicy::Present(policy)) = (plan.is_empty(), observed) {
-            let settings = unmanaged_settings(&policy.fields.provisional());
-            if !settings.is_empty() {
-                return Err(Halt::sync(
-                    Reason::UnmanagedSettings,
-                    format!(
-                        "the policy in Entra carries settings that this kind cannot express, so it is not written: {}; remove them in Entra, or set management: Observe. Not written: {}",
-                        settings.join(", "),
-                        plan.changes
-                            .iter()
-                            .map(ToString::to_string)
-                            .collect::<Vec<_>>()
-                            .join("; ")
-                    ),
-                    Retry::OnChange,
-                ));
-            }
-        }
-        Ok(plan)
+        plan(desired, observed, &rules)
     }
 
-    async fn apply(
-        context: &Context,
-        subject: &mut Subject<Self>,
-        references: &PolicyReferences,
-        plan: &Plan,
-        mut observed: ObservedPolicy,
-    ) -> Step<ObservedPolicy> {
-        let tenant = &references.tenant;
-        let (catalog, package) = (&references.catalog_id, &references.package_id);
-        for change in &plan.changes {
-            match (change, &mut observed) {
-                (Change::CreateAssignmentPolicy(fields), _) => {
-                    let _one_at_a_time = tenant.policy_creation.lock().await;
-                    let send = async {
-                        let made = create_serially(&tenant.graph, package, fields).await?;
-                        Ok((made.id.to_string(), made))
-                    };
-                    let place = Self::place(references);
-                    let made = identity::create(context, tenant, subject, references, &place, send).await?;
-                    tenant
-                        .inventory
-                        .policy_changed(catalog, package, &made.id, Some(made.clone()))
-                        .await;
-                    observed = ObservedPolicy::Present(Box::new(made));
+    async fn perform(
+        _context: &Context,
+        _subject: &mut Subject<Self>,
+        site: &Site,
+        act: &PolicyAct,
+        observed: &mut Found<Box<graph::AssignmentPolicy>>,
+    ) -> Result<Done, Failure> {
+        let (graph, inventory) = (&site.tenant.graph, &site.tenant.inventory);
+        let (catalog, package) = place(site);
+        if let PolicyAct::Create(body) = act {
+            let made = create(graph, &package, body).await?;
+            let id = made.id.to_string();
+            inventory
+                .policy_changed(&catalog, &package, &made.id, Some(made.clone()))
+                .await;
+            *observed = Found::Present(Box::new(made));
+            return Ok(Done::Made { id });
+        }
+        let Found::Present(policy) = observed else {
+            return Err(nothing_there(act));
+        };
+        match act {
+            PolicyAct::Identity(_) | PolicyAct::Create(_) => {} // not requests, or done above
+            PolicyAct::Replace(body) => {
+                graph.replace_assignment_policy(&policy.id, &package, body).await?;
+                policy.fields = (**body).clone().into();
+                let written = (**policy).clone();
+                inventory
+                    .policy_changed(&catalog, &package, &policy.id, Some(written))
+                    .await;
+            }
+            PolicyAct::Close { .. } => {
+                let shut = graph.close_assignment_policy(&policy.id).await?;
+                if let Some(shut) = &shut {
+                    policy.fields = shut.fields.clone();
                 }
-                (Change::ReplaceAssignmentPolicy { fields, .. }, ObservedPolicy::Present(policy)) => {
-                    tenant
-                        .graph
-                        .replace_assignment_policy(&policy.id, package, fields)
-                        .await?;
-                    policy.fields = (**fields).clone().into();
-                    let written = (**policy).clone();
-                    tenant
-                        .inventory
-                        .policy_changed(catalog, package, &policy.id, Some(written))
-                        .await;
-                    subject.notes.push(Note::done(Reason::Updated, change.to_string()));
-                }
-                _ => {}
+                inventory.policy_changed(&catalog, &package, &policy.id, shut).await;
+            }
+            PolicyAct::RemoveAssignment { id, .. } => site.tenant.take_away(id).await?,
+            PolicyAct::Delete { .. } => {
+                graph.delete_assignment_policy(&policy.id).await?;
+                inventory.policy_changed(&catalog, &package, &policy.id, None).await;
             }
         }
-        Ok(observed)
+        Ok(Done::Changed)
+    }
+
+    fn told(_site: &Site, subject: &Subject<Self>, step: &plan::Step<PolicyAct>) -> String {
+        match &step.act {
+            PolicyAct::Delete { name } => deleted(Self::NOUN, name, subject),
+            PolicyAct::Identity(_)
+            | PolicyAct::Create(_)
+            | PolicyAct::Replace(_)
+            | PolicyAct::Close { .. }
+            | PolicyAct::RemoveAssignment { .. } => step.to_string(),
+        }
     }
 
     fn conclude(
         subject: &mut Subject<Self>,
         references: &PolicyReferences,
         _desired: &PolicyBody,
-        observed: &ObservedPolicy,
-        plan: &Plan,
+        _observed: &Found<Box<graph::AssignmentPolicy>>,
+        plan: &Plan<PolicyAct>,
     ) -> Report {
-        let held = plan.held_problem(&subject.request_command());
-        if matches!(observed, ObservedPolicy::Present(_))
-            && may_write(&references.tenant, subject.object.spec.management)
-        {
-            subject.status.applied = Some(plan.applied.clone());
-        }
+        let reopen = subject.request_command();
         subject.status.resolved.clone_from(&references.pins);
-        let ready = match held.clone() {
-            Some(held) if held.reason != Reason::DriftReported => Err(held),
-            Some(drift) => Ok(drift),
-            None if subject.object.spec.management == Management::Observe => Ok(Problem::new(
-                Reason::Observed,
-                format!("policy of access package {:?}", references.package),
-            )),
-            None => Ok(Problem::new(
-                Reason::InSync,
-                format!("policy of access package {:?}", references.package),
-            )),
+        let of = format!("policy of access package {:?}", references.package);
+        let summary = match subject.object.spec.management {
+            Management::Observe => Problem::new(Reason::Observed, of),
+            Management::Full => Problem::new(Reason::InSync, of),
+        };
+        let held = plan.held_problem(&reopen);
+        let obstacle = plan.obstacle(&reopen).or_else(|| references.limit.clone());
+        let ready = match (obstacle.clone(), held.clone()) {
+            (Some(problem), _) => Err(problem),
+            (None, Some(drift)) => Ok(drift),
+            (None, None) => Ok(summary),
         };
         Report {
             ready,
             references: None,
-            sync: held,
+            sync: obstacle.or(held),
             warning: references.warning.clone(),
         }
     }
+
+    fn turn(site: &Site) -> Option<&Semaphore> {
+        Some(&site.tenant.policy_creation)
+    }
+
+    fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        parting(
+            context,
+            &Departure {
+                annotated: subject.is_to_be_orphaned(),
+                management: subject.object.spec.management,
+                method: subject.object.spec.deletion_policy(),
+                is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+                catalog: &catalog_name(context, subject),
+                namespace: &subject.namespace(),
+            },
+        )
+    }
+
+    async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
+        let entra = identity::own(&subject.object).cloned();
+        let intent = subject.status.intent.clone();
+        let catalog = find(&context.stores.catalogs, None, &catalog_name(context, subject));
+        let tenant_ref = catalog.as_ref().map(|catalog| catalog.spec.tenant_ref.name.clone());
+        let tenant = last_tenant(context, tenant_ref.as_deref(), entra.as_ref(), intent.as_ref()).await?;
+        let catalog_id = catalog.as_ref().and_then(identity::own).map(|entra| entra.id.clone());
+        // An open intent outranks what status says otherwise.
+        let (catalog_id, package_id) = match (&intent, &entra) {
+            (Some(intent), _) => (intent.catalog_id.clone().or(catalog_id), Some(intent.parent_id.clone())),
+            (None, Some(entra)) => (Some(entra.catalog_id.clone()), subject.status.access_package_id.clone()),
+            (None, None) => (catalog_id, None),
+        };
+        let package_id = package_id.ok_or_else(|| {
+            Halt::sync(
+                Reason::InvalidSpec,
+                "status.accessPackageId is missing, so the policy cannot be found",
+                Retry::OnChange,
+            )
+        })?;
+        Ok(Site {
+            tenant,
+            place: Place {
+                // Only the list that confirms an absence needs it.
+                catalog_id: catalog_id.map_or_else(String::new, |id| id),
+                parent: format!("access package {package_id}"),
+                parent_id: package_id,
+            },
+        })
+    }
+
+    async fn observe_leaving(site: &Site, id: &str) -> Step<Found<Box<graph::AssignmentPolicy>>> {
+        look(site, id, Freshness::Now).await
+    }
+
+    fn plan_leaving(
+        _subject: &Subject<Self>,
+        site: &Site,
+        observed: &Found<Box<graph::AssignmentPolicy>>,
+        holders: Option<&Listed<graph::Assignment>>,
+        method: DeletionPolicy,
+    ) -> (Plan<PolicyAct>, Next) {
+        let Found::Present(policy) = observed else {
+            return (Plan::default(), Next::Done);
+        };
+        let asked = |id: &graph::AssignmentId| site.tenant.was_asked(id);
+        departure::policy(policy, holders, method, &asked)
+    }
+
+    fn package_of<'a>(site: &'a Site, _id: &'a str) -> &'a str {
+        &site.place.parent_id
+    }
+
+    fn follow(site: &mut Site, place: &str) {
+        place.clone_into(&mut site.place.parent_id);
+    }
+}
+
+fn place(site: &Site) -> (CatalogId, AccessPackageId) {
+    let Place {
+        catalog_id,
+        parent_id,
+        parent: _,
+    } = &site.place;
+    (
+        CatalogId::from(catalog_id.as_str()),
+        AccessPackageId::from(parent_id.as_str()),
+    )
+}
+
+async fn look(site: &Site, id: &str, freshness: Freshness) -> Step<Found<Box<graph::AssignmentPolicy>>> {
+    let (catalog, package) = place(site);
+    let found = site
+        .tenant
+        .inventory
+        .policy(&catalog, &package, &PolicyId::from(id), freshness)
+        .await?;
+    Ok(match found {
+        Some(policy) => Found::Present(Box::new(policy)),
+        None => Found::Gone { id: id.to_owned() },
+    })
+}
+
+fn named(policies: Vec<graph::AssignmentPolicy>, name: &str) -> Vec<Candidate> {
+    policies
+        .into_iter()
+        .filter(|policy| policy.fields.display_name == name)
+        .map(candidate)
+        .collect()
 }
 
 fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
@@ -326,6 +427,7 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
         display_name: policy.fields.display_name,
         description: policy.fields.description,
         created: policy.created,
+        holder: None,
     }
 }
 
@@ -453,125 +555,43 @@ fn wire_expiration(expiration: &Expiration) -> graph::Expiration {
     }
 }
 
-/// Sends a create; Graph refuses creates that run beside each other, whoever sends them, so that is tried again.
-///
-/// `DuplicateKey` may also stand for a lost answer of our own: a policy of this name is looked for before each retry, and
-/// where there is one the conflict stands. Whether it is ours is for `identity` to say, from the intent.
-async fn create_serially(
+/// Sends a create. Graph refuses creates that run beside each other, whoever sends them: that is tried again, after a look
+/// that shows that nothing came of it. Where that cannot be seen, the refusal stands, and the intent with it.
+async fn create(
     graph: &graph::Graph,
     package: &AccessPackageId,
-    fields: &PolicyBody,
+    body: &PolicyBody,
 ) -> Result<graph::AssignmentPolicy, graph::GraphError> {
     let mut wait = Duration::from_millis(200);
     for _ in 0..6 {
-        match graph.create_assignment_policy(package, fields).await {
-            Err(error) if error.kind == GraphErrorKind::Conflict && error.has_code("DuplicateKey") => {
-                tokio::time::sleep(wait).await;
-                wait *= 2;
-                let listed = graph.list_assignment_policies(package).await?.unwrap_or_default();
-                if listed
-                    .elements
-                    .iter()
-                    .any(|policy| policy.fields.display_name == fields.display_name)
-                {
-                    return Err(error);
-                }
-            }
+        let error = match graph.create_assignment_policy(package, body).await {
+            Err(error) if error.has_code("DuplicateKey") => error,
             other => return other,
+        };
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+        let Ok(Some(listed)) = graph.list_assignment_policies(package).await else {
+            return Err(error);
+        };
+        let is_there = listed
+            .elements
+            .iter()
+            .any(|policy| policy.fields.display_name == body.display_name);
+        if is_there || !listed.unreadable.is_empty() {
+            return Err(error);
         }
     }
-    graph.create_assignment_policy(package, fields).await
+    graph.create_assignment_policy(package, body).await
 }
 
-async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) -> Step<()> {
-    let namespace = subject.namespace();
-    let spec = subject.object.spec.clone();
-    let catalog = catalog_name(context, subject);
-    let departure = Departure {
-        annotated: subject.is_to_be_orphaned(),
-        management: spec.management,
-        method: spec.deletion_policy(),
-        is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
-        catalog: &catalog,
-        namespace: &namespace,
-    };
-    let Some(method) = parting(context, &departure)? else {
-        subject.note_release();
-        return Ok(());
-    };
-    let known = identity::own(&subject.object).cloned();
-    if known.is_none() && subject.status.intent.is_none() {
-        return Ok(());
-    }
-    let tenant = match &known {
-        Some(entra) => context.tenant_of(entra).await?,
-        None => {
-            // The package may be gone by now, and with it whatever came of the intent.
-            if find(
-                &context.stores.packages,
-                Some(&namespace),
-                &spec.access_package_ref.name,
-            )
-            .is_none()
-            {
-                return Ok(());
-            }
-            let references = AssignmentPolicy::resolve(context, subject).await?;
-            let place = AssignmentPolicy::place(&references);
-            identity::settle(context, &references.tenant, subject, &references, &place).await?;
-            references.tenant
-        }
-    };
-    subject.drift_interval = tenant.drift_interval;
-    let Some(entra) = identity::proven(subject, &tenant) else {
-        return Ok(());
-    };
-    refuse_observed(&tenant)?;
-    let Some(package) = subject.status.access_package_id.clone() else {
-        return Err(Halt::sync(
-            Reason::InvalidSpec,
-            "status.accessPackageId is missing, so the policy cannot be found",
-            Retry::OnChange,
-        ));
-    };
-    let (catalog, package) = (
-        CatalogId::from(entra.catalog_id.as_str()),
-        AccessPackageId::from(package.as_str()),
-    );
-    let id = PolicyId::from(entra.id.as_str());
-    let Some(policy) = tenant.inventory.policy(&catalog, &package, &id, Freshness::Now).await? else {
-        subject.notes.push(Note::done(
-            Reason::Deleted,
-            format!("assignment policy {id} was gone from Entra already"),
-        ));
-        return Ok(());
-    };
-    close(&tenant, &catalog, &package, &id).await?;
-    wait_for_assignments(&tenant, &package, Some(&id), method).await?;
-    tenant.graph.delete_assignment_policy(&id).await?;
-    tenant.inventory.policy_changed(&catalog, &package, &id, None).await;
-    let name = &policy.fields.display_name;
-    subject.notes.push(Note::done(
-        Reason::Deleted,
-        format!("deleted assignment policy {name:?} ({id}) in Entra"),
-    ));
-    Ok(())
-}
-
-/// The Catalog of the policy's package; by its id in Entra where the package is gone already.
+/// The Catalog that gives leave: the one that status proves, whatever a fresh object of the package's name says; of one that
+/// was never made, the one that its package names.
 fn catalog_name(context: &Context, subject: &Subject<AssignmentPolicy>) -> String {
-    let package = &subject.object.spec.access_package_ref.name;
-    if let Some(package) = find(&context.stores.packages, Some(&subject.namespace()), package) {
-        return package.spec.catalog_ref.name;
+    if let Some(entra) = identity::own(&subject.object) {
+        // Where no Catalog is this one any more, nobody is left to give leave.
+        return catalog_of_id(context, &entra.catalog_id).map_or_else(String::new, |name| name);
     }
-    let id = subject.status.entra.as_ref().map(|entra| entra.catalog_id.clone());
-    let catalogs = matching(&context.stores.catalogs, |catalog| {
-        catalog
-            .status
-            .as_ref()
-            .and_then(|status| status.entra.as_ref())
-            .map(|entra| &entra.id)
-            == id.as_ref()
-    });
-    catalogs.first().map(ResourceExt::name_any).unwrap_or_default()
+    let package = &subject.object.spec.access_package_ref.name;
+    find(&context.stores.packages, Some(&subject.namespace()), package)
+        .map_or_else(String::new, |package| package.spec.catalog_ref.name)
 }

@@ -5,28 +5,31 @@ use std::{collections::BTreeMap, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Visited,
+    Kind, Managed, Takeover, Visited, Weighing,
     catalog_resources::{ResolvedResource, add_resource, remove_resource, resolve_resource, resource_status},
     context::{Context, matching, title},
+    execute::{Done, Failure},
     halt::{Halt, Retry, Step},
-    identity::{self, Candidate, Place, Takeover},
+    identity::{Place, Site},
     inventory::Freshness,
-    parting::may_write,
+    parting::{depart, nothing_there},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
     api::{
-        AccessPackage, Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DriftPolicy, Management,
+        AccessPackage, Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DeletionPolicy, DriftPolicy, Management,
         PinnedReference, Reason, ResourceState, ResourceStatus,
     },
     graph::{self, CatalogId},
     plan::{
-        Base, Change, Drift, Plan, Problem,
-        catalog::{DesiredCatalog, DesiredResource, ObservedCatalog, plan},
+        self, Found, Plan, Problem, Rules,
+        catalog::{CatalogAct, DesiredCatalog, DesiredResource, SeenCatalog, leave, plan},
+        departure::Next,
+        identity::Candidate,
     },
-    report::{Note, Report},
+    report::Report,
 };
 use std::sync::Arc;
 
@@ -40,10 +43,28 @@ pub(crate) struct CatalogReferences {
 }
 
 /// What Entra has, and what went wrong with single resources on the way.
+#[derive(Clone, Debug)]
 pub(crate) struct Observed {
-    pub(crate) catalog: ObservedCatalog,
+    pub(crate) seen: SeenCatalog,
+    /// The packages in it, where the catalog is about to go.
+    pub(crate) packages: Option<Vec<graph::AccessPackage>>,
     pub(crate) troubles: BTreeMap<String, Problem>,
     pub(crate) removing: Vec<Problem>,
+}
+
+impl Observed {
+    fn of(catalog: graph::Catalog, resources: Vec<graph::Resource>) -> Self {
+        Self {
+            seen: SeenCatalog {
+                catalog,
+                resources,
+                unreadable: false,
+            },
+            packages: None,
+            troubles: BTreeMap::new(),
+            removing: Vec::new(),
+        }
+    }
 }
 
 impl Kind for Catalog {
@@ -56,7 +77,7 @@ impl Kind for Catalog {
     }
 
     async fn finalise(context: &Context, subject: &mut Subject<Self>) -> Step<()> {
-        finalise(context, subject).await
+        depart(context, subject).await
     }
 }
 
@@ -64,16 +85,17 @@ impl Managed for Catalog {
     const NOUN: &'static str = "catalog";
     const TAKEOVER: &'static str = "create another Catalog with spec.id";
     const NAMES_ARE_UNIQUE: bool = false;
+    type Act = CatalogAct;
     type References = CatalogReferences;
     type Desired = DesiredCatalog;
     type Observed = Observed;
 
     fn display_name(&self) -> String {
-        self.spec.display_name.clone().unwrap_or_default()
+        self.spec.display_name.clone().map_or_else(String::new, |name| name)
     }
 
     fn description(&self) -> String {
-        self.spec.description.clone().unwrap_or_default()
+        self.spec.description.clone().map_or_else(String::new, |text| text)
     }
 
     fn takeover(&self) -> Takeover<'_> {
@@ -83,35 +105,33 @@ impl Managed for Catalog {
         }
     }
 
-    fn tenant(references: &CatalogReferences) -> &Tenant {
-        &references.tenant
+    fn management(&self) -> Management {
+        self.spec.management
     }
 
-    fn place(references: &CatalogReferences) -> Place {
-        let tenant = &references.tenant;
-        Place {
-            catalog_id: String::new(),
-            parent_id: tenant.id.clone(),
-            parent: format!("tenant {}", tenant.name),
-        }
+    fn site(references: &CatalogReferences) -> Site {
+        site(&references.tenant)
     }
 
-    async fn look_by_name(tenant: &Tenant, _: &CatalogReferences, name: &str) -> Step<Vec<Candidate>> {
-        Ok(tenant
-            .graph
-            .find_catalogs_named(name)
-            .await?
-            .into_iter()
-            .map(candidate)
-            .collect())
+    async fn look_by_name(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+        let found = site.tenant.graph.find_catalogs_named(name).await?;
+        Ok(found.into_iter().map(candidate).collect())
     }
 
-    async fn look_by_id(tenant: &Tenant, _: &CatalogReferences, id: &str) -> Step<Option<Candidate>> {
-        Ok(tenant
+    async fn look_by_id(site: &Site, id: &str) -> Step<Found<Candidate>> {
+        let found = site
+            .tenant
             .inventory
             .catalog(&CatalogId::from(id), Freshness::Now)
-            .await?
-            .map(candidate))
+            .await?;
+        Ok(match found {
+            Some(catalog) => Found::Present(candidate(catalog)),
+            None => Found::Gone { id: id.to_owned() },
+        })
+    }
+
+    async fn search(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+        Self::look_by_name(site, name).await
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<CatalogReferences> {
@@ -170,109 +190,97 @@ impl Managed for Catalog {
         })
     }
 
-    async fn observe(
-        subject: &mut Subject<Self>,
-        references: &CatalogReferences,
-        freshness: Freshness,
-    ) -> Step<Observed> {
-        let inventory = &references.tenant.inventory;
-        let catalog = match identity::proven(subject, &references.tenant) {
-            None => ObservedCatalog::Unborn,
-            Some(entra) => {
-                let id = CatalogId::from(entra.id.as_str());
-                match inventory.catalog(&id, freshness).await? {
-                    None => ObservedCatalog::Gone { id: entra.id },
-                    Some(catalog) => ObservedCatalog::Present {
-                        catalog,
-                        resources: inventory.resources(&id, freshness).await?,
-                    },
-                }
-            }
-        };
-        Ok(Observed {
-            catalog,
-            troubles: BTreeMap::new(),
-            removing: Vec::new(),
-        })
+    async fn observe(references: &CatalogReferences, id: Option<&str>, freshness: Freshness) -> Step<Found<Observed>> {
+        match id {
+            Some(id) => look(&references.tenant, id, freshness).await,
+            None => Ok(Found::Unborn),
+        }
     }
 
     fn plan(
-        subject: &mut Subject<Self>,
-        references: &CatalogReferences,
+        subject: &Subject<Self>,
+        _references: &CatalogReferences,
         desired: &DesiredCatalog,
-        observed: &Observed,
-    ) -> Step<Plan> {
-        let drift = Drift {
-            policy: DriftPolicy::Cautious,
-            requested: subject.requested().is_some(),
+        observed: &Found<Observed>,
+        weighing: Weighing<'_>,
+    ) -> Plan<CatalogAct> {
+        let rules = Rules {
+            base: weighing.base,
+            drift: subject.drift(DriftPolicy::Cautious),
+            // A Catalog is the platform team's: no grant limits it.
+            limit: None,
+            confirmed: weighing.confirmed,
         };
-        let base = Base::of(subject.status.applied.as_ref());
-        let plan = plan(desired, &observed.catalog, &subject.status.resources, base, drift);
-        Ok(plan
-            .managed(references.tenant.management)
-            .managed(subject.object.spec.management))
+        let seen = observed.clone().map(|observed| observed.seen);
+        plan(desired, &seen, &subject.status.resources, &rules)
     }
 
-    async fn apply(
-        context: &Context,
+    async fn perform(
+        _context: &Context,
         subject: &mut Subject<Self>,
-        references: &CatalogReferences,
-        plan: &Plan,
-        mut observed: Observed,
-    ) -> Step<Observed> {
-        let tenant = &references.tenant;
-        for change in &plan.changes {
-            match change {
-                Change::CreateCatalog(fields) => {
-                    let send = async {
-                        let made = tenant.graph.create_catalog(fields).await?;
-                        Ok((made.id.to_string(), made))
-                    };
-                    let place = Self::place(references);
-                    let catalog = identity::create(context, tenant, subject, references, &place, send).await?;
-                    tenant.inventory.catalog_born(&catalog).await;
-                    observed.catalog = ObservedCatalog::Present {
-                        catalog,
-                        resources: Vec::new(),
-                    };
-                }
-                Change::UpdateCatalog { patch, .. } => {
-                    if let ObservedCatalog::Present { catalog, .. } = &mut observed.catalog {
-                        tenant.graph.update_catalog(&catalog.id, patch).await?;
-                        patched(catalog, patch);
-                        tenant.inventory.remember_catalog(catalog).await;
-                        subject.notes.push(Note::done(Reason::Updated, change.to_string()));
-                    }
-                }
-                Change::AddResource { name, resource } => {
-                    add_resource(tenant, subject, &mut observed, name, resource, change).await?;
-                }
-                Change::RemoveResource { name, id } => {
-                    remove_resource(tenant, subject, &mut observed, name, id, change).await?;
-                }
-                Change::CreateAccessPackage(_)
-                | Change::UpdateAccessPackage { .. }
-                | Change::AddResourceRole { .. }
-                | Change::RemoveResourceRole { .. }
-                | Change::CreateAssignmentPolicy(_)
-                | Change::ReplaceAssignmentPolicy { .. } => {}
+        site: &Site,
+        act: &CatalogAct,
+        observed: &mut Found<Observed>,
+    ) -> Result<Done, Failure> {
+        let tenant = &site.tenant;
+        if let CatalogAct::Create(fields) = act {
+            let made = tenant.graph.create_catalog(fields).await?;
+            tenant.inventory.catalog_born(&made).await;
+            let id = made.id.to_string();
+            *observed = Found::Present(Observed::of(made, Vec::new()));
+            return Ok(Done::Made { id });
+        }
+        let Found::Present(observed) = observed else {
+            return Err(nothing_there(act));
+        };
+        match act {
+            CatalogAct::Identity(_) | CatalogAct::Create(_) => {} // not requests, or done above
+            CatalogAct::Update(patch) => {
+                let catalog = &mut observed.seen.catalog;
+                tenant.graph.update_catalog(&catalog.id, patch).await?;
+                patched(catalog, patch);
+                tenant.inventory.remember_catalog(catalog).await;
+            }
+            CatalogAct::AddResource { name, resource } => {
+                return Ok(add_resource(tenant, subject, observed, name, resource).await?);
+            }
+            CatalogAct::RemoveResource { name, id } => {
+                return Ok(remove_resource(tenant, observed, name, id).await?);
+            }
+            CatalogAct::Delete => {
+                let id = &observed.seen.catalog.id;
+                tenant.graph.delete_catalog(id).await?;
+                tenant.inventory.catalog_gone(id).await;
             }
         }
-        Ok(observed)
+        Ok(Done::Changed)
+    }
+
+    fn told(_site: &Site, subject: &Subject<Self>, step: &plan::Step<CatalogAct>) -> String {
+        match &step.act {
+            CatalogAct::Delete => {
+                let id = subject.status.entra.as_ref().map_or("", |entra| entra.id.as_str());
+                format!("deleted catalog {id} in Entra")
+            }
+            CatalogAct::Identity(_)
+            | CatalogAct::Create(_)
+            | CatalogAct::Update(_)
+            | CatalogAct::AddResource { .. }
+            | CatalogAct::RemoveResource { .. } => step.to_string(),
+        }
     }
 
     fn conclude(
         subject: &mut Subject<Self>,
         references: &CatalogReferences,
         _desired: &DesiredCatalog,
-        observed: &Observed,
-        plan: &Plan,
+        observed: &Found<Observed>,
+        plan: &Plan<CatalogAct>,
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
-        if let ObservedCatalog::Present { resources, .. } = &observed.catalog {
-            if may_write(&references.tenant, subject.object.spec.management) {
-                subject.status.applied = Some(plan.applied.clone());
-            }
+        let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
+        if let Found::Present(observed) = observed {
+            let resources = &observed.seen.resources;
             let known = std::mem::take(&mut subject.status.resources);
             let spec = &subject.object.spec;
             let mut statuses: Vec<(ResourceStatus, Option<Problem>)> = spec
@@ -323,23 +331,21 @@ impl Managed for Catalog {
             .resources
             .iter()
             .find_map(|resource| resource.as_ref().err().cloned());
-        let held = plan.held_problem(&subject.request_command());
+        let reopen = subject.request_command();
+        let held = plan.held_problem(&reopen);
         let sync = held
             .clone()
             .or_else(|| problems.first().cloned())
-            .or_else(|| observed.removing.first().cloned());
+            .or_else(|| removing.first().cloned());
         let count = problems.len();
-        let ready = match (
-            held.filter(|held| held.reason != Reason::DriftReported),
-            problems.into_iter().next(),
-        ) {
+        let ready = match (plan.obstacle(&reopen), problems.into_iter().next()) {
             (Some(held), _) => Err(held),
             (None, Some(problem)) if count > 1 => Err(Problem::new(
                 problem.reason,
                 format!("{} (and {} more)", problem.message(), count - 1),
             )),
             (None, Some(problem)) => Err(problem),
-            (None, None) => match observed.removing.first() {
+            (None, None) => match removing.first() {
                 Some(problem) => Err(problem.clone()),
                 None => Ok(Problem::new(
                     if subject.object.spec.management == Management::Observe {
@@ -371,6 +377,101 @@ impl Managed for Catalog {
             _ => Retry::OnChange,
         }
     }
+
+    fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        let keeps = subject.object.spec.deletion_policy == CatalogDeletionPolicy::Orphan
+            || subject.object.spec.management == Management::Observe
+            || subject.is_to_be_orphaned();
+        if keeps {
+            // Nothing is taken from those who use it: it waits for nobody.
+            return Ok(None);
+        }
+        let name = subject.object.name_any();
+        let is_made = |package: &AccessPackage| {
+            package
+                .status
+                .as_ref()
+                .is_some_and(|status| status.entra.is_some() || status.intent.is_some())
+        };
+        let mut dependants: Vec<String> = matching(&context.stores.packages, |package| {
+            package.spec.catalog_ref.name == name && is_made(package)
+        })
+        .iter()
+        .map(title)
+        .collect();
+        dependants.sort();
+        match dependants.first() {
+            Some(first) => Err(Halt::sync(
+                Reason::DependantsRemain,
+                format!(
+                    "{} access packages of this catalog still exist, {first} first; the catalog goes when they are gone",
+                    dependants.len()
+                ),
+                Retry::After(Duration::from_secs(10)),
+            )),
+            None => Ok(Some(DeletionPolicy::Delete)),
+        }
+    }
+
+    async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
+        let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
+        Ok(site(&tenant))
+    }
+
+    async fn observe_leaving(site: &Site, id: &str) -> Step<Found<Observed>> {
+        let mut found = look(&site.tenant, id, Freshness::Now).await?;
+        if let Found::Present(observed) = &mut found {
+            let id = CatalogId::from(id);
+            observed.packages = Some(site.tenant.inventory.packages(&id, Freshness::Now).await?);
+        }
+        Ok(found)
+    }
+
+    fn plan_leaving(
+        subject: &Subject<Self>,
+        _site: &Site,
+        observed: &Found<Observed>,
+        _holders: Option<&graph::Listed<graph::Assignment>>,
+        _method: DeletionPolicy,
+    ) -> (Plan<CatalogAct>, Next) {
+        let Found::Present(observed) = observed else {
+            return (Plan::default(), Next::Done);
+        };
+        let packages: Option<Vec<&str>> = observed
+            .packages
+            .as_ref()
+            .map(|packages| packages.iter().map(|package| package.display_name.as_str()).collect());
+        (
+            leave(&observed.seen, packages.as_deref(), &subject.status.resources),
+            Next::Done,
+        )
+    }
+
+    fn package_of<'a>(_site: &'a Site, id: &'a str) -> &'a str {
+        id // a catalog has no holders, and is never asked for them
+    }
+
+    fn follow(_site: &mut Site, _place: &str) {} // a catalog has no other place to be
+}
+
+fn site(tenant: &Arc<Tenant>) -> Site {
+    Site {
+        tenant: Arc::clone(tenant),
+        place: Place {
+            catalog_id: String::new(),
+            parent_id: tenant.id.clone(),
+            parent: format!("tenant {}", tenant.name),
+        },
+    }
+}
+
+async fn look(tenant: &Tenant, id: &str, freshness: Freshness) -> Step<Found<Observed>> {
+    let catalog_id = CatalogId::from(id);
+    let Some(catalog) = tenant.inventory.catalog(&catalog_id, freshness).await? else {
+        return Ok(Found::Gone { id: id.to_owned() });
+    };
+    let resources = tenant.inventory.resources(&catalog_id, freshness).await?;
+    Ok(Found::Present(Observed::of(catalog, resources)))
 }
 
 fn candidate(catalog: graph::Catalog) -> Candidate {
@@ -379,6 +480,7 @@ fn candidate(catalog: graph::Catalog) -> Candidate {
         display_name: catalog.display_name,
         description: catalog.description,
         created: catalog.created,
+        holder: None,
     }
 }
 
@@ -395,120 +497,4 @@ fn patched(catalog: &mut graph::Catalog, patch: &graph::CatalogPatch) {
     catalog.description = description.or(catalog.description.take());
     catalog.state = state.or(catalog.state.take());
     catalog.externally_visible = externally_visible.unwrap_or(catalog.externally_visible);
-}
-
-async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()> {
-    let name = subject.object.name_any();
-    let is_made = |package: &AccessPackage| {
-        package
-            .status
-            .as_ref()
-            .is_some_and(|status| status.entra.is_some() || status.intent.is_some())
-    };
-    let dependants: Vec<String> = matching(&context.stores.packages, |package| {
-        package.spec.catalog_ref.name == name && is_made(package)
-    })
-    .iter()
-    .map(title)
-    .collect();
-    if let Some(first) = dependants.first() {
-        return Err(Halt::sync(
-            Reason::DependantsRemain,
-            format!(
-                "{} access packages of this catalog still exist, {first} first; the catalog goes when they are gone",
-                dependants.len()
-            ),
-            Retry::After(Duration::from_secs(10)),
-        ));
-    }
-    let keeps = subject.object.spec.deletion_policy == CatalogDeletionPolicy::Orphan
-        || subject.object.spec.management == Management::Observe
-        || subject.is_to_be_orphaned();
-    let known = identity::own(&subject.object).cloned();
-    if keeps {
-        if let Some(entra) = known {
-            subject.notes.push(Note::done(
-                Reason::Released,
-                format!("catalog {} stays in Entra as it is", entra.id),
-            ));
-        }
-        return Ok(());
-    }
-    if known.is_none() && subject.status.intent.is_none() {
-        return Ok(());
-    }
-    let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
-    subject.drift_interval = tenant.drift_interval;
-    let references = CatalogReferences {
-        tenant: Arc::clone(&tenant),
-        resources: Vec::new(),
-        pins: Vec::new(),
-        warning: None,
-        retry: None,
-    };
-    if subject.status.intent.is_some() {
-        let place = Catalog::place(&references);
-        identity::settle(context, &tenant, subject, &references, &place).await?;
-    }
-    match identity::proven(subject, &tenant) {
-        Some(entra) => delete(&tenant, subject, &CatalogId::from(entra.id.as_str())).await,
-        None => Ok(()),
-    }
-}
-
-/// Packages are never deleted with their catalog; resources that we brought in go first.
-async fn delete(tenant: &Tenant, subject: &mut Subject<Catalog>, id: &CatalogId) -> Step<()> {
-    if tenant.inventory.catalog(id, Freshness::Now).await?.is_none() {
-        subject.notes.push(Note::done(
-            Reason::Deleted,
-            format!("catalog {id} was gone from Entra already"),
-        ));
-        return Ok(());
-    }
-    let packages = tenant.inventory.packages(id, Freshness::Now).await?;
-    if let Some(first) = packages.first() {
-        return Err(Halt::sync(
-            Reason::NotOurs,
-            format!(
-                "the catalog holds {} access packages that no object here manages, {:?} first; delete them in Entra, or let the catalog stay: annotate this object with {}=true",
-                packages.len(),
-                first.display_name,
-                crate::api::ORPHAN
-            ),
-            Retry::After(Duration::from_secs(30)),
-        ));
-    }
-    let resources = tenant.inventory.resources(id, Freshness::Now).await?;
-    for known in subject.status.resources.iter().filter(|known| known.added) {
-        let found = resources
-            .iter()
-            .find(|resource| crate::plan::catalog::same_origin(&resource.origin_id, &known.origin_id));
-        if let Some(resource) = found {
-            tenant
-                .graph
-                .request_resource_remove(id, &resource.id)
-                .await
-                .map_err(|error| {
-                    let retry = Retry::Backoff;
-                    if error.has_code("InvalidDeleteResourceHasEntitlements") {
-                        Halt::sync(
-                            Reason::DependantsRemain,
-                            format!(
-                                "resource {}: Entra still counts a package that uses it; trying again",
-                                known.name
-                            ),
-                            retry,
-                        )
-                    } else {
-                        error.into()
-                    }
-                })?;
-        }
-    }
-    tenant.graph.delete_catalog(id).await?;
-    tenant.inventory.catalog_gone(id).await;
-    subject
-        .notes
-        .push(Note::done(Reason::Deleted, format!("deleted catalog {id} in Entra")));
-    Ok(())
 }

@@ -8,6 +8,7 @@ use std::{
 use super::{
     catalog::{CatalogReferences, Observed},
     directory::{DirectoryKey, application_key, group_key, site_key},
+    execute::Done,
     halt::{Halt, Retry, Step},
     subject::Subject,
     tenant::Tenant,
@@ -16,11 +17,10 @@ use crate::{
     api::{Catalog, CatalogResource, Management, Reason, ResourceState, ResourceStatus, RoleStatus},
     graph::{self, AppRole, CatalogId, GraphError, NewResource, OriginSystem, RequestState, Resource},
     plan::{
-        Change, Problem,
-        catalog::{DesiredResource, ObservedCatalog, find},
+        Problem,
+        catalog::{DesiredResource, SeenCatalog, find},
         roles,
     },
-    report::Note,
 };
 
 /// The longest that one visit waits for a resource to show up in its catalog.
@@ -113,12 +113,10 @@ pub(crate) async fn add_resource(
     observed: &mut Observed,
     name: &str,
     resource: &NewResource,
-    change: &Change,
-) -> Step<()> {
-    let ObservedCatalog::Present { catalog, resources } = &mut observed.catalog else {
-        return Ok(());
-    };
+) -> Step<Done> {
+    let SeenCatalog { catalog, resources, .. } = &mut observed.seen;
     let mut request = None;
+    let mut asked = false;
     // Somebody else's, where Entra says that it has it already: what we did not bring in we never take out.
     let mut is_ours = true;
     if !tenant.inventory.is_requested(&catalog.id, &resource.origin_id).await {
@@ -128,7 +126,7 @@ pub(crate) async fn add_resource(
                     Reason::GraphRefused,
                     format!("resource {name}: Entra could not add it (request {} is {}); see the audit log of the tenant", made.id, made.state),
                 ));
-                return Ok(());
+                return Ok(Done::Nothing);
             }
             Ok(made) => request = Some(made.id),
             // It is there, or on its way: whether it is, the look below says.
@@ -139,7 +137,7 @@ pub(crate) async fn add_resource(
                 observed
                     .troubles
                     .insert(name.to_owned(), refused(name, resource, &error));
-                return Ok(());
+                return Ok(Done::Nothing);
             }
         }
         tenant
@@ -161,7 +159,7 @@ pub(crate) async fn add_resource(
                 message: None,
             }),
         }
-        subject.notes.push(Note::done(Reason::Updated, change.to_string()));
+        asked = true;
     }
     match wait_for_resource(tenant, &catalog.id, &resource.origin_id).await? {
         Some(seen) => {
@@ -179,7 +177,7 @@ pub(crate) async fn add_resource(
             );
         }
     }
-    Ok(())
+    Ok(if asked { Done::Changed } else { Done::Nothing })
 }
 
 /// Looks until the resource shows, soon at first, less often later.
@@ -232,21 +230,16 @@ fn refused(name: &str, resource: &NewResource, error: &GraphError) -> Problem {
 
 pub(crate) async fn remove_resource(
     tenant: &Tenant,
-    subject: &mut Subject<Catalog>,
     observed: &mut Observed,
     name: &str,
     id: &graph::ResourceId,
-    change: &Change,
-) -> Step<()> {
-    let ObservedCatalog::Present { catalog, resources } = &mut observed.catalog else {
-        return Ok(());
-    };
+) -> Step<Done> {
+    let SeenCatalog { catalog, resources, .. } = &mut observed.seen;
     match tenant.graph.request_resource_remove(&catalog.id, id).await {
         Ok(_) => {
             resources.retain(|resource| resource.id != *id);
             tenant.inventory.resource_gone(&catalog.id, id).await;
-            subject.notes.push(Note::done(Reason::Updated, change.to_string()));
-            Ok(())
+            Ok(Done::Changed)
         }
         Err(error) if error.has_code("InvalidDeleteResourceHasEntitlements") => {
             observed.removing.push(Problem::new(
@@ -255,7 +248,7 @@ pub(crate) async fn remove_resource(
                     "resource {name}: packages still hand out its roles, so it stays in the catalog until they stop"
                 ),
             ));
-            Ok(())
+            Ok(Done::Nothing)
         }
         Err(error) => Err(error.into()),
     }

@@ -192,20 +192,32 @@ impl Context {
         self.connect(&object).await
     }
 
-    /// The tenant of this id, for objects whose Catalog is gone.
-    pub(crate) async fn tenant_of(&self, entra: &EntraObject) -> Step<Arc<Tenant>> {
-        let reaching = |tenant: &EntraTenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id);
-        match matching(&self.stores.tenants, reaching).first() {
-            Some(tenant) => self.tenant(&tenant.name_any()).await,
-            None => Err(Halt::reference(Problem::new(
-                Reason::TenantNotFound,
+    /// The tenant of this id, for objects whose Catalog is gone: the only one that reaches it.
+    pub(crate) async fn tenant_of(&self, tenant_id: &str) -> Step<Arc<Tenant>> {
+        let reaching = |tenant: &EntraTenant| tenant.spec.tenant_id.eq_ignore_ascii_case(tenant_id);
+        let orphan = format!(
+            "let this object go without touching Entra: annotate it with {}=true",
+            crate::api::ORPHAN
+        );
+        let words = match matching(&self.stores.tenants, reaching).as_slice() {
+            [tenant] => return self.tenant(&tenant.name_any()).await,
+            [] => format!("no EntraTenant reaches tenant {tenant_id}; create one, or {orphan}"),
+            several => {
+                let mut names: Vec<String> = several.iter().map(ResourceExt::name_any).collect();
+                names.sort();
                 format!(
-                    "no EntraTenant reaches tenant {}; create one, or let this object go without touching Entra: annotate it with {}=true",
-                    entra.tenant_id,
-                    crate::api::ORPHAN
-                ),
-            ))),
-        }
+                    "{} all reach tenant {tenant_id}, and the Catalog that says which of them is meant is gone; create it again, or {orphan}",
+                    names.join(", ")
+                )
+            }
+        };
+        Err(Halt::reference(Problem::new(Reason::TenantNotFound, words)))
+    }
+
+    /// Whether the tenant is only observed as of now.
+    pub(crate) fn is_observed(&self, name: &str) -> bool {
+        find(&self.stores.tenants, None, name)
+            .is_some_and(|tenant| tenant.spec.management() == crate::api::Management::Observe)
     }
 
     pub(crate) fn known_tenant(&self, name: &str) -> Option<Arc<Tenant>> {

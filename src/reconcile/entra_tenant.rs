@@ -56,6 +56,7 @@ impl Kind for EntraTenant {
         Ok(Visited {
             report: Report { warning, ..report },
             retry: Retry::OnChange,
+            compared: true,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Which catalog a namespace may use, and by which grants.
 
 use super::{
-    context::{Context, find},
+    context::{Context, find, matching},
     halt::{Halt, Retry, Stage, Step},
 };
 use crate::{
@@ -44,6 +44,14 @@ pub(crate) fn granted(
     } else {
         Ok((catalog, grants))
     }
+}
+
+/// The name of the Catalog that is this one in Entra.
+pub(crate) fn catalog_of_id(context: &Context, id: &str) -> Option<String> {
+    let found = matching(&context.stores.catalogs, |catalog| {
+        super::identity::own(catalog).is_some_and(|entra| entra.id.eq_ignore_ascii_case(id))
+    });
+    found.first().map(kube::ResourceExt::name_any)
 }
 
 /// A limit that is broken: nothing is written until the spec or the grant changes.

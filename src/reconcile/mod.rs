@@ -1,9 +1,9 @@
 //! The loop: the only place where Kubernetes and Graph meet.
 //!
 //! ```text
-//! resolve ──► desire ──► identify ──► observe ──► plan ──► apply ──► report
-//! (reads      (pure)     (reads       (reads      (pure)   (writes   (writes status,
-//!  Kubernetes,            Graph)       Graph)               Graph)    events)
+//! resolve ──► desire ──► stand ──► observe ──► plan, weigh ──► execute ──► report
+//! (reads      (pure)     (reads    (reads      (pure)          (writes     (writes status,
+//!  Kubernetes,            Graph)    Graph)                      Graph)      events)
 //!  directory)
 //! ```
 //!
@@ -23,6 +23,7 @@ mod credentials;
 mod directory;
 mod entra_tenant;
 mod events;
+mod execute;
 mod grants;
 mod halt;
 mod identity;
@@ -47,16 +48,22 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument as _;
 
 use crate::{
-    api::{ConditionType, EntraStatus, FINALIZER, ManagedStatus, Reason},
-    plan::{Plan, Problem},
+    api::{Adoption, ConditionType, DeletionPolicy, EntraStatus, FINALIZER, ManagedStatus, Management, Reason},
+    graph,
+    plan::{
+        self, Base, Found, Hold, IdentityAct, Plan, Problem, Stake,
+        departure::Next,
+        identity::{Candidate, Stand},
+    },
     report::{self, Report},
 };
 use context::{Guarded, title};
+use execute::{Done, Failure};
 use halt::{Halt, Retry, Stage, Step};
-use identity::{Candidate, Place, Takeover};
+use identity::Site;
 use inventory::Freshness;
 use subject::Subject;
-use tenant::Tenant;
+use tokio::sync::Semaphore;
 
 pub use context::Context;
 pub(crate) use context::{Stores, find, matching};
@@ -91,8 +98,8 @@ pub(crate) trait Kind:
 /// A kind of object that stands for one object of Entra.
 ///
 /// # Contract
-/// - `resolve`, `look_*` and `observe` never write. `desire`, `plan` and `conclude` ask nobody.
-/// - `apply` executes the plan in its order and stops at the first failure; executing it twice does no harm.
+/// - `resolve`, `look_*`, `search` and `observe*` never write. `desire`, `plan*`, `way_out` and `conclude` ask nobody.
+/// - `perform` is one request, complete, and lets the view follow; executing it twice does no harm.
 /// - What `observe` cannot tell it does not call absent.
 pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     /// What such an object is called in Entra.
@@ -101,6 +108,8 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     const TAKEOVER: &'static str;
     /// Whether Entra refuses a second object of the same name in the same place.
     const NAMES_ARE_UNIQUE: bool;
+    /// What can be done.
+    type Act: plan::Act + From<IdentityAct> + Clone + fmt::Debug + Send + Sync;
     /// What the spec points at.
     type References: Send + Sync;
     /// What should be in Entra.
@@ -111,86 +120,194 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     fn display_name(&self) -> String;
     fn description(&self) -> String;
     fn takeover(&self) -> Takeover<'_>;
+    fn management(&self) -> Management;
 
-    fn tenant(references: &Self::References) -> &Tenant;
-    fn place(references: &Self::References) -> Place;
-    fn look_by_name(
-        tenant: &Tenant,
-        references: &Self::References,
-        name: &str,
-    ) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
-    fn look_by_id(
-        tenant: &Tenant,
-        references: &Self::References,
-        id: &str,
-    ) -> impl Future<Output = Step<Option<Candidate>>> + Send;
+    fn site(references: &Self::References) -> Site;
+    fn look_by_name(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
+    fn look_by_id(site: &Site, id: &str) -> impl Future<Output = Step<Found<Candidate>>> + Send;
+    /// What an earlier create may have made; never answered from memory.
+    fn search(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
 
     fn resolve(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<Self::References>> + Send;
     fn desire(subject: &Subject<Self>, references: &Self::References) -> Step<Self::Desired>;
     fn observe(
-        subject: &mut Subject<Self>,
         references: &Self::References,
+        id: Option<&str>,
         freshness: Freshness,
-    ) -> impl Future<Output = Step<Self::Observed>> + Send;
+    ) -> impl Future<Output = Step<Found<Self::Observed>>> + Send;
     fn plan(
-        subject: &mut Subject<Self>,
+        subject: &Subject<Self>,
         references: &Self::References,
         desired: &Self::Desired,
-        observed: &Self::Observed,
-    ) -> Step<Plan>;
-    fn apply(
+        observed: &Found<Self::Observed>,
+        weighing: Weighing<'_>,
+    ) -> Plan<Self::Act>;
+    /// One request.
+    fn perform(
         context: &Context,
         subject: &mut Subject<Self>,
-        references: &Self::References,
-        plan: &Plan,
-        observed: Self::Observed,
-    ) -> impl Future<Output = Step<Self::Observed>> + Send;
+        site: &Site,
+        act: &Self::Act,
+        observed: &mut Found<Self::Observed>,
+    ) -> impl Future<Output = Result<Done, Failure>> + Send;
+    /// What is told of a step that was done.
+    fn told(_site: &Site, _subject: &Subject<Self>, step: &plan::Step<Self::Act>) -> String {
+        step.to_string()
+    }
     fn conclude(
         subject: &mut Subject<Self>,
         references: &Self::References,
         desired: &Self::Desired,
-        observed: &Self::Observed,
-        plan: &Plan,
+        observed: &Found<Self::Observed>,
+        plan: &Plan<Self::Act>,
     ) -> Report;
-
     /// When to come back after this report; a watch wakes us in any case.
     fn comes_back(_report: &Report, _references: &Self::References) -> Retry {
         Retry::OnChange
     }
+    /// Creates that must not run beside each other wait here for their turn.
+    fn turn(_site: &Site) -> Option<&Semaphore> {
+        None
+    }
+
+    /// How a deleted object goes; `None` leaves Entra as it is.
+    fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>>;
+    /// Where a deleted object stands, whatever became of what its spec points at.
+    fn last_site(context: &Context, subject: &Subject<Self>) -> impl Future<Output = Step<Site>> + Send;
+    fn observe_leaving(site: &Site, id: &str) -> impl Future<Output = Step<Found<Self::Observed>>> + Send;
+    fn plan_leaving(
+        subject: &Subject<Self>,
+        site: &Site,
+        observed: &Found<Self::Observed>,
+        holders: Option<&graph::Listed<graph::Assignment>>,
+        method: DeletionPolicy,
+    ) -> (Plan<Self::Act>, Next);
+    /// The package whose holders matter.
+    fn package_of<'a>(site: &'a Site, id: &'a str) -> &'a str;
+    /// Goes on where the object is.
+    fn follow(site: &mut Site, place: &str);
+}
+
+/// What the spec says of taking over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Takeover<'a> {
+    pub(crate) id: Option<&'a str>,
+    pub(crate) adoption: Adoption,
+}
+
+/// By what a plan is weighed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weighing<'a> {
+    pub(crate) base: Base<'a>,
+    /// The object was read by itself, just now.
+    pub(crate) confirmed: bool,
+    /// The object is being taken over by this plan.
+    pub(crate) takes_over: bool,
 }
 
 /// The table of contents.
 async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> Step<Visited> {
     let references = K::resolve(context, subject).await?; // reads Kubernetes and the directory
     let desired = K::desire(subject, &references)?; // pure
-    let (tenant, place) = (K::tenant(&references), K::place(&references));
-    identity::settle(context, tenant, subject, &references, &place).await?; // reads Graph where the identity is open
+    let site = K::site(&references);
+    let stand = identity::stand(context, subject, &site).await?; // reads Graph where the identity is open
     let freshness = if subject.requested().is_some() {
         Freshness::Now
     } else {
-        tenant.freshness()
+        site.tenant.freshness()
     };
-    let mut observed = K::observe(subject, &references, freshness).await?; // reads Graph
-    let mut plan = K::plan(subject, &references, &desired, &observed)?; // pure
-    if !plan.is_empty() {
+    let mut observed = observe::<K>(&references, &stand, freshness).await?; // reads Graph
+    let mut plan = weigh(subject, &references, &desired, &observed, &stand, false); // pure
+    if subject.has_news(&plan) {
         subject.assert_current().await?; // reads Kubernetes
-        observed = K::observe(subject, &references, Freshness::Now).await?; // reads Graph, this object alone
-        plan = K::plan(subject, &references, &desired, &observed)?; // pure
+        observed = observe::<K>(&references, &stand, Freshness::Now).await?; // reads Graph, this object alone
+        plan = weigh(subject, &references, &desired, &observed, &stand, true); // pure
     }
-    let base = subject.status.applied_mut().clone();
-    let observed = K::apply(context, subject, &references, &plan, observed).await?; // writes Graph
-    for field in standing::corrections(base.as_ref(), &plan) {
-        context.metrics.drift_corrected(&K::kind(&()), &field);
-    }
+    execute::run(context, subject, &site, &plan, &mut observed).await?; // writes Graph
     let report = K::conclude(subject, &references, &desired, &observed, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
-    Ok(Visited { report, retry })
+    Ok(Visited {
+        report,
+        retry,
+        compared: true,
+    })
+}
+
+/// What Entra has of the object that stands so.
+async fn observe<K: Managed>(
+    references: &K::References,
+    stand: &Stand,
+    freshness: Freshness,
+) -> Step<Found<K::Observed>> {
+    let found = match stand {
+        Stand::Known { id } | Stand::Becomes { id, .. } => K::observe(references, Some(id), freshness).await?,
+        Stand::New { .. } => K::observe(references, None, freshness).await?,
+        Stand::Searching(problem) | Stand::Refused(problem) => return Err(identity::refused(problem.clone())),
+    };
+    if let Found::Elsewhere { id, place } = &found {
+        return Err(Halt::sync(
+            Reason::Elsewhere,
+            format!(
+                "{} {id} was moved in Entra, to {place}: nothing is written to it there; move it back, or delete this object, which deletes it where it is",
+                K::NOUN
+            ),
+            Retry::OnChange,
+        ));
+    }
+    Ok(found)
+}
+
+/// The plan with everything that has to go before it, and with what is held back.
+fn weigh<K: Managed>(
+    subject: &Subject<K>,
+    references: &K::References,
+    desired: &K::Desired,
+    observed: &Found<K::Observed>,
+    stand: &Stand,
+    confirmed: bool,
+) -> Plan<K::Act> {
+    let site = K::site(references);
+    let becomes = match stand {
+        Stand::Becomes { act, .. } | Stand::New { act: Some(act) } => Some(act.clone()),
+        Stand::Known { .. } | Stand::New { act: None } | Stand::Searching(_) | Stand::Refused(_) => None,
+    };
+    // What was applied to a former object is no base for another.
+    let base = match &becomes {
+        Some(_) => Base::none(),
+        None => Base::of(subject.status.applied()),
+    };
+    let weighing = Weighing {
+        base,
+        confirmed,
+        takes_over: matches!(becomes, Some(IdentityAct::TakeOver { .. })),
+    };
+    let mut plan = K::plan(subject, references, desired, observed, weighing)
+        .managed(site.tenant.management)
+        .managed(subject.object.management());
+    let before = |act: IdentityAct| plan::Step::new(K::Act::from(act), Stake::NEUTRAL);
+    if plan.creates() {
+        let intent = IdentityAct::NoteIntent {
+            display_name: subject.object.display_name(),
+            fingerprint: plan::identity::fingerprint(&subject.object.description()),
+        };
+        plan.steps.insert(0, before(intent));
+    }
+    // A take-over that is held back is not begun.
+    let is_refused = weighing.takes_over && plan.held.iter().any(|(_, hold)| matches!(hold, Hold::Limit(_)));
+    if is_refused {
+        plan.steps.clear();
+    } else if let Some(act) = becomes {
+        plan.steps.insert(0, before(act));
+    }
+    plan
 }
 
 /// What a visit found, and when the next is worth while.
 pub(crate) struct Visited {
     report: Report,
     retry: Retry,
+    /// Whether Entra was compared with the spec, so that whoever asked for a visit is answered.
+    compared: bool,
 }
 
 /// A visit that has to be repeated.
@@ -299,6 +416,7 @@ async fn conclude_visit<K: Kind>(
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
+    let mut compared = false;
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
@@ -310,7 +428,12 @@ async fn conclude_visit<K: Kind>(
             (paused(subject), Retry::OnChange)
         }
         Ok(Outcome::Visited(visited)) => {
-            let Visited { report, retry } = *visited;
+            let Visited {
+                report,
+                retry,
+                compared: was_compared,
+            } = *visited;
+            compared = was_compared;
             (report, delayed(context, &key, subject, retry))
         }
         // What was done is told even where the visit starts over.
@@ -323,14 +446,22 @@ async fn conclude_visit<K: Kind>(
         .ready
         .as_ref()
         .is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
+    if compared {
+        // A token is spent by what was planned for it, not by a visit that came to nothing.
+        let token = subject.requested().map(str::to_owned);
+        if token.is_some() {
+            *subject.status.last_handled_mut() = token;
+        }
+    }
     if retry == Retry::OnChange {
         context.succeeded(&key);
     }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
     let written = if transient && is_ready(&subject.object) {
-        Ok(())
+        // What was done is remembered all the same.
+        subject.store().await.map_err(unwritten)
     } else {
-        write_report(subject, &report, generation, transient).await
+        write_report(subject, &report, generation).await
     };
     let next = written.and_then(|()| match (&report.ready, retry) {
         (Err(problem), Retry::After(after)) => Err(Unfinished {
@@ -347,36 +478,29 @@ async fn conclude_visit<K: Kind>(
     (outcome, next)
 }
 
-async fn write_report<K: Kind>(
-    subject: &mut Subject<K>,
-    report: &Report,
-    generation: i64,
-    transient: bool,
-) -> Result<(), Unfinished> {
+async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, generation: i64) -> Result<(), Unfinished> {
     let before = subject
         .object
         .status()
         .map(|status| status.conditions().to_vec())
-        .unwrap_or_default();
-    let token = subject.requested().map(str::to_owned);
+        .unwrap_or_default(); // no status, no conditions
     *subject.status.observed_generation_mut() = generation;
     *subject.status.conditions_mut() = report::conditions(report, &before, generation, subject.now);
-    if token.is_some() && !transient {
-        *subject.status.last_handled_mut() = token;
-    }
-    if let Err(halt) = subject.store().await {
-        let after = if halt.stage == Stage::Stale {
-            Duration::from_millis(100)
-        } else {
-            Duration::from_secs(2)
-        };
-        return Err(Unfinished {
-            problem: halt.problem,
-            after,
-        });
-    }
+    subject.store().await.map_err(unwritten)?;
     subject.notes.extend(report::warning(report, &before));
     Ok(())
+}
+
+/// The status could not be written.
+fn unwritten(halt: Halt) -> Unfinished {
+    let after = match halt.stage {
+        Stage::Stale => Duration::from_millis(100),
+        Stage::References | Stage::Sync => Duration::from_secs(2),
+    };
+    Unfinished {
+        problem: halt.problem,
+        after,
+    }
 }
 
 fn halted(halt: &Halt) -> Report {

@@ -1,19 +1,26 @@
-//! How objects part with Entra: left behind, or deleted once nobody holds them any more.
+//! How objects part with Entra: left behind, or deleted by a plan with nothing desired.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
+    Managed,
     context::{Context, find},
+    execute,
     grants::{granted, limit},
-    halt::{Halt, Retry, Step},
-    inventory::{Freshness, Inventory},
+    halt::{Halt, Retry, Stage, Step},
+    identity,
+    subject::Subject,
     tenant::Tenant,
 };
 use crate::{
-    api::{DeletionPolicy, Grant, Management, ORPHAN, Reason},
-    graph::{self, AccessPackageId, AssignmentState, CatalogId, GraphErrorKind},
-    plan::{assignment_policy::closed, limits},
+    api::{DeletionPolicy, EntraStatus as _, Grant, Intent, Management, ORPHAN, Reason},
+    graph::AccessPackageId,
+    plan::{Found, departure::Next, identity::Stand, limits},
+    report::Note,
 };
+
+/// How often one visit looks again.
+const ROUNDS: usize = 4;
 
 /// How an object goes.
 pub(crate) struct Departure<'a> {
@@ -78,94 +85,150 @@ pub(crate) fn may_write(tenant: &Tenant, management: Management) -> bool {
     tenant.management == Management::Full && management == Management::Full
 }
 
-pub(crate) fn refuse_observed(tenant: &Tenant) -> Step<()> {
-    if tenant.management == Management::Observe {
-        return Err(Halt::sync(
-            Reason::ObserveOnly,
-            format!(
-                "EntraTenant {:?} has mode: Observe, so nothing is deleted in Entra; set mode: Enforce to go on",
-                tenant.name
-            ),
-            Retry::OnChange,
-        ));
-    }
-    Ok(())
+/// The tenant is only observed.
+pub(crate) fn observed(tenant: &str) -> Halt {
+    Halt::sync(
+        Reason::ObserveOnly,
+        format!(
+            "EntraTenant {tenant:?} has mode: Observe, so nothing is written or deleted in Entra; set mode: Enforce to go on"
+        ),
+        Retry::OnChange,
+    )
 }
 
-/// Shuts a policy for new requests, from a fresh read; one that is gone or shut is shut.
-pub(crate) async fn close(
-    tenant: &Tenant,
-    catalog: &CatalogId,
-    package: &AccessPackageId,
-    id: &graph::PolicyId,
-) -> Step<()> {
-    let inventory: &Inventory = &tenant.inventory;
-    let Some(mut policy) = inventory.policy(catalog, package, id, Freshness::Now).await? else {
+/// Deletes what the object stands for, as its method says. After `Ok` nothing of it is left in Entra.
+pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<K>) -> Step<()> {
+    let Some(method) = K::way_out(context, subject)? else {
+        subject.note_release();
         return Ok(());
     };
-    if let Some(shut) = closed(&policy.fields.provisional()) {
-        tenant.graph.replace_assignment_policy(id, package, &shut).await?;
-        policy.fields = shut.into();
-        inventory.policy_changed(catalog, package, id, Some(policy)).await;
+    if identity::own(&subject.object).is_none() && subject.status.intent().is_none() {
+        return Ok(()); // nothing was ever made
     }
-    Ok(())
-}
-
-/// Ends the visit while somebody holds the package (through this policy, where one is given).
-pub(crate) async fn wait_for_assignments(
-    tenant: &Tenant,
-    package: &AccessPackageId,
-    policy: Option<&graph::PolicyId>,
-    method: DeletionPolicy,
-) -> Step<()> {
-    let mut live = tenant.graph.list_live_assignments(package).await?;
-    if let Some(policy) = policy {
-        // One whose policy is not told may be of this policy.
-        live.retain(|assignment| assignment.policy.as_ref().is_none_or(|of| of == policy));
+    let mut site = K::last_site(context, subject).await?; // reads Kubernetes
+    subject.drift_interval = site.tenant.drift_interval;
+    let id = match identity::stand(context, subject, &site).await? {
+        // A deletion takes nothing over: what is not ours by status or by intent stays.
+        Stand::Known { id } => id,
+        Stand::Becomes { id, act } if subject.status.intent().is_some() => {
+            let plan = crate::plan::Plan::of(vec![crate::plan::Step::new(
+                K::Act::from(act),
+                crate::plan::Stake::NEUTRAL,
+            )]);
+            execute::run(context, subject, &site, &plan, &mut Found::Unborn).await?;
+            id
+        }
+        Stand::Becomes { .. } | Stand::New { .. } => return Ok(()),
+        Stand::Searching(problem) | Stand::Refused(problem) if subject.status.intent().is_some() => {
+            return Err(identity::refused(problem));
+        }
+        // What another object holds is not this one's to delete.
+        Stand::Searching(_) | Stand::Refused(_) => return Ok(()),
+    };
+    if site.tenant.management == Management::Observe {
+        return Err(observed(&site.tenant.name));
     }
-    if live.is_empty() {
-        return Ok(());
-    }
-    let takes_away = method == DeletionPolicy::DeleteWithAssignments;
-    if takes_away {
-        for assignment in live
-            .iter()
-            .filter(|assignment| assignment.state != AssignmentState::Delivering)
-        {
-            match tenant.graph.request_assignment_remove(&assignment.id).await {
-                Ok(()) => {}
-                Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {}
-                Err(error) => return Err(error.into()),
+    let mut holders = None;
+    for _ in 0..ROUNDS {
+        let mut seen = K::observe_leaving(&site, &id).await?; // reads Graph
+        match &seen {
+            Found::Unborn | Found::Gone { .. } => {
+                let gone = format!("{} {id} was gone from Entra already", K::NOUN);
+                subject.notes.push(Note::done(Reason::Deleted, gone));
+                return Ok(());
+            }
+            // Somebody moved it: it goes where it is.
+            Found::Elsewhere { place, .. } => {
+                K::follow(&mut site, place);
+                continue;
+            }
+            Found::Present(_) => {}
+        }
+        let (plan, next) = K::plan_leaving(subject, &site, &seen, holders.as_ref(), method); // pure
+        execute::run(context, subject, &site, &plan, &mut seen).await?; // writes Graph
+        match next {
+            Next::Done => {
+                return match plan.held_problem("") {
+                    None => Ok(()),
+                    Some(problem) => Err(waits(problem, method)),
+                };
+            }
+            Next::ReadHolders => {
+                // Read afresh, after the doors were shut: whoever came in before is in it.
+                let package = AccessPackageId::from(K::package_of(&site, &id));
+                holders = Some(site.tenant.graph.list_live_assignments(&package).await?);
+            }
+            Next::Wait => {
+                let problem = plan.held_problem("").map_or_else(
+                    || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on"),
+                    |problem| problem,
+                );
+                return Err(waits(problem, method));
             }
         }
     }
-    let who: Vec<String> = live
-        .iter()
-        .filter_map(|assignment| assignment.target.as_ref())
-        .take(3)
-        .map(ToString::to_string)
-        .collect();
-    let who = if who.is_empty() {
-        String::new()
-    } else {
-        format!(
-            " ({}{})",
-            who.join(", "),
-            if live.len() > who.len() { ", …" } else { "" }
-        )
-    };
-    let next = if takes_away {
-        "their access is being taken away; the deletion goes on when it is"
-    } else {
-        "nobody can request it any more; the deletion goes on when their access has ended, or with deletionPolicy: DeleteWithAssignments, where the grant allows it"
-    };
     Err(Halt::sync(
-        Reason::AssignmentsRemain,
-        format!("{} people still hold access{who}: {next}", live.len()),
-        Retry::After(if takes_away {
-            Duration::from_secs(2)
-        } else {
-            Duration::from_secs(30)
-        }),
+        Reason::Progressing,
+        format!(
+            "{} {id} changed again and again while it was looked at; trying again",
+            K::NOUN
+        ),
+        Retry::Backoff,
+    ))
+}
+
+fn waits(problem: crate::plan::Problem, method: DeletionPolicy) -> Halt {
+    let retry = match (problem.reason, method) {
+        (Reason::AssignmentsRemain, DeletionPolicy::DeleteWithAssignments) => Retry::After(Duration::from_secs(2)),
+        _ => Retry::After(Duration::from_secs(30)), // whoever still holds it gives it up in their own time
+    };
+    Halt {
+        problem,
+        stage: Stage::Sync,
+        retry,
+    }
+}
+
+/// The tenant of an object whose Catalog may be gone: the one that the Catalog names, else the one by which the object was
+/// made, else the only one that reaches the tenant.
+pub(super) async fn last_tenant(
+    context: &Context,
+    tenant_ref: Option<&str>,
+    entra: Option<&crate::api::EntraObject>,
+    intent: Option<&Intent>,
+) -> Step<Arc<Tenant>> {
+    match (tenant_ref, entra, intent) {
+        (Some(name), _, _) => context.tenant(name).await,
+        (None, Some(entra), _) => context.tenant_of(&entra.tenant_id).await,
+        (None, None, Some(intent)) => match &intent.tenant_id {
+            Some(id) => context.tenant_of(id).await,
+            None => Err(lost()),
+        },
+        (None, None, None) => Err(lost()),
+    }
+}
+
+fn lost() -> Halt {
+    Halt::sync(
+        Reason::CatalogNotReady,
+        format!(
+            "a create was begun for this object, and the Catalog that says in which tenant is gone; create it again, or let this object go without touching Entra: annotate it with {ORPHAN}=true"
+        ),
+        Retry::OnChange,
+    )
+}
+
+/// An event's words for what was deleted.
+pub(super) fn deleted<K: Managed>(noun: &str, name: &str, subject: &Subject<K>) -> String {
+    let id = subject.status.entra().map_or("", |entra| entra.id.as_str());
+    format!("deleted {noun} {name:?} ({id}) in Entra")
+}
+
+/// A step whose object is not there: plans are made of what was seen, so that this tells of a fault of ours.
+pub(super) fn nothing_there(act: &impl std::fmt::Display) -> execute::Failure {
+    execute::Failure::Halt(Halt::sync(
+        Reason::Progressing,
+        format!("{act}: the object is not there any more; looking again"),
+        Retry::Backoff,
     ))
 }

@@ -17,13 +17,15 @@ use uuid::Uuid;
 use super::{
     Kind, Managed,
     context::{Context, Guarded, holder},
-    halt::{Halt, Retry, Step, kubernetes},
+    halt::{Halt, Retry, Stage, Step, kubernetes},
+    identity::Site,
 };
 use crate::{
     api::{
         EXTERNAL_ID, EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED,
         RECONCILE_REQUESTED_AT, Reason,
     },
+    plan::{self, Drift, Plan},
     report::Note,
 };
 
@@ -39,15 +41,21 @@ pub(crate) struct Subject<K: Kind> {
     pub(crate) notes: Vec<Note>,
     /// When to look again though nothing happened.
     pub(crate) drift_interval: Duration,
+    /// The generation that this visit compares: what comes back from a write may be a newer one.
+    generation: i64,
+    /// The status as it was when it was last read or written by us.
+    known: Option<K::Status>,
     api: Api<K>,
 }
 
 impl<K: Kind> Subject<K> {
     pub(crate) fn new(context: &Context, object: K) -> Self {
         let api = K::api(&context.client, object.namespace().as_deref());
-        let status = object.status().cloned().unwrap_or_default();
+        let known = object.status().cloned();
         Self {
-            status,
+            status: known.clone().unwrap_or_default(), // no status yet
+            known,
+            generation: object.meta().generation.unwrap_or_default(), // of an object that was never stored
             object,
             now: context.now(),
             notes: Vec::new(),
@@ -61,7 +69,13 @@ impl<K: Kind> Subject<K> {
     }
 
     pub(crate) fn generation(&self) -> i64 {
-        self.object.meta().generation.unwrap_or_default()
+        self.generation
+    }
+
+    /// The time that is left of this visit.
+    pub(crate) fn left(&self, context: &Context) -> Duration {
+        let gone = context.now().duration_since(self.now);
+        super::LONGEST_VISIT.saturating_sub(Duration::try_from(gone).map_or(Duration::ZERO, |gone| gone))
     }
 
     pub(crate) fn namespace(&self) -> String {
@@ -89,6 +103,14 @@ impl<K: Kind> Subject<K> {
     pub(crate) fn requested(&self) -> Option<&str> {
         self.annotation(RECONCILE_REQUESTED_AT)
             .filter(|token| self.status.last_handled() != Some(token))
+    }
+
+    /// What may be done about drift, and whether somebody asked for more.
+    pub(crate) fn drift(&self, policy: crate::api::DriftPolicy) -> Drift {
+        Drift {
+            policy,
+            requested: self.requested().is_some(),
+        }
     }
 
     /// The command that asks for such a visit.
@@ -144,24 +166,33 @@ impl<K: Kind> Subject<K> {
         }
     }
 
-    /// Ends the visit where the object in the cluster is no longer the one that was decided on.
+    /// Ends the visit where the object in the cluster is no longer the one that was decided on: another spec, or a status
+    /// that an earlier visit has written and that this one has not seen.
     pub(crate) async fn assert_current(&self) -> Step<()> {
         let now = self.api.get_opt(&self.object.name_any()).await;
         let now = now.map_err(|error| kubernetes("reading the object", &error))?;
         let is_same = now.is_some_and(|now| {
             now.uid() == self.object.uid()
-                && now.meta().generation == self.object.meta().generation
+                && now.meta().generation == Some(self.generation)
                 && now.meta().deletion_timestamp == self.object.meta().deletion_timestamp
+                && now.status() == self.known.as_ref()
         });
         if is_same { Ok(()) } else { Err(Halt::stale()) }
     }
 
-    /// Writes the status where it says something new.
+    /// Writes the status where it says something new. Where the object changed meanwhile, what was done is written into it
+    /// as it is now: nobody else writes status, and a visit that was under way has happened.
     pub(crate) async fn store(&mut self) -> Step<()> {
-        if self.object.status() == Some(&self.status) {
-            return Ok(());
+        for _ in 0..5 {
+            if self.object.status() == Some(&self.status) {
+                return Ok(());
+            }
+            match self.put().await {
+                Err(halt) if halt.stage == Stage::Stale => self.reread().await?,
+                other => return other,
+            }
         }
-        self.put().await
+        Err(Halt::stale())
     }
 
     async fn put(&mut self) -> Step<()> {
@@ -173,6 +204,7 @@ impl<K: Kind> Subject<K> {
         {
             Ok(object) => {
                 self.object = object;
+                self.known = self.object.status().cloned();
                 Ok(())
             }
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Err(Halt::stale()),
@@ -181,10 +213,13 @@ impl<K: Kind> Subject<K> {
     }
 
     /// Takes the object as it is now; what we are about to store stays in `status`.
+    ///
+    /// # Errors
+    /// Where it is another object, or where its status is one that this visit has not begun from.
     async fn reread(&mut self) -> Step<()> {
         let now = self.api.get_opt(&self.object.name_any()).await;
         match now {
-            Ok(Some(now)) if now.uid() == self.object.uid() => {
+            Ok(Some(now)) if now.uid() == self.object.uid() && now.status() == self.known.as_ref() => {
                 self.object = now;
                 Ok(())
             }
@@ -206,15 +241,49 @@ impl<K: Managed> Subject<K> {
             .push(Note::done(Reason::Released, format!("{left} stays in Entra as it is")));
     }
 
-    /// Writes the intent to create an object called `display_name` below `parent_id`, before the create is sent.
-    pub(crate) async fn begin(&mut self, display_name: &str, parent_id: &str, fingerprint: String) -> Step<()> {
+    /// The name that is being made: the intent's.
+    pub(crate) fn intended(&self) -> String {
+        let intent = self.status.intent();
+        intent.map_or_else(|| self.object.display_name(), |intent| intent.display_name.clone())
+    }
+
+    /// Whether something of the plan has to be looked at again before it is done or told: steps, and what is held back for
+    /// another reason than the one that is told already.
+    pub(crate) fn has_news(&self, plan: &Plan<K::Act>) -> bool {
+        if !plan.steps.is_empty() {
+            return true;
+        }
+        let told = self.status.conditions();
+        plan.held_problem(&self.request_command()).is_some_and(|problem| {
+            !told.iter().any(|condition| {
+                condition.reason == problem.reason.name()
+                    && condition.status == "False"
+                    && problem.is_told_by(&condition.message)
+            })
+        })
+    }
+
+    /// Writes the intent to create an object called `display_name` at `site`, before the create is sent. The old id goes
+    /// in the same write.
+    pub(crate) async fn begin(
+        &mut self,
+        display_name: &str,
+        site: &Site,
+        fingerprint: String,
+        started_at: Timestamp,
+    ) -> Step<()> {
+        let place = &site.place;
         *self.status.intent_mut() = Some(Intent {
             nonce: Uuid::new_v4().to_string(),
             display_name: display_name.to_owned(),
-            parent_id: parent_id.to_owned(),
-            started_at: self.now.to_string(),
+            parent_id: place.parent_id.clone(),
+            started_at: started_at.to_string(),
             fingerprint,
+            catalog_id: (!place.catalog_id.is_empty()).then(|| place.catalog_id.clone()),
+            tenant_id: Some(site.tenant.id.clone()),
         });
+        *self.status.entra_mut() = None;
+        *self.status.applied_mut() = None;
         self.put().await
     }
 
@@ -243,7 +312,10 @@ impl<K: Managed> Subject<K> {
     /// Stores which object of Entra this is. Tried until it is stored: the object in Entra exists already.
     pub(crate) async fn identify(&mut self, context: &Context, entra: EntraObject) -> Step<()> {
         if let Err(other) = context.claims.claim(&entra, &holder(&self.object)) {
-            return Err(claimed(&entra, &other.name));
+            return Err(super::identity::refused(plan::identity::claimed(
+                &entra.id,
+                &other.name,
+            )));
         }
         *self.status.entra_mut() = Some(entra);
         *self.status.intent_mut() = None;
@@ -269,18 +341,6 @@ impl<K: Managed> Subject<K> {
             Retry::Backoff,
         ))
     }
-}
-
-/// Somebody else manages the object of Entra.
-pub(crate) fn claimed(entra: &EntraObject, holder: &str) -> Halt {
-    Halt::sync(
-        Reason::AlreadyClaimed,
-        format!(
-            "{} in Entra is managed by {holder}; delete one of the two objects (with {ORPHAN}=true if Entra is to stay as it is)",
-            entra.id
-        ),
-        Retry::Backoff,
-    )
 }
 
 /// The object where it could be read.

@@ -1,9 +1,13 @@
 //! One tenant as the operator speaks to it.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use kube::ResourceExt;
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use super::{
     directory::Directory,
@@ -13,7 +17,7 @@ use super::{
 };
 use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
-    graph::{self, Access, Credential, Endpoint, Graph, GraphErrorKind, Observer},
+    graph::{self, Access, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Observer},
     plan::Problem,
 };
 
@@ -29,7 +33,9 @@ pub(crate) struct Tenant {
     pub(crate) management: Management,
     pub(crate) drift_interval: Duration,
     /// Policies are created one after the other: Graph refuses concurrent creates.
-    pub(crate) policy_creation: Mutex<()>,
+    pub(crate) policy_creation: Semaphore,
+    /// Assignments whose removal was asked for: once is enough, and it takes its time.
+    asked: Mutex<HashSet<AssignmentId>>,
     uid: String,
     generation: i64,
     credential: Credential,
@@ -84,7 +90,8 @@ impl Tenant {
             graph,
             management,
             drift_interval,
-            policy_creation: Mutex::default(),
+            policy_creation: Semaphore::new(1),
+            asked: Mutex::default(),
             uid: object.uid().unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
             credential,
@@ -98,6 +105,25 @@ impl Tenant {
 
     pub(crate) fn is_same(&self, object: &EntraTenant, credential: &Credential) -> bool {
         self.is_current(object) && self.credential == *credential
+    }
+
+    /// Whether the removal of this assignment was asked for by this process.
+    pub(crate) fn was_asked(&self, id: &AssignmentId) -> bool {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Asks for an assignment to be taken away; one that is on its way already is.
+    pub(crate) async fn take_away(&self, id: &AssignmentId) -> Result<(), graph::GraphError> {
+        match self.graph.request_assignment_remove(id).await {
+            Ok(()) => {}
+            Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {}
+            Err(error) => return Err(error),
+        }
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.clone());
+        Ok(())
     }
 
     /// How old an answer may be that serves an ordinary visit.

@@ -342,9 +342,9 @@ async fn an_expired_assignment_is_not_live_and_a_hanging_one_is() {
 
     let live = stand_in.graph().list_live_assignments(&"p".into()).await.unwrap();
 
-    assert_eq!(live.len(), 2);
-    assert_eq!(live[0].target.as_ref().unwrap().to_string(), "ann@contoso.com");
-    assert_eq!(live[1].policy, Some("pol".into()));
+    assert_eq!(live.elements.len(), 2);
+    assert_eq!(live.elements[0].target.as_ref().unwrap().to_string(), "ann@contoso.com");
+    assert_eq!(live.elements[1].policy, Some("pol".into()));
     assert_eq!(stand_in.seen()[0].query("$filter"), Some("accessPackage/id eq 'p'"));
 }
 

@@ -1,0 +1,341 @@
+//! How an object goes: a plan with nothing desired.
+//!
+//! | what is there | who holds it | asked to take access away | plan |
+//! |---|---|---|---|
+//! | a policy that lets somebody in | any | any | shut it, and look again |
+//! | all shut | not read | any | read who holds it |
+//! | all shut | somebody | no | wait, and say how many |
+//! | all shut | somebody | yes | take it away from those who came in by what goes, wait |
+//! | all shut | nobody | any | delete |
+//!
+//! Roles and incompatibilities are never removed on the way: they go with the package, and removing them would cut access
+//! that a refused deletion would leave cut.
+
+use super::{
+    Act, Door, Hold, Holders, Plan, Problem, Stake, Step, access_package::PackageAct, assignment_policy::PolicyAct,
+};
+use crate::{
+    api::{DeletionPolicy, Reason},
+    graph::{AccessPackage, Assignment, AssignmentId, AssignmentPolicy, AssignmentState, Listed, PolicyId, Read},
+};
+
+/// How many people's access one visit takes away: the next goes on, so that a visit ends.
+const AT_A_TIME: usize = 25;
+
+/// What a departure has to look at.
+pub struct Leaving<'a, A> {
+    /// What shuts the doors that are open.
+    pub open: Vec<A>,
+    /// Who holds it: read once every door is shut.
+    pub holders: Option<&'a Listed<Assignment>>,
+    /// The policy that goes, where not everything does: those who came in by another stay.
+    pub policy: Option<&'a PolicyId>,
+    /// How it goes.
+    pub method: DeletionPolicy,
+    /// Assignments whose removal was asked for already.
+    pub asked: &'a dyn Fn(&AssignmentId) -> bool,
+    /// What deletes it, in order.
+    pub deletes: Vec<A>,
+}
+
+/// What the next look is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Everything is done once the plan is.
+    Done,
+    /// Who holds it has to be read, after the plan.
+    ReadHolders,
+    /// Nothing more can be done by this visit.
+    Wait,
+}
+
+/// The plan, and what comes after it.
+#[must_use]
+pub fn plan<A: Act>(leaving: Leaving<'_, A>, take_away: impl Fn(AssignmentId, String) -> A) -> (Plan<A>, Next) {
+    let Leaving {
+        open,
+        holders,
+        policy,
+        method,
+        asked,
+        deletes,
+    } = leaving;
+    let narrowing = |act| Step::new(act, Stake::door(Door::Narrows));
+    if !open.is_empty() {
+        return (Plan::of(open.into_iter().map(narrowing).collect()), Next::ReadHolders);
+    }
+    let Some(holders) = holders else {
+        return (Plan::default(), Next::ReadHolders);
+    };
+    // One whose policy is not told, and one that cannot be read, may be of this policy.
+    let concerns = |assignment: &&Assignment| match (policy, &assignment.policy) {
+        (Some(policy), Some(of)) => of == policy,
+        (Some(_), None) | (None, _) => true,
+    };
+    let live: Vec<&Assignment> = holders.elements.iter().filter(concerns).collect();
+    let count = live.len() + holders.unreadable.len();
+    if count == 0 {
+        return (Plan::of(deletes.into_iter().map(narrowing).collect()), Next::Done);
+    }
+    let takes_away = method == DeletionPolicy::DeleteWithAssignments;
+    let steps = live
+        .iter()
+        .filter(|_| takes_away)
+        // What is proven to be of what goes, and of nothing else.
+        .filter(|assignment| policy.is_none() || assignment.policy.is_some())
+        .filter(|assignment| assignment.state != AssignmentState::Delivering && !asked(&assignment.id))
+        .take(AT_A_TIME)
+        .map(|assignment| {
+            let who = who(assignment);
+            let stake = Stake::door(Door::Neutral).holders(Holders::Cuts);
+            Step::new(take_away(assignment.id.clone(), who), stake)
+        })
+        .collect();
+    let mut plan = Plan::of(steps);
+    let waits = Hold::Waits(remaining(&live, count, takes_away));
+    plan.held
+        .extend(deletes.into_iter().map(|act| (narrowing(act), waits.clone())));
+    (plan, Next::Wait)
+}
+
+/// How a package goes: its policies are shut, those of others too, since they go with it.
+#[must_use]
+pub fn package(
+    package: &AccessPackage,
+    holders: Option<&Listed<Assignment>>,
+    method: DeletionPolicy,
+    asked: &dyn Fn(&AssignmentId) -> bool,
+) -> (Plan<PackageAct>, Next) {
+    let Read::Read(policies) = &package.policies else {
+        // Policies that were not read may be open.
+        let waits = Hold::Waits(Problem::new(
+            Reason::GraphRefused,
+            "Entra answers the package without its policies, so nobody can tell whether it is shut; trying again",
+        ));
+        let delete = PackageAct::Delete {
+            name: package.display_name.clone(),
+        };
+        let step = Step::new(delete, Stake::door(Door::Narrows));
+        return (Plan::holding(step, waits), Next::Wait);
+    };
+    let readable = policies.elements.iter().map(|policy| {
+        let is_open = policy.fields.doors().any();
+        (policy.id.clone(), policy.fields.display_name.clone(), is_open)
+    });
+    // What cannot be read may be open: it is shut by what it is, whatever that is.
+    let unreadable = policies.unreadable.iter().filter_map(|policy| {
+        let id = PolicyId::from(policy.id.as_deref()?);
+        Some((
+            id,
+            policy.display_name.clone().map_or_else(String::new, |name| name),
+            holders.is_none(),
+        ))
+    });
+    let all: Vec<(PolicyId, String, bool)> = readable.chain(unreadable).collect();
+    let open = all
+        .iter()
+        .filter(|(_, _, is_open)| *is_open)
+        .map(|(id, name, _)| PackageAct::Close {
+            id: id.clone(),
+            name: name.clone(),
+        })
+        .collect();
+    let mut deletes: Vec<PackageAct> = all
+        .into_iter()
+        .map(|(id, name, _)| PackageAct::DeletePolicy { id, name })
+        .collect();
+    deletes.push(PackageAct::Delete {
+        name: package.display_name.clone(),
+    });
+    let leaving = Leaving {
+        open,
+        holders,
+        policy: None,
+        method,
+        asked,
+        deletes,
+    };
+    plan(leaving, |id, who| PackageAct::RemoveAssignment { id, who })
+}
+
+/// How a policy goes; those who came in by other policies of its package keep their access.
+#[must_use]
+pub fn policy(
+    policy: &AssignmentPolicy,
+    holders: Option<&Listed<Assignment>>,
+    method: DeletionPolicy,
+    asked: &dyn Fn(&AssignmentId) -> bool,
+) -> (Plan<PolicyAct>, Next) {
+    let name = policy.fields.display_name.clone();
+    let open = policy
+        .fields
+        .doors()
+        .any()
+        .then(|| PolicyAct::Close { name: name.clone() });
+    let leaving = Leaving {
+        open: open.into_iter().collect(),
+        holders,
+        policy: Some(&policy.id),
+        method,
+        asked,
+        deletes: vec![PolicyAct::Delete { name }],
+    };
+    plan(leaving, |id, who| PolicyAct::RemoveAssignment { id, who })
+}
+
+fn who(assignment: &Assignment) -> String {
+    assignment
+        .target
+        .as_ref()
+        .map_or_else(|| format!("assignment {}", assignment.id), ToString::to_string)
+}
+
+fn remaining(live: &[&Assignment], count: usize, takes_away: bool) -> Problem {
+    let mut names: Vec<String> = live
+        .iter()
+        .filter_map(|assignment| assignment.target.as_ref())
+        .map(ToString::to_string)
+        .collect();
+    // The service lists them in no order; words that change say nothing new.
+    names.sort();
+    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    let shown = match (names.is_empty(), count > 3) {
+        (true, _) => String::new(),
+        (false, true) => format!(" ({shown}, …)"),
+        (false, false) => format!(" ({shown})"),
+    };
+    let next = if takes_away {
+        "their access is being taken away; the deletion goes on when it is"
+    } else {
+        "nobody can request it any more; the deletion goes on when their access has ended, or with deletionPolicy: DeleteWithAssignments, where the grant allows it"
+    };
+    Problem::new(
+        Reason::AssignmentsRemain,
+        format!("{count} people still hold access{shown}: {next}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Unreadable;
+
+    fn words<A: std::fmt::Display>(plan: &Plan<A>) -> Vec<String> {
+        plan.steps.iter().map(|step| step.act.to_string()).collect()
+    }
+
+    fn assignment(id: &str, policy: Option<&str>, state: AssignmentState) -> Assignment {
+        Assignment {
+            id: id.into(),
+            state,
+            policy: policy.map(Into::into),
+            target: None,
+        }
+    }
+
+    fn close() -> PackageAct {
+        PackageAct::Close {
+            id: "p".into(),
+            name: "P".into(),
+        }
+    }
+
+    fn leaving(holders: Option<&Listed<Assignment>>, method: DeletionPolicy) -> Leaving<'_, PackageAct> {
+        Leaving {
+            open: Vec::new(),
+            holders,
+            policy: None,
+            method,
+            asked: &|_| false,
+            deletes: vec![PackageAct::Delete { name: "A".into() }],
+        }
+    }
+
+    fn planned(leaving: Leaving<'_, PackageAct>) -> (Vec<String>, Vec<String>, Next) {
+        let (plan, next) = plan(leaving, |id, who| PackageAct::RemoveAssignment { id, who });
+        let held = plan
+            .held
+            .iter()
+            .map(|(_, hold)| hold.problem("", "").message())
+            .collect();
+        (words(&plan), held, next)
+    }
+
+    #[test]
+    fn the_doors_are_shut_before_anybody_asks_who_holds_it() {
+        let leaving = Leaving {
+            open: vec![close()],
+            ..leaving(None, DeletionPolicy::Delete)
+        };
+        let (steps, held, next) = planned(leaving);
+        assert_eq!(steps, ["shut assignment policy \"P\" (p) for new requests"]);
+        assert!(held.is_empty());
+        assert_eq!(next, Next::ReadHolders);
+    }
+
+    #[test]
+    fn while_somebody_holds_it_nothing_is_deleted_and_the_number_is_told() {
+        let holders = Listed::of(vec![assignment("1", Some("p"), AssignmentState::Delivered)]);
+        let (steps, held, next) = planned(leaving(Some(&holders), DeletionPolicy::Delete));
+        assert!(steps.is_empty());
+        assert!(held[0].starts_with("1 people still hold access"), "{held:?}");
+        assert_eq!(next, Next::Wait);
+    }
+
+    #[test]
+    fn an_assignment_that_cannot_be_read_is_held_by_somebody() {
+        let holders = Listed {
+            elements: Vec::new(),
+            unreadable: vec![Unreadable {
+                id: None,
+                display_name: None,
+                why: "newer".into(),
+            }],
+        };
+        assert_eq!(planned(leaving(Some(&holders), DeletionPolicy::Delete)).2, Next::Wait);
+    }
+
+    #[test]
+    fn taking_away_spares_those_who_came_in_by_another_policy_and_those_of_whom_nobody_knows() {
+        let holders = Listed::of(vec![
+            assignment("mine", Some("p"), AssignmentState::Delivered),
+            assignment("other", Some("q"), AssignmentState::Delivered),
+            assignment("untold", None, AssignmentState::Delivered),
+        ]);
+        let policy = PolicyId::from("p");
+        let leaving = Leaving {
+            policy: Some(&policy),
+            ..leaving(Some(&holders), DeletionPolicy::DeleteWithAssignments)
+        };
+        let (steps, held, _) = planned(leaving);
+        assert_eq!(steps, ["take away the access of assignment mine"]);
+        assert!(held[0].starts_with("2 people"), "{held:?}");
+    }
+
+    #[test]
+    fn what_was_asked_for_is_asked_once_and_a_visit_takes_a_few_at_a_time() {
+        let many: Vec<Assignment> = (0..300)
+            .map(|index| assignment(&index.to_string(), Some("p"), AssignmentState::Delivered))
+            .collect();
+        let holders = Listed::of(many);
+        let leaving = Leaving {
+            asked: &|id: &AssignmentId| id.as_str().len() < 3,
+            ..leaving(Some(&holders), DeletionPolicy::DeleteWithAssignments)
+        };
+        let (steps, _, _) = planned(leaving);
+        assert_eq!(steps.len(), AT_A_TIME);
+        assert!(
+            steps
+                .iter()
+                .all(|step| step.len() >= "take away the access of assignment 100".len())
+        );
+    }
+
+    #[test]
+    fn what_nobody_holds_goes() {
+        let holders = Listed::default();
+        let (steps, _, next) = planned(leaving(Some(&holders), DeletionPolicy::Delete));
+        assert_eq!(steps, ["delete access package \"A\""]);
+        assert_eq!(next, Next::Done);
+    }
+}

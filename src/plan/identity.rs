@@ -1,0 +1,466 @@
+//! Which object of Entra this is. Names never prove anything by themselves.
+//!
+//! | open intent | status id | `spec.id` | annotation | adoption | asks | stands |
+//! |---|---|---|---|---|---|---|
+//! | yes | any | any | any | any | for the intent's outcome | its outcome; or searching, until it must show; then new |
+//! | – | yes | any | any | any | nothing | known; where it is gone and one is made anew, its name has to be free |
+//! | – | – | yes | any | any | for that id | takes it over, or nothing of that id is there |
+//! | – | – | – | yes | by name | for that id | takes it over again |
+//! | – | – | – | yes | never | for that id | adoption is required: making it anew would make a second one |
+//! | – | – | – | – | by name | for that name | takes over the one; several are taken; none: new |
+//! | – | – | – | – | never | nothing | new; before the create, its name has to be free |
+//!
+//! What somebody else's object holds is never taken: the later one stands back and says who holds it.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::{IdentityAct, Problem, drift};
+use crate::api::{Adoption, EXTERNAL_ID, EntraObject, Intent, Reason};
+
+/// Times of Graph are told in whole seconds, by more than one machine.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// What is known of the object before anybody asks Entra.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What such an object is called in Entra.
+    pub noun: &'a str,
+    /// What to write to take over one that exists.
+    pub how_to_take_over: &'a str,
+    /// Where it stands, in words.
+    pub place: &'a str,
+    /// Display name of the spec.
+    pub display_name: &'a str,
+    /// Description of the spec.
+    pub description: &'a str,
+    /// The identity that status proves: this object's, in this tenant.
+    pub known: Option<&'a EntraObject>,
+    /// A create that was begun and whose outcome is not known.
+    pub intent: Option<&'a Intent>,
+    /// `spec.id`.
+    pub id: Option<&'a str>,
+    /// The annotation that outlives a lost status.
+    pub external_id: Option<&'a str>,
+    /// `spec.adoption`.
+    pub adoption: Adoption,
+}
+
+/// What has to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Nothing: status knows.
+    Nothing,
+    /// What a create of this name has made, by reads that were begun after it was.
+    Outcome {
+        /// Display name that was sent.
+        name: String,
+    },
+    /// The object of this id.
+    ById(String),
+    /// Every object of this name in its place.
+    ByName(String),
+}
+
+/// An object of Entra that may be the one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub display_name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// When it was made (RFC 3339).
+    pub created: Option<String>,
+    /// Which other object of Kubernetes holds it, in words.
+    pub holder: Option<String>,
+}
+
+/// Which object of Entra this is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stand {
+    /// The one that status proves.
+    Known {
+        /// Its id.
+        id: String,
+    },
+    /// The one that has to be entered into status first.
+    Becomes {
+        /// Its id.
+        id: String,
+        /// What enters it.
+        act: IdentityAct,
+    },
+    /// None: one has to be made. `act` is what has to go before, if anything.
+    New {
+        /// What clears an intent of which nothing came.
+        act: Option<IdentityAct>,
+    },
+    /// Nobody can tell yet: nothing is done until it shows.
+    Searching(Problem),
+    /// None that may be ours.
+    Refused(Problem),
+}
+
+impl Facts<'_> {
+    /// What has to be asked.
+    #[must_use]
+    pub fn asks(&self) -> Question {
+        if let Some(intent) = self.intent {
+            return Question::Outcome {
+                name: intent.display_name.clone(),
+            };
+        }
+        match (self.known, self.id.or(self.external_id), self.adoption) {
+            (None, Some(id), _) => Question::ById(id.to_owned()),
+            (None, None, Adoption::ByName) => Question::ByName(self.display_name.to_owned()),
+            (Some(_), _, _) | (None, None, Adoption::Never) => Question::Nothing,
+        }
+    }
+
+    /// Where the object stands, given the answer to [`Facts::asks`].
+    #[must_use]
+    pub fn stands(&self, found: &[Candidate], visibility: Duration, now: Timestamp) -> Stand {
+        if let Some(intent) = self.intent {
+            return self.outcome(intent, found, visibility, now);
+        }
+        match (self.known, self.id, self.external_id) {
+            (Some(known), _, _) => Stand::Known { id: known.id.clone() },
+            (None, Some(id), _) => match found {
+                [] => Stand::Refused(Problem::new(
+                    Reason::AdoptionNotFound,
+                    format!(
+                        "spec.id: there is no {} {id} in {}; create another object with the right id, or without one",
+                        self.noun, self.place
+                    ),
+                )),
+                [one, ..] => self.takes_over(one),
+            },
+            (None, None, Some(_)) => match (found, self.adoption) {
+                // An object of Entra that somebody else holds, or that is gone, makes no difference: then this one is a
+                // copy, or has to be made anew.
+                ([one, ..], Adoption::ByName) if one.holder.is_none() => self.takes_over(one),
+                ([one, ..], Adoption::Never) if one.holder.is_none() => Stand::Refused(self.restored(one)),
+                ([] | [_, ..], _) => Stand::New { act: None },
+            },
+            (None, None, None) => match (self.adoption, found) {
+                (Adoption::ByName, [one]) => self.takes_over(one),
+                (Adoption::ByName, [_, _, ..]) => Stand::Refused(self.taken(self.display_name, found)),
+                (Adoption::ByName, []) | (Adoption::Never, _) => Stand::New { act: None },
+            },
+        }
+    }
+
+    /// What keeps one from being made: `found` are all objects of its name, asked for just before.
+    #[must_use]
+    pub fn obstacle(&self, found: &[Candidate]) -> Option<Problem> {
+        (!found.is_empty()).then(|| self.taken(self.display_name, found))
+    }
+
+    fn takes_over(&self, one: &Candidate) -> Stand {
+        match &one.holder {
+            Some(holder) => Stand::Refused(claimed(&one.id, holder)),
+            None => Stand::Becomes {
+                id: one.id.clone(),
+                act: IdentityAct::TakeOver {
+                    id: one.id.clone(),
+                    what: format!("{} {:?}", self.noun, one.display_name),
+                },
+            },
+        }
+    }
+
+    fn outcome(&self, intent: &Intent, found: &[Candidate], visibility: Duration, now: Timestamp) -> Stand {
+        let ours: Vec<&Candidate> = found
+            .iter()
+            .filter(|candidate| candidate.holder.is_none() && is_outcome_of(candidate, intent))
+            .collect();
+        match ours.as_slice() {
+            [one] => Stand::Becomes {
+                id: one.id.clone(),
+                act: IdentityAct::Recognise {
+                    id: one.id.clone(),
+                    what: format!("{} {:?}", self.noun, one.display_name),
+                },
+            },
+            [] if is_open(intent, visibility, now) => Stand::Searching(Problem::new(
+                Reason::OutcomeUnknown,
+                format!(
+                    "a create of {} {:?} was begun at {} and its outcome is not known; looking for it before trying again",
+                    self.noun, intent.display_name, intent.started_at
+                ),
+            )),
+            [] => Stand::New {
+                act: Some(IdentityAct::DropIntent),
+            },
+            [_, _, ..] => Stand::Refused(self.taken(&intent.display_name, found)),
+        }
+    }
+
+    /// The name is taken by something that is not ours.
+    #[must_use]
+    pub fn taken(&self, name: &str, found: &[Candidate]) -> Problem {
+        let mut who: Vec<String> = found
+            .iter()
+            .map(|candidate| match &candidate.holder {
+                Some(holder) => format!("{} (managed by {holder})", candidate.id),
+                None => candidate.id.clone(),
+            })
+            .collect();
+        who.sort();
+        let who = if who.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", who.join(", "))
+        };
+        Problem::new(
+            Reason::NameTaken,
+            format!(
+                "spec.displayName: {} {name:?} exists in {} already and is not ours{who}; choose another name, or take it over: {} (the grant must allow it, and deletionPolicy must be given)",
+                self.noun, self.place, self.how_to_take_over,
+            ),
+        )
+    }
+
+    fn restored(&self, candidate: &Candidate) -> Problem {
+        Problem::new(
+            Reason::AdoptionRequired,
+            format!(
+                "metadata.annotations[{EXTERNAL_ID}]: this object stood for {} {:?} ({}) in {} before its status was lost; take it over again: {} (the grant must allow it, and deletionPolicy must be given), or remove the annotation to have another one made",
+                self.noun, candidate.display_name, candidate.id, self.place, self.how_to_take_over,
+            ),
+        )
+    }
+}
+
+/// Somebody else manages the object of Entra.
+#[must_use]
+pub fn claimed(id: &str, holder: &str) -> Problem {
+    Problem::new(
+        Reason::AlreadyClaimed,
+        format!(
+            "{id} in Entra is managed by {holder}; delete one of the two objects (with {}=true if Entra is to stay as it is)",
+            crate::api::ORPHAN
+        ),
+    )
+}
+
+/// What an intent remembers of a description. Graph may trim one.
+#[must_use]
+pub fn fingerprint(description: &str) -> String {
+    drift::digest(&super::Canonical::canonical(&description.to_owned()))
+}
+
+/// Whether the outcome of the intent may still be on its way into the lists. One whose time cannot be read stays open:
+/// unknown is not over.
+#[must_use]
+pub fn is_open(intent: &Intent, visibility: Duration, now: Timestamp) -> bool {
+    match intent.started_at.parse::<Timestamp>() {
+        Ok(started) => now.as_second() - started.as_second() < seconds(visibility),
+        Err(_) => true,
+    }
+}
+
+/// Whether the candidate can have come from this intent: made after it, and with what was sent.
+#[must_use]
+pub fn is_outcome_of(candidate: &Candidate, intent: &Intent) -> bool {
+    let created = candidate
+        .created
+        .as_deref()
+        .and_then(|created| created.parse::<Timestamp>().ok());
+    let started = intent.started_at.parse::<Timestamp>().ok();
+    let is_recent = created
+        .zip(started)
+        .is_some_and(|(created, started)| created.as_second() >= started.as_second() - seconds(CLOCK_SKEW));
+    let description = candidate.description.as_deref().map_or("", |description| description);
+    is_recent && fingerprint(description) == intent.fingerprint
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VISIBILITY: Duration = Duration::from_secs(120);
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn intent() -> Intent {
+        serde_json::from_value(serde_json::json!({
+            "nonce": "n", "displayName": "Marketing", "parentId": "catalog", "startedAt": "2026-11-25T10:00:00Z",
+            "fingerprint": fingerprint("words"),
+        }))
+        .unwrap()
+    }
+
+    fn candidate(id: &str) -> Candidate {
+        Candidate {
+            id: id.into(),
+            display_name: "Marketing".into(),
+            description: Some("words ".into()),
+            created: Some("2026-11-25T10:00:01Z".into()),
+            holder: None,
+        }
+    }
+
+    fn known() -> EntraObject {
+        EntraObject {
+            cloud: "Global".into(),
+            tenant_id: "t".into(),
+            catalog_id: "c".into(),
+            id: "old".into(),
+            owner_uid: "u".into(),
+        }
+    }
+
+    fn facts() -> Facts<'static> {
+        Facts {
+            noun: "access package",
+            how_to_take_over: "spec.adoption: ByName",
+            place: "catalog \"marketing\"",
+            display_name: "Marketing",
+            description: "words",
+            known: None,
+            intent: None,
+            id: None,
+            external_id: None,
+            adoption: Adoption::Never,
+        }
+    }
+
+    fn stands(facts: &Facts<'_>, found: &[Candidate]) -> Stand {
+        facts.stands(found, VISIBILITY, at("2026-11-25T10:00:30Z"))
+    }
+
+    #[test]
+    fn an_open_intent_outranks_a_status_id() {
+        let (known, intent) = (known(), intent());
+        let facts = Facts {
+            known: Some(&known),
+            intent: Some(&intent),
+            ..facts()
+        };
+        assert_eq!(
+            facts.asks(),
+            Question::Outcome {
+                name: "Marketing".into()
+            }
+        );
+        assert!(matches!(stands(&facts, &[candidate("new")]), Stand::Becomes { id, .. } if id == "new"));
+        assert!(matches!(stands(&facts, &[]), Stand::Searching(_)));
+    }
+
+    #[test]
+    fn an_intent_whose_outcome_should_have_shown_came_to_nothing() {
+        let intent = intent();
+        let facts = Facts {
+            intent: Some(&intent),
+            ..facts()
+        };
+        let late = facts.stands(&[], VISIBILITY, at("2026-11-25T10:02:00Z"));
+        assert_eq!(
+            late,
+            Stand::New {
+                act: Some(IdentityAct::DropIntent)
+            }
+        );
+    }
+
+    #[test]
+    fn what_was_made_before_the_intent_or_otherwise_or_is_held_is_not_its_outcome() {
+        let intent = intent();
+        assert!(is_outcome_of(&candidate("a"), &intent));
+        let created = |created: Option<&str>| Candidate {
+            created: created.map(Into::into),
+            ..candidate("a")
+        };
+        assert!(
+            is_outcome_of(&created(Some("2026-11-25T09:59:56Z")), &intent),
+            "clocks differ"
+        );
+        assert!(!is_outcome_of(&created(Some("2026-11-25T09:59:50Z")), &intent));
+        assert!(!is_outcome_of(&created(None), &intent), "unknown is not proof");
+        let foreign = Candidate {
+            description: Some("other words".into()),
+            ..candidate("a")
+        };
+        assert!(!is_outcome_of(&foreign, &intent));
+        let held = Candidate {
+            holder: Some("AccessPackage a/b".into()),
+            ..candidate("a")
+        };
+        let facts = Facts {
+            intent: Some(&intent),
+            ..facts()
+        };
+        assert!(matches!(stands(&facts, &[held]), Stand::Searching(_)));
+    }
+
+    #[test]
+    fn a_status_id_needs_no_question() {
+        let known = known();
+        let facts = Facts {
+            known: Some(&known),
+            ..facts()
+        };
+        assert_eq!(facts.asks(), Question::Nothing);
+        assert_eq!(stands(&facts, &[]), Stand::Known { id: "old".into() });
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_reported_and_never_taken() {
+        assert_eq!(facts().asks(), Question::Nothing);
+        assert_eq!(stands(&facts(), &[]), Stand::New { act: None });
+        let taken = facts().obstacle(&[candidate("b"), candidate("a")]).unwrap();
+        assert_eq!(taken.reason, Reason::NameTaken);
+        assert!(taken.what.contains("is not ours: a, b;"), "{taken:?}");
+        assert_eq!(facts().obstacle(&[]), None);
+    }
+
+    #[test]
+    fn adoption_by_name_takes_the_one_and_refuses_several() {
+        let facts = Facts {
+            adoption: Adoption::ByName,
+            ..facts()
+        };
+        assert!(matches!(stands(&facts, &[candidate("a")]), Stand::Becomes { .. }));
+        assert!(matches!(
+            stands(&facts, &[candidate("a"), candidate("b")]),
+            Stand::Refused(_)
+        ));
+    }
+
+    #[test]
+    fn what_somebody_else_holds_is_not_taken_over() {
+        let facts = Facts {
+            id: Some("a"),
+            ..facts()
+        };
+        let held = Candidate {
+            holder: Some("AccessPackage a/b".into()),
+            ..candidate("a")
+        };
+        assert!(matches!(stands(&facts, &[held]), Stand::Refused(problem) if problem.reason == Reason::AlreadyClaimed));
+        assert!(matches!(stands(&facts, &[]), Stand::Refused(problem) if problem.reason == Reason::AdoptionNotFound));
+    }
+
+    #[test]
+    fn a_restored_object_is_not_made_twice() {
+        let facts = Facts {
+            external_id: Some("a"),
+            ..facts()
+        };
+        assert_eq!(facts.asks(), Question::ById("a".into()));
+        assert!(
+            matches!(stands(&facts, &[candidate("a")]), Stand::Refused(problem) if problem.reason == Reason::AdoptionRequired)
+        );
+        assert_eq!(stands(&facts, &[]), Stand::New { act: None });
+    }
+}

@@ -1,0 +1,245 @@
+//! The executor: the only loop that changes Entra. A plan goes in, step by step it becomes true.
+//!
+//! For each step: the latch, the request, the view follows, status remembers, an event tells, the metrics count. The
+//! first failure ends it; what was done until then stays remembered.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::{
+    Managed,
+    context::Context,
+    halt::{Halt, Retry, Step},
+    identity::{self, Site},
+    parting::may_write,
+    subject::Subject,
+};
+use crate::{
+    api::{EntraStatus as _, Reason},
+    graph::{GraphError, GraphErrorKind},
+    plan::{self, Act as _, Cause, Found, IdentityAct, Memory, Plan},
+    report::Note,
+};
+
+/// How long a create may take: none is begun with less time left, so that its answer is heard by the visit that sent it.
+const CREATE: Duration = Duration::from_secs(45);
+
+/// What came of one request.
+pub(crate) enum Done {
+    /// What was to be changed is changed.
+    Changed,
+    /// Nothing was sent: it is on its way already, or stands in something's way that its status tells.
+    Nothing,
+    /// The object was made.
+    Made {
+        /// Its id.
+        id: String,
+    },
+}
+
+/// Why a step was not done.
+pub(crate) enum Failure {
+    /// Graph's answer.
+    Graph(GraphError),
+    /// Something of the kind's own.
+    Halt(Halt),
+}
+
+impl From<GraphError> for Failure {
+    fn from(error: GraphError) -> Self {
+        Self::Graph(error)
+    }
+}
+
+impl From<Halt> for Failure {
+    fn from(halt: Halt) -> Self {
+        Self::Halt(halt)
+    }
+}
+
+/// Carries out a plan, in its order.
+pub(super) async fn run<K: Managed>(
+    context: &Context,
+    subject: &mut Subject<K>,
+    site: &Site,
+    plan: &Plan<K::Act>,
+    observed: &mut Found<K::Observed>,
+) -> Step<()> {
+    let creates = plan.creates();
+    // Some creates must not run beside each other, wherever they come from.
+    let _turn = match K::turn(site) {
+        Some(turn) if creates => turn.acquire().await.ok(),
+        Some(_) | None => None,
+    };
+    if creates {
+        begin(context, subject, site).await?;
+    }
+    let was_gone = matches!(observed, Found::Gone { .. });
+    let mut found = Some(&plan.found);
+    for step in &plan.steps {
+        if let Some(act) = step.act.identity() {
+            enter(context, subject, site, act).await?;
+            continue;
+        }
+        latch(context, site)?;
+        if let Some(found) = found.take_if(|_| !step.act.creates()) {
+            remember(subject, site, found);
+        }
+        match K::perform(context, subject, site, &step.act, observed).await {
+            Ok(Done::Nothing) => {}
+            Ok(Done::Changed) => subject
+                .notes
+                .push(Note::done(step.act.done(), K::told(site, subject, step))),
+            Ok(Done::Made { id }) => {
+                let name = subject.intended();
+                subject.identify(context, site.identity(&id, &subject.uid())).await?;
+                subject.notes.push(Note::done(
+                    Reason::Created,
+                    format!("created {} {name:?} ({id}) in {}", K::NOUN, site.place.parent),
+                ));
+            }
+            Err(failure) => return Err(failed(context, subject, site, step, failure).await),
+        }
+        remember(subject, site, &step.memories);
+        for difference in step
+            .differences
+            .iter()
+            .filter(|difference| difference.cause == Cause::Drift)
+        {
+            context.metrics.drift_corrected(&K::kind(&()), &difference.path);
+        }
+        if was_gone && step.act.creates() {
+            context.metrics.drift_corrected(&K::kind(&()), "object");
+        }
+    }
+    if let Some(found) = found.filter(|_| !creates) {
+        remember(subject, site, found);
+    }
+    Ok(())
+}
+
+/// Before a create: there must be time to hear its answer, and its name must be free.
+async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &Site) -> Step<()> {
+    if subject.left(context) < CREATE {
+        return Err(Halt::sync(
+            Reason::Progressing,
+            format!(
+                "this visit has too little time left to make {} {:?}; the next one does",
+                K::NOUN,
+                subject.object.display_name()
+            ),
+            Retry::After(Duration::from_millis(100)),
+        ));
+    }
+    identity::require_free_name(context, subject, site).await
+}
+
+/// Nothing is written once the tenant is only observed, also between two requests of one visit.
+fn latch(context: &Context, site: &Site) -> Step<()> {
+    if context.is_observed(&site.tenant.name) {
+        return Err(super::parting::observed(&site.tenant.name));
+    }
+    Ok(())
+}
+
+/// Enters into status which object of Entra this is, or that one is being made.
+async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &Site, act: &IdentityAct) -> Step<()> {
+    let place = &site.place;
+    match act {
+        IdentityAct::NoteIntent {
+            display_name,
+            fingerprint,
+        } => {
+            let began = site.tenant.graph.service_time(context.now());
+            // The old id goes, and with it the hold on it.
+            context.claims.release(&subject.uid());
+            subject.begin(display_name, site, fingerprint.clone(), began).await
+        }
+        IdentityAct::DropIntent => subject.abandon().await,
+        IdentityAct::Recognise { id, .. } => {
+            subject.identify(context, site.identity(id, &subject.uid())).await?;
+            subject.notes.push(Note::done(Reason::Created, act.to_string()));
+            Ok(())
+        }
+        IdentityAct::TakeOver { id, what } => {
+            subject.identify(context, site.identity(id, &subject.uid())).await?;
+            subject.notes.push(Note::done(
+                Reason::Adopted,
+                format!("took over {what} ({id}) in {}", place.parent),
+            ));
+            Ok(())
+        }
+    }
+}
+
+/// Enters into status what was applied. Of what is only observed nothing is remembered: nothing was applied.
+fn remember<K: Managed>(subject: &mut Subject<K>, site: &Site, memories: &[Memory]) {
+    if memories.is_empty() || !may_write(&site.tenant, subject.object.management()) {
+        return;
+    }
+    let applied = subject.status.applied_mut().get_or_insert_with(|| plan::applied(&[]));
+    memories.iter().for_each(|memory| memory.enter(applied));
+}
+
+/// What a failed step means for the identity and for the visit.
+async fn failed<K: Managed>(
+    context: &Context,
+    subject: &mut Subject<K>,
+    site: &Site,
+    step: &plan::Step<K::Act>,
+    failure: Failure,
+) -> Halt {
+    let error = match failure {
+        Failure::Graph(error) => error,
+        Failure::Halt(halt) => return halt,
+    };
+    let is_conflict = error.kind == GraphErrorKind::Conflict;
+    if !step.act.creates() {
+        // A rename onto a name that is taken.
+        let renames = step
+            .differences
+            .iter()
+            .any(|difference| difference.path == "displayName");
+        return if is_conflict && K::NAMES_ARE_UNIQUE && renames {
+            identity::name_taken(context, subject, site).await
+        } else {
+            Halt::from(error)
+        };
+    }
+    // Refused because others are being made at this moment; or made all the same, as some say: it is looked for.
+    let is_doubtful = error.has_code("DuplicateKey");
+    if error.kind == GraphErrorKind::OutcomeUnknown || is_doubtful {
+        let halt = Halt::from(error);
+        let problem = halt.problem.remedy("looking for it before trying again");
+        return Halt {
+            problem: plan::Problem {
+                reason: Reason::OutcomeUnknown,
+                ..problem
+            },
+            retry: Retry::After(Duration::from_millis(500)),
+            ..halt
+        };
+    }
+    // The request was sent once, and this is the answer to it: nothing came of it.
+    if let Err(halt) = subject.abandon().await {
+        return halt;
+    }
+    if is_conflict {
+        return identity::name_taken(context, subject, site).await;
+    }
+    Halt::from(error)
+}
+
+/// The time by the service's clock, which dates what it makes: this machine's may be off.
+pub(super) trait ServiceTime {
+    /// `now`, told by the service's clock.
+    fn service_time(&self, now: Timestamp) -> Timestamp;
+}
+
+impl ServiceTime for crate::graph::Graph {
+    fn service_time(&self, now: Timestamp) -> Timestamp {
+        let ahead = self.clock_ahead_seconds();
+        Timestamp::from_second(now.as_second() + ahead).map_or(now, |time| time)
+    }
+}
