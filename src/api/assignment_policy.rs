@@ -5,8 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, DeletionPolicy, DriftPolicy, IsoDuration, Management, NameRef,
-    PinnedReference, Requirement,
+    Adoption, DeletionPolicy, DriftPolicy, IsoDuration, Management, NameRef, PinnedReference, Requirement,
     management::Empty,
     reference::{GroupRef, ServicePrincipalRef, UserRef},
     rules,

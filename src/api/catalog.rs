@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_TENANT, DeletionPolicy, IsoDuration, Management, NameRef, PinnedReference,
-    RequestorScope,
+    DEFAULT_TENANT, DeletionPolicy, IsoDuration, Management, NameRef, PinnedReference, RequestorScope,
     management::Empty,
     reference::{ApplicationRef, GroupRef, SharePointSiteRef},
     rules,

@@ -244,7 +244,10 @@ impl ManagedStatus for EntraTenantStatus {
 }
 
 fn only_the_conditions_of_a_tenant(schema: &mut Schema) {
-    if let Some(conditions) = schema.pointer_mut("/properties/conditions").and_then(Value::as_object_mut) {
+    if let Some(conditions) = schema
+        .pointer_mut("/properties/conditions")
+        .and_then(Value::as_object_mut)
+    {
         conditions.insert("description".into(), "Conditions: Ready, Reconciling, Stalled.".into());
     }
 }

@@ -60,7 +60,9 @@ impl Reference<'_> {
     #[must_use]
     pub fn given(&self) -> Option<Given> {
         match self {
-            Self::Tenant(_) | Self::Catalog(_) | Self::AccessPackage(_) | Self::ResourceRole(_) | Self::Secret(_) => None,
+            Self::Tenant(_) | Self::Catalog(_) | Self::AccessPackage(_) | Self::ResourceRole(_) | Self::Secret(_) => {
+                None
+            }
             Self::User(UserRef {
                 id,
                 user_principal_name,

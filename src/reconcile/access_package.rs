@@ -203,7 +203,12 @@ impl Managed for AccessPackage {
             policy: subject.object.spec.drift_policy,
             requested: subject.requested().is_some(),
         };
-        let plan = plan(desired, observed, Base::of(subject.status.identity.applied.as_ref()), drift);
+        let plan = plan(
+            desired,
+            observed,
+            Base::of(subject.status.identity.applied.as_ref()),
+            drift,
+        );
         Ok(plan
             .managed(references.tenant.management)
             .managed(subject.object.spec.management))
@@ -326,7 +331,10 @@ impl Managed for AccessPackage {
 
 /// Whether the policy is in Entra, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
-    policy.status.as_ref().is_some_and(|status| status.identity.entra.is_some())
+    policy
+        .status
+        .as_ref()
+        .is_some_and(|status| status.identity.entra.is_some())
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {

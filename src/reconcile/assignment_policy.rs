@@ -217,9 +217,14 @@ impl Managed for AssignmentPolicy {
             policy: subject.object.spec.drift_policy,
             requested: subject.requested().is_some(),
         };
-        let plan = plan(desired, observed, Base::of(subject.status.identity.applied.as_ref()), drift)
-            .managed(references.tenant.management)
-            .managed(subject.object.spec.management);
+        let plan = plan(
+            desired,
+            observed,
+            Base::of(subject.status.identity.applied.as_ref()),
+            drift,
+        )
+        .managed(references.tenant.management)
+        .managed(subject.object.spec.management);
         if let (false, ObservedPolicy::Present(policy)) = (plan.is_empty(), observed) {
             let settings = unmanaged_settings(&policy.fields.provisional());
             if !settings.is_empty() {
@@ -564,7 +569,12 @@ fn catalog_name(context: &Context, subject: &Subject<AssignmentPolicy>) -> Strin
     if let Some(package) = find(&context.stores.packages, Some(&subject.namespace()), package) {
         return package.spec.catalog_ref.name;
     }
-    let id = subject.status.identity.entra.as_ref().map(|entra| entra.catalog_id.clone());
+    let id = subject
+        .status
+        .identity
+        .entra
+        .as_ref()
+        .map(|entra| entra.catalog_id.clone());
     let catalogs = matching(&context.stores.catalogs, |catalog| {
         catalog
             .status
