@@ -1,108 +1,18 @@
 //! Which roles go with which ways in: each pair of package and way is allowed by one single grant.
 
-use std::time::Duration;
-
 use k8s_openapi::jiff::Timestamp;
 
 use super::{
-    breach, named,
-    terms::{Consent, Door, Judged, Lasting, Terms, Way, Wishes, scope_of},
+    breach,
+    fit::fits,
+    named,
+    roles::{RoleAt, covers, offers},
+    way::{Judged, Way},
 };
 use crate::{
-    api::{
-        ApprovalLimit, CatalogSpec, CatalogStatus, DeletionPolicy, Grant, IsoDuration, Limits, Permission, Reason,
-        References, RequestorScope, ResourceRole,
-    },
-    graph::{AllowedTargetScope, ResourceRoleScope},
+    api::{CatalogSpec, Grant, Permission, Reason},
     plan::Problem,
 };
-
-const STRICT_SCOPES: [RequestorScope; 2] = [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
-const STRICT_DURATION: Duration = Duration::from_secs(365 * 86_400);
-
-/// A role that a package hands out, or shall hand out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleAt {
-    /// The field that asks for it; `None` for what Entra has.
-    pub field: Option<String>,
-    /// Resource and role as the Catalog names them, each way in which it does: none where the Catalog does not know it.
-    pub offered_as: Vec<ResourceRole>,
-    /// In words.
-    pub words: String,
-}
-
-impl RoleAt {
-    /// The role that `spec.resourceRoles[index]` asks for. The Catalog's status tells display names apart from names.
-    #[must_use]
-    pub fn of_spec(index: usize, role: &ResourceRole, status: Option<&CatalogStatus>) -> Self {
-        let ResourceRole { resource, role } = role;
-        let listed = status
-            .into_iter()
-            .flat_map(|status| &status.resources)
-            .filter(|listed| listed.name == *resource)
-            .flat_map(|listed| &listed.roles)
-            .filter(|listed| listed.display_name == *role && listed.name != *role)
-            .map(|listed| listed.name.clone());
-        Self {
-            field: Some(format!("spec.resourceRoles[{index}].resource")),
-            offered_as: std::iter::once(role.clone())
-                .chain(listed)
-                .map(|role| ResourceRole {
-                    resource: resource.clone(),
-                    role,
-                })
-                .collect(),
-            words: format!("role {role:?} of {resource:?}"),
-        }
-    }
-
-    /// A role that the package has in Entra: known by the origins of resource and role, not by names.
-    #[must_use]
-    pub fn of_entra(held: &ResourceRoleScope, status: Option<&CatalogStatus>) -> Self {
-        let (scope, role) = (&held.scope, &held.role);
-        let offered_as: Vec<ResourceRole> = status
-            .into_iter()
-            .flat_map(|status| &status.resources)
-            .filter(|listed| listed.origin_id.eq_ignore_ascii_case(&scope.origin_id))
-            .flat_map(|listed| listed.roles.iter().map(move |role| (&listed.name, role)))
-            .filter(|(_, listed)| listed.id.eq_ignore_ascii_case(&role.origin_id))
-            .map(|(resource, listed)| ResourceRole {
-                resource: resource.clone(),
-                role: listed.name.clone(),
-            })
-            .collect();
-        let words = match offered_as.first() {
-            Some(ResourceRole { resource, role }) => format!("role {role:?} of {resource:?}, which it has in Entra"),
-            None => format!(
-                "role {:?} of resource {}, which it has in Entra and the Catalog does not name",
-                role.display_name, scope.origin_id
-            ),
-        };
-        Self {
-            field: None,
-            offered_as,
-            words,
-        }
-    }
-}
-
-fn offers(catalog: &CatalogSpec, role: &ResourceRole) -> bool {
-    catalog
-        .resources
-        .iter()
-        .any(|resource| resource.name == role.resource && resource.offered_roles().contains(&role.role))
-}
-
-fn covers(grant: &Grant, catalog: &CatalogSpec, role: &RoleAt) -> bool {
-    role.offered_as.iter().any(|role| {
-        // A grant that names no resources speaks of all that the Catalog offers, and of nothing else.
-        offers(catalog, role)
-            && grant
-                .resources
-                .as_ref()
-                .is_none_or(|resources| resources.contains(&role.resource))
-    })
-}
 
 /// Whether the grants allow these roles together with these ways in. `roles` are those that the package has and those that
 /// it shall have; `ways` all through which somebody could come in, as they are and as they shall be.
@@ -251,224 +161,15 @@ fn refusal(
     })
 }
 
-/// Whether this grant allows these terms. Every limit is judged here: a new one does not compile until it is.
-///
-/// # Errors
-/// [`Reason::LimitExceeded`], naming the field where a spec says it, the grant and the limit.
-pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), Problem> {
-    let Limits {
-        requestor_scopes,
-        approval,
-        max_duration,
-        unlimited_duration,
-        adoption,
-        references,
-        deletion,
-    } = &grant.limits;
-    let limited = |field: &str, limit: &str| {
-        let problem = breach(field, &format!("grant {:?} {limit}", grant.name));
-        // What Entra has, no field of a spec says.
-        match &terms.wishes {
-            Some(_) => problem,
-            None => Problem { field: None, ..problem },
-        }
-    };
-    if let Some(Wishes {
-        adopts,
-        deletion: method,
-        named: _,
-    }) = &terms.wishes
-    {
-        check_wishes(grant, *adopts, *adoption, *method, deletion.as_deref())?;
-    }
-    if !terms.unknown.is_empty() {
-        return Err(limited(
-            "spec",
-            &format!(
-                "allows nothing that this version cannot judge: {}",
-                terms.unknown.join(", ")
-            ),
-        ));
-    }
-    if terms.wishes.is_none() && !terms.is_open() {
-        return Ok(());
-    }
-    let allowed = requestor_scopes.as_deref().unwrap_or(&STRICT_SCOPES);
-    if !lets(allowed, &terms.scope) {
-        let words = match (&terms.scope, allowed) {
-            (AllowedTargetScope::Unknown(scope), _) => {
-                format!("allows no scope that this version does not know: {scope}")
-            }
-            (scope, allowed) => {
-                let asked = asked(scope);
-                format!("allows {allowed:?} only, not {asked} (limits.requestorScopes)")
-            }
-        };
-        return Err(limited("spec.requestors.scope", &words));
-    }
-    if *approval == ApprovalLimit::Required {
-        check_approval(terms, &limited)?;
-    }
-    check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
-    match (
-        references,
-        terms.wishes.as_ref().and_then(|wishes| wishes.named.first()),
-    ) {
-        (References::IdsOnly, Some(field)) => Err(limited(
-            field,
-            "allows users, groups and service principals by id only (limits.references)",
-        )),
-        (References::IdsOnly, None) | (References::Any, _) => Ok(()),
-    }
-}
-
-/// The limits that hold for any object of a namespace: taking over, and leaving.
-pub(super) fn check_wishes(
-    grant: &Grant,
-    adopts: Option<&str>,
-    adoption: Permission,
-    method: DeletionPolicy,
-    deletion: Option<&[DeletionPolicy]>,
-) -> Result<(), Problem> {
-    if let Some(field) = adopts
-        && adoption == Permission::Denied
-    {
-        return Err(breach(
-            field,
-            &format!(
-                "grant {:?} does not allow taking over objects that exist in Entra already (limits.adoption)",
-                grant.name
-            ),
-        ));
-    }
-    let allowed = deletion.unwrap_or(&[DeletionPolicy::Delete]);
-    if allowed.contains(&method) {
-        return Ok(());
-    }
-    Err(breach(
-        "spec.deletionPolicy",
-        &format!(
-            "grant {:?} allows {allowed:?} only, not {method:?} (limits.deletion)",
-            grant.name
-        ),
-    ))
-}
-
-fn lets(allowed: &[RequestorScope], scope: &AllowedTargetScope) -> bool {
-    match scope {
-        // Nobody: it opens nothing.
-        AllowedTargetScope::NotSpecified => true,
-        AllowedTargetScope::Unknown(_) => false,
-        // The spec cannot say it; it lets in some of those whom these let in.
-        AllowedTargetScope::SpecificConnectedOrganizationUsers => {
-            allowed.contains(&RequestorScope::AllConfiguredConnectedOrganizationUsers)
-                || allowed.contains(&RequestorScope::AllExternalUsers)
-        }
-        AllowedTargetScope::SpecificDirectoryUsers
-        | AllowedTargetScope::SpecificDirectoryServicePrincipals
-        | AllowedTargetScope::AllMemberUsers
-        | AllowedTargetScope::AllDirectoryUsers
-        | AllowedTargetScope::AllDirectoryServicePrincipals
-        | AllowedTargetScope::AllConfiguredConnectedOrganizationUsers
-        | AllowedTargetScope::AllExternalUsers
-        | AllowedTargetScope::AllDirectoryAgentIdentities => allowed.iter().any(|one| scope_of(*one) == *scope),
-    }
-}
-
-/// The scope as people write it in a spec: Graph's name with a capital.
-fn asked(scope: &AllowedTargetScope) -> String {
-    let name = scope.to_string();
-    let mut letters = name.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or(name)
-}
-
-/// Whoever comes in was approved, and whoever stays longer was approved anew.
-fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Result<(), Problem> {
-    for door in &terms.doors {
-        let (consent, is_update) = match door {
-            Door::ByRule => {
-                return Err(limited(
-                    "spec.approval",
-                    "demands approval, and a rule assigns without any (limits.approval)",
-                ));
-            }
-            Door::SelfAdd | Door::OnBehalfAdd => (&terms.add, false),
-            Door::SelfUpdate | Door::OnBehalfUpdate => (&terms.update, true),
-        };
-        match consent {
-            Consent::Asked => {}
-            Consent::Unknown(why) => {
-                return Err(limited(
-                    "spec.approval",
-                    &format!("demands approval, and who approves cannot be judged: {why} (limits.approval)"),
-                ));
-            }
-            Consent::NotAsked if is_update && terms.add == Consent::Asked => {
-                return Err(limited(
-                    "spec.approval.requiredForUpdate",
-                    "demands approval for an extension as for the first request (limits.approval)",
-                )
-                .remedy(
-                    "set requiredForUpdate: true, or requestors.selfService.update: false; or ask those who run the catalog for limits.approval: Optional",
-                ));
-            }
-            Consent::NotAsked => {
-                return Err(limited(
-                    "spec.approval",
-                    "demands at least one approval stage (limits.approval)",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn check_lasting(
-    terms: &Terms,
-    max: Option<&IsoDuration>,
-    unlimited: Permission,
-    now: Timestamp,
-    limited: &impl Fn(&str, &str) -> Problem,
-) -> Result<(), Problem> {
-    let spelled = max.map_or("P365D", IsoDuration::as_str);
-    let limit = match max {
-        None => STRICT_DURATION,
-        Some(max) => max.as_duration().ok_or_else(|| {
-            limited(
-                "spec.expiration",
-                &format!("has a limits.maxDuration that cannot be read ({max}), so it allows no duration"),
-            )
-        })?,
-    };
-    let too_long = |field| limited(field, &format!("allows at most {spelled} (limits.maxDuration)"));
-    match &terms.lasting {
-        Lasting::Never if unlimited == Permission::Denied => Err(limited(
-            "spec.expiration.never",
-            &format!("demands an end, at most {spelled} after the start (limits.unlimitedDuration)"),
-        )),
-        Lasting::For(length) if *length > limit => Err(too_long("spec.expiration.afterDuration")),
-        Lasting::Until(end)
-            if end.as_second().saturating_sub(now.as_second()) > i64::try_from(limit.as_secs()).unwrap_or(i64::MAX) =>
-        {
-            Err(too_long("spec.expiration.afterDateTime"))
-        }
-        Lasting::Unknown(why) => Err(limited(
-            "spec.expiration",
-            &format!("demands an end, and {why} (limits.maxDuration)"),
-        )),
-        Lasting::Never | Lasting::For(_) | Lasting::Until(_) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{api::AssignmentPolicySpec, graph::AssignmentPolicy};
+    use crate::{
+        api::{AssignmentPolicySpec, CatalogStatus, ResourceRole},
+        graph::{AssignmentPolicy, ResourceRoleScope},
+    };
 
     fn now() -> Timestamp {
         "2026-01-01T00:00:00Z".parse().unwrap()

@@ -1,6 +1,6 @@
 //! Whose leave it takes to leave something behind in Entra, or to take people's access away.
 
-use super::{Namespace, admission::check_wishes, first_fitting, grants_for};
+use super::{Namespace, first_fitting, fit::check_wishes, grants_for};
 use crate::{
     api::{CatalogSpec, DeletionPolicy, Grant, Permission, Reason},
     plan::Problem,

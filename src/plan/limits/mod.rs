@@ -7,30 +7,38 @@
 //! |---|---|
 //! | `choices` | an empty choice is no choice |
 //! | `terms` | what a policy lets people do, written in a spec or found in Entra |
+//! | `way` | a policy through which somebody could come in, told in words |
+//! | `roles` | the roles of a package, and which grants speak of them |
+//! | `fit` | one grant and one policy's terms: every limit is judged there |
 //! | `admission` | which roles go with which ways in |
 //! | `leave` | whose leave it takes to leave something behind |
 
 mod admission;
 mod choices;
+mod fit;
 mod leave;
+mod roles;
 mod terms;
+mod way;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
-pub use admission::{RoleAt, admits, admits_takeover, outside};
+pub use admission::{admits, admits_takeover, outside};
 pub use choices::{named_once, past_end, well_formed};
 pub use leave::{Keeper, leave};
-pub use terms::{Consent, Door, Judged, Lasting, Terms, Way, Wishes, scope_of};
+pub use roles::RoleAt;
+pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
+pub use way::{Judged, Way};
 
 use super::Problem;
 use crate::api::{
     AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Permission,
     Reason,
 };
-use admission::{check_wishes, fits};
+use fit::{check_wishes, fits};
 
 /// A namespace as grants see it.
 #[derive(Clone, Copy, Debug)]
