@@ -10,14 +10,14 @@ pub struct Problem {
     /// Its place in the closed list.
     pub reason: Reason,
     /// The field that it is about, for example `spec.approval.stages[0].approvers[1].user`.
-    pub field: Option<String>,
+    pub field: Option<Box<str>>,
     /// What is wrong.
     pub what: String,
     /// What to do next.
-    pub remedy: Option<String>,
+    pub remedy: Option<Box<str>>,
     /// What differs from request to request: ids for Microsoft's support, times to wait. It is read by people and never
     /// compared, so that a failure that goes on is no news.
-    pub trace: Option<String>,
+    pub trace: Option<Box<str>>,
 }
 
 impl Problem {
@@ -41,7 +41,7 @@ impl Problem {
             None => field,
         };
         Self {
-            field: Some(field),
+            field: Some(field.into()),
             ..self
         }
     }
@@ -50,7 +50,7 @@ impl Problem {
     #[must_use]
     pub fn remedy(self, remedy: impl Into<String>) -> Self {
         Self {
-            remedy: Some(remedy.into()),
+            remedy: Some(remedy.into().into()),
             ..self
         }
     }
@@ -58,7 +58,10 @@ impl Problem {
     /// The same problem, with what differs from request to request.
     #[must_use]
     pub fn traced(self, trace: Option<String>) -> Self {
-        Self { trace, ..self }
+        Self {
+            trace: trace.map(Into::into),
+            ..self
+        }
     }
 
     /// The sentence for people without its trace: equal where, and only where, the same is said.
@@ -102,7 +105,10 @@ impl Problem {
             [first, ..] => {
                 let words: Vec<String> = problems.iter().map(Self::steady).collect();
                 let trace = problems.iter().find_map(|problem| problem.trace.clone());
-                Some(Self::new(first.reason, words.join("; ")).traced(trace))
+                Some(Self {
+                    trace,
+                    ..Self::new(first.reason, words.join("; "))
+                })
             }
         }
     }

@@ -317,7 +317,7 @@ impl Managed for AccessPackage {
                 annotated: subject.is_to_be_orphaned(),
                 management: subject.object.spec.management,
                 method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
                 catalog: &catalog_name(context, subject),
                 namespace: &subject.namespace(),
             },
@@ -326,7 +326,7 @@ impl Managed for AccessPackage {
 
     async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
         let entra = identity::own(&subject.object).cloned();
-        let intent = subject.status.intent.clone();
+        let intent = subject.status.identity.intent.clone();
         let catalog = find(&context.stores.catalogs, None, &catalog_name(context, subject));
         let tenant_ref = catalog.as_ref().map(|catalog| catalog.spec.tenant_ref.name.clone());
         let tenant = last_tenant(context, tenant_ref.as_deref(), entra.as_ref(), intent.as_ref()).await?;
@@ -460,7 +460,7 @@ fn desire(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogId) ->
 
 /// Whether the policy is in Entra, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
-    policy.status.as_ref().is_some_and(|status| status.entra.is_some())
+    policy.status.as_ref().is_some_and(|status| status.identity.entra.is_some())
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {
@@ -604,10 +604,10 @@ fn unmanaged(seen: &Listed<graph::AssignmentPolicy>, policies: &[AssignmentPolic
     let claims = |id: &str| {
         policies.iter().any(|policy| {
             let status = policy.status.as_ref();
-            let entra = status.and_then(|status| status.entra.as_ref());
+            let entra = status.and_then(|status| status.identity.entra.as_ref());
             entra.is_some_and(|entra| entra.id.eq_ignore_ascii_case(id))
                 // One that is being created may show before its id is stored.
-                || status.is_some_and(|status| status.intent.is_some())
+                || status.is_some_and(|status| status.identity.intent.is_some())
                 || policy.spec.id.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(id))
         })
     };

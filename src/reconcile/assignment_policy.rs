@@ -157,13 +157,13 @@ impl Managed for AssignmentPolicy {
         } else {
             limits::check_policy(&spec, &covering, subject.now).err()
         };
-        let is_new = subject.status.entra.is_none() && subject.status.intent.is_none();
+        let is_new = subject.status.identity.entra.is_none() && subject.status.identity.intent.is_none();
         if let (Some(breach), true) = (&breach, is_new) {
             // Nothing of it is in Entra, so there is nothing to close, and nobody needs to be looked up.
             return Err(limit(breach.clone()));
         }
         let entra = package_identity(&package)?;
-        if subject.status.entra.is_none() && subject.status.intent.is_none() && spec.id.is_none() {
+        if subject.status.identity.entra.is_none() && subject.status.identity.intent.is_none() && spec.id.is_none() {
             require_ready(&package)?;
         }
         let mut binding = Binding {
@@ -323,7 +323,7 @@ impl Managed for AssignmentPolicy {
                 annotated: subject.is_to_be_orphaned(),
                 management: subject.object.spec.management,
                 method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
                 catalog: &catalog_name(context, subject),
                 namespace: &subject.namespace(),
             },
@@ -332,7 +332,7 @@ impl Managed for AssignmentPolicy {
 
     async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
         let entra = identity::own(&subject.object).cloned();
-        let intent = subject.status.intent.clone();
+        let intent = subject.status.identity.intent.clone();
         let catalog = find(&context.stores.catalogs, None, &catalog_name(context, subject));
         let tenant_ref = catalog.as_ref().map(|catalog| catalog.spec.tenant_ref.name.clone());
         let tenant = last_tenant(context, tenant_ref.as_deref(), entra.as_ref(), intent.as_ref()).await?;

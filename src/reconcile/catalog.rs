@@ -259,7 +259,7 @@ impl Managed for Catalog {
     fn told(_site: &Site, subject: &Subject<Self>, step: &plan::Step<CatalogAct>) -> String {
         match &step.act {
             CatalogAct::Delete => {
-                let id = subject.status.entra.as_ref().map_or("", |entra| entra.id.as_str());
+                let id = subject.status.identity.entra.as_ref().map_or("", |entra| entra.id.as_str());
                 format!("deleted catalog {id} in Entra")
             }
             CatalogAct::Identity(_)
@@ -391,7 +391,7 @@ impl Managed for Catalog {
             package
                 .status
                 .as_ref()
-                .is_some_and(|status| status.entra.is_some() || status.intent.is_some())
+                .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
         };
         let mut dependants: Vec<String> = matching(&context.stores.packages, |package| {
             package.spec.catalog_ref.name == name && is_made(package)

@@ -71,7 +71,7 @@ pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Opti
                     (_, Management::Observe) => "spec.management: Observe leaves Entra as it is".to_owned(),
                     (_, Management::Full) => format!("annotation {ORPHAN}"),
                 };
-                halt.problem.field = Some(asks);
+                halt.problem.field = Some(asks.into());
                 Err(halt)
             }
         },
@@ -200,8 +200,8 @@ pub(super) async fn last_tenant(
     match (tenant_ref, entra, intent) {
         (Some(name), _, _) => context.tenant(name).await,
         (None, Some(entra), _) => context.tenant_of(&entra.tenant_id).await,
-        (None, None, Some(intent)) => match &intent.tenant_id {
-            Some(id) => context.tenant_of(id).await,
+        (None, None, Some(intent)) => match &intent.tenant {
+            Some(tenant) => context.tenant_of(&tenant.tenant_id).await,
             None => Err(lost()),
         },
         (None, None, None) => Err(lost()),

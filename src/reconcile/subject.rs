@@ -23,7 +23,7 @@ use super::{
 use crate::{
     api::{
         EXTERNAL_ID, EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED,
-        RECONCILE_REQUESTED_AT, Reason,
+        RECONCILE_REQUESTED_AT, Reason, TenantOfIntent,
     },
     plan::{self, Drift, Plan},
     report::Note,
@@ -280,7 +280,10 @@ impl<K: Managed> Subject<K> {
             started_at: started_at.to_string(),
             fingerprint,
             catalog_id: (!place.catalog_id.is_empty()).then(|| place.catalog_id.clone()),
-            tenant_id: Some(site.tenant.id.clone()),
+            tenant: Some(TenantOfIntent {
+                cloud: site.tenant.cloud_name(),
+                tenant_id: site.tenant.id.clone(),
+            }),
         });
         *self.status.entra_mut() = None;
         *self.status.applied_mut() = None;

@@ -140,6 +140,13 @@ fn a_resource_is_one_thing_and_says_what_packages_may_hand_out() {
                 &["spec.resources[0].roles: Invalid value: the roles of a group are Member and Owner: write no others"],
             ),
             (
+                "an application that is role-assignable",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], roleAssignable: Allowed}]}",
+                &[
+                    "spec.resources[0].roleAssignable: Invalid value: only groups can be role-assignable: remove it, or write Denied",
+                ],
+            ),
+            (
                 "a role without a name",
                 "{resources: [{name: crm, application: {displayName: CRM}, roles: [\"\"]}]}",
                 &["spec.resources[0].roles[0]: Invalid value: \"\": must not be empty"],
