@@ -10,6 +10,7 @@ use super::call::Call;
 use super::error::GraphError;
 use super::id::{AccessPackageId, AssignmentId, ObjectId, PolicyId};
 use super::odata;
+use super::read::Listed;
 use super::transport::Graph;
 use super::wire::string_enum;
 
@@ -84,14 +85,16 @@ impl Graph {
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
-    pub async fn list_live_assignments(&self, package: &AccessPackageId) -> Result<Vec<Assignment>, GraphError> {
+    pub async fn list_live_assignments(&self, package: &AccessPackageId) -> Result<Listed<Assignment>, GraphError> {
         let op = self.operation("assignments.list", READ);
         let call = Call::get(op.entitlement(&["assignments"])?).query(&[
             ("$filter", odata::eq("accessPackage/id", package.as_str())),
             ("$expand", "target,assignmentPolicy".to_owned()),
         ]);
-        let mut assignments: Vec<Assignment> = op.all(call).await?;
-        assignments.retain(|assignment| assignment.state != AssignmentState::Expired);
+        let mut assignments: Listed<Assignment> = op.all(call).await?;
+        assignments
+            .elements
+            .retain(|assignment| assignment.state != AssignmentState::Expired);
         Ok(assignments)
     }
 

@@ -9,6 +9,8 @@
 //! | `transport` | the door: bearer, request ids, deadline, read-only refusal, retry, tracing |
 //! | `retry` | the pure decision whether a request may be sent again, and when |
 //! | `read` | what an answer tells and what it does not: unread, unreadable |
+//! | `undeclared` | what a policy's answer has beside what we know |
+//! | `closing` | a policy's doors, and shutting them without changing anything else |
 //! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
 //! | `odata`, `wire`, `id` | literals and URLs, tolerant enums, id newtypes |
 //! | `error` | what went wrong, with the ids that support asks for |
@@ -25,6 +27,7 @@ mod batch;
 mod call;
 pub mod catalog;
 mod certificate;
+mod closing;
 mod cloud;
 pub mod directory;
 mod error;
@@ -36,6 +39,7 @@ pub mod resource;
 mod retry;
 mod subject_set;
 mod transport;
+mod undeclared;
 mod wire;
 
 pub use access_package::{
@@ -48,6 +52,7 @@ pub use assignment_policy::{
 };
 pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
+pub use closing::Doors;
 pub use cloud::{Cloud, Endpoint, Feature};
 pub use directory::{AppRole, Group, GroupKey, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey};
 pub use error::{GraphError, GraphErrorKind, GraphFault};

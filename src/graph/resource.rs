@@ -27,6 +27,19 @@ string_enum! {
     }
 }
 
+impl OriginSystem {
+    /// Whether a catalog's list shows all resources of this system to an application. Where it does not, a resource that
+    /// is not listed is not absent: SharePoint sites are listed to delegated permissions only (Microsoft Graph docs,
+    /// "List resources", September 2026), and of systems that this version does not know nothing is known.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        match self {
+            Self::AadGroup | Self::AadApplication => true,
+            Self::SharePointOnline | Self::Other(_) => false,
+        }
+    }
+}
+
 string_enum! {
     /// How far a request to add or remove a resource has come.
     RequestState, Unknown {
@@ -144,23 +157,27 @@ struct Wire {
 }
 
 impl Operation<'_> {
-    async fn all_resources(&self, call: Call) -> Result<Vec<Resource>, GraphError> {
-        let mut resources = Vec::new();
-        for wire in self.all(call).await? {
-            let Wire {
-                mut resource,
-                more_roles,
-                more_scopes,
-            } = wire;
-            if let Read::Read(roles) = &mut resource.roles {
-                self.rest(more_roles, roles).await?;
-            }
-            if let Read::Read(scopes) = &mut resource.scopes {
-                self.rest(more_scopes, scopes).await?;
-            }
-            resources.push(resource);
+    async fn whole_resource(&self, wire: Wire) -> Result<Resource, GraphError> {
+        let Wire {
+            mut resource,
+            more_roles,
+            more_scopes,
+        } = wire;
+        self.rest_of(more_roles, &mut resource.roles).await?;
+        self.rest_of(more_scopes, &mut resource.scopes).await?;
+        Ok(resource)
+    }
+
+    async fn all_resources(&self, call: Call) -> Result<Listed<Resource>, GraphError> {
+        let Listed { elements, unreadable } = self.all(call).await?;
+        let mut resources = Vec::with_capacity(elements.len());
+        for wire in elements {
+            resources.push(self.whole_resource(wire).await?);
         }
-        Ok(resources)
+        Ok(Listed {
+            elements: resources,
+            unreadable,
+        })
     }
 }
 
@@ -235,12 +252,13 @@ struct CatalogReference<'a> {
 
 impl Graph {
     /// A catalog's resources with their roles and scopes. `GET catalogs/{id}/resources?$expand=roles,scopes`;
-    /// EntitlementManagement.Read.All or a role on the catalog. Lags behind requests by some seconds.
+    /// EntitlementManagement.Read.All or a role on the catalog. Lags behind requests by some seconds, and leaves sites out
+    /// for application tokens: see [`OriginSystem::is_listed`].
     ///
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
-    pub async fn list_resources(&self, catalog: &CatalogId) -> Result<Vec<Resource>, GraphError> {
+    pub async fn list_resources(&self, catalog: &CatalogId) -> Result<Listed<Resource>, GraphError> {
         let op = self.operation("catalogs.resources.list", READ);
         let call = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "resources"])?);
         op.all_resources(call.query(&[("$expand", "roles,scopes".to_owned())]))
@@ -248,23 +266,32 @@ impl Graph {
     }
 
     /// The resource of a catalog that stands for this origin id; `None` where the catalog answers without it, which for
-    /// some seconds after a request proves little.
+    /// some seconds after a request proves little, and for a site nothing: see [`OriginSystem::is_listed`].
     /// `GET catalogs/{id}/resources?$filter=originId eq '…'&$expand=roles,scopes`; EntitlementManagement.Read.All or a
     /// role on the catalog.
     ///
     /// # Errors
     ///
-    /// As every operation: see [`super::GraphErrorKind`].
+    /// `InvalidResponse` where only a resource answers that cannot be read: it may be this one.
     pub async fn find_resource(&self, catalog: &CatalogId, origin_id: &str) -> Result<Option<Resource>, GraphError> {
         let op = self.operation("catalogs.resources.find", READ);
         let call = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "resources"])?).query(&[
             ("$filter", odata::eq("originId", origin_id)),
             ("$expand", "roles,scopes".to_owned()),
         ]);
-        let found = op.all_resources(call).await?;
-        Ok(found
+        let Listed { elements, unreadable } = op.all_resources(call).await?;
+        let found = elements
             .into_iter()
-            .find(|resource| resource.origin_id.eq_ignore_ascii_case(origin_id)))
+            .find(|resource| resource.origin_id.eq_ignore_ascii_case(origin_id));
+        match found {
+            Some(resource) => Ok(Some(resource)),
+            None => op
+                .readable(Listed {
+                    elements: Vec::<Resource>::new(),
+                    unreadable,
+                })
+                .map(|_| None),
+        }
     }
 
     /// The roles of a resource from the catalog's own collection, which answers where the resource's expand stays
@@ -280,7 +307,7 @@ impl Graph {
         catalog: &CatalogId,
         origin_system: OriginSystem,
         resource: &ResourceId,
-    ) -> Result<Vec<ResourceRole>, GraphError> {
+    ) -> Result<Listed<ResourceRole>, GraphError> {
         let op = self.operation("catalogs.resourceRoles.list", READ);
         let filter = format!(
             "({} and {})",

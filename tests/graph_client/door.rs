@@ -36,7 +36,7 @@ async fn pages_are_followed_as_the_service_gives_them() {
     stand_in.then(page(&[], Some(format!("{base}?$skiptoken=3"))));
     stand_in.then(page(&["c"], None));
 
-    let catalogs = stand_in.graph().list_catalogs().await.unwrap();
+    let catalogs = stand_in.graph().list_catalogs().await.unwrap().elements;
 
     let names: Vec<_> = catalogs.iter().map(|catalog| catalog.display_name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c"]);
@@ -243,7 +243,7 @@ async fn a_read_only_handle_refuses_writes_before_anything_is_sent() {
 
     assert!(refused.iter().all(|error| error.kind == GraphErrorKind::ReadOnly));
     assert!(stand_in.seen().is_empty() && stand_in.tokens().is_empty());
-    assert_eq!(graph.list_catalogs().await.unwrap().len(), 1);
+    assert_eq!(graph.list_catalogs().await.unwrap().elements.len(), 1);
 }
 
 #[tokio::test]

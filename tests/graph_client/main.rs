@@ -5,12 +5,15 @@
 //! |---|---|
 //! | `door` | who gets the bearer, what is sent again and what is not, deadlines, read-only |
 //! | `entities` | what the operations send and how they read answers, fallbacks and batches included |
+//! | `robust` | what cannot be read or is newer than us costs itself alone and is never lost |
 //! | `sign_in` | each credential, refusals, and that no secret shows |
 
 #[cfg(test)]
 mod door;
 #[cfg(test)]
 mod entities;
+#[cfg(test)]
+mod robust;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
