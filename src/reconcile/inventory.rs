@@ -481,4 +481,5 @@ fn access_lost(what: &str, error: &crate::graph::GraphError) -> Halt {
         ),
         Retry::Backoff,
     )
+    .traced(error.trace())
 }
