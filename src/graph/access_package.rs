@@ -149,7 +149,7 @@ where
 }
 
 /// Whether the service has refused the query as such, so that a simpler one is worth trying.
-fn refused_query(error: &GraphError) -> bool {
+pub(super) fn refused_query(error: &GraphError) -> bool {
     matches!(error.status, Some(400 | 501))
 }
 

@@ -95,6 +95,34 @@ impl GraphError {
         self
     }
 
+    /// The same failure once more, for each of those whom it met; without what lies below.
+    pub(super) fn again(&self) -> Self {
+        let GraphFault {
+            kind,
+            operation,
+            status,
+            code,
+            message,
+            request_id,
+            client_request_id,
+            retry_after,
+            needed_permission,
+            source: _,
+        } = &*self.0;
+        Self(Box::new(GraphFault {
+            kind: *kind,
+            operation,
+            status: *status,
+            code: code.clone(),
+            message: message.clone(),
+            request_id: request_id.clone(),
+            client_request_id: client_request_id.clone(),
+            retry_after: *retry_after,
+            needed_permission: *needed_permission,
+            source: None,
+        }))
+    }
+
     /// Whether waiting alone can mend it.
     pub fn is_transient(&self) -> bool {
         match self.kind {

@@ -11,7 +11,7 @@ use url::Url;
 use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::read::{Listed, Read, Unreadable};
-use super::transport::Operation;
+use super::transport::{Answer, Operation};
 
 /// A collection longer than this is a service that repeats itself.
 const MAX_PAGES: usize = 10_000;
@@ -103,11 +103,10 @@ impl Operation<'_> {
             .map_err(|_| self.error(GraphErrorKind::InvalidResponse, "@odata.nextLink is not a URL"))
     }
 
-    /// The first page of a collection: for look-ups where more than one hit is already too many. One that cannot be
-    /// read is no answer, since it may be the one that is meant.
-    pub(super) async fn first_page<T: DeserializeOwned>(&self, call: &Call) -> Result<Vec<T>, GraphError> {
-        let page: Page = self.read(call).await?;
-        self.readable(Listed::parse(page.value))
+    /// The elements of a collection's first page, and its next link.
+    pub(super) fn page_of(&self, answer: &Answer) -> Result<(Vec<Value>, Option<String>), GraphError> {
+        let Page { value, next_link } = self.parse(answer)?;
+        Ok((value, next_link))
     }
 
     /// The elements of a collection in which the one that is looked for must not hide.

@@ -143,6 +143,34 @@ pub struct ResourceRequest {
     pub id: ResourceRequestId,
     /// How far it has come.
     pub state: RequestState,
+    /// The resource, where the answer shows it: for a site the only place that an application may have its id from.
+    #[serde(default, deserialize_with = "resource_of")]
+    pub resource: Option<RequestedResource>,
+}
+
+/// The resource of a request, as far as the request tells.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestedResource {
+    /// Its id in the catalog; `None` while it has none.
+    #[serde(default, deserialize_with = "resource_id")]
+    pub id: Option<ResourceId>,
+    /// The id of what it stands for, in the form of its origin system.
+    #[serde(default)]
+    pub origin_id: Option<String>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub origin_system: Option<OriginSystem>,
+}
+
+/// A request whose resource cannot be read is a request all the same.
+fn resource_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RequestedResource>, D::Error> {
+    let resource = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(resource).ok())
+}
+
+fn resource_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ResourceId>, D::Error> {
+    Ok(absent_id(deserializer)?.map(ResourceId::from))
 }
 
 /// A resource as it comes: the expanded roles may be cut into pages of their own.
@@ -295,7 +323,7 @@ impl Graph {
     }
 
     /// The roles of a resource from the catalog's own collection, which answers where the resource's expand stays
-    /// empty (terraform-provider-azuread #1880).
+    /// empty (terraform-provider-azuread #1880), and may answer for a site that the list leaves out.
     /// `GET catalogs/{id}/resourceRoles?$filter=(originSystem eq '…' and resource/id eq '…')&$expand=resource`;
     /// EntitlementManagement.Read.All or a role on the catalog.
     ///
@@ -321,7 +349,8 @@ impl Graph {
 
     /// Asks for a resource to be added to a catalog. `POST resourceRequests` (`adminAdd`);
     /// EntitlementManagement.ReadWrite.All, and for app-only callers Group.ReadWrite.All, Application.ReadWrite.All or
-    /// Sites.FullControl.All. Not repeated; a second request is refused as already onboarded.
+    /// Sites.FullControl.All. Not repeated; a second request is refused as already onboarded. The answer tells the
+    /// resource where the service shows it.
     ///
     /// # Errors
     ///
@@ -383,15 +412,16 @@ impl Graph {
             .await
     }
 
-    /// One resource request; `None` only where Graph says 404. `GET resourceRequests/{id}`;
-    /// EntitlementManagement.Read.All.
+    /// One resource request with its resource; `None` only where Graph says 404.
+    /// `GET resourceRequests/{id}?$expand=resource`; EntitlementManagement.Read.All.
     ///
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
     pub async fn get_resource_request(&self, id: &ResourceRequestId) -> Result<Option<ResourceRequest>, GraphError> {
         let op = self.operation("resourceRequests.get", READ);
-        op.read_existing(&Call::get(op.entitlement(&["resourceRequests", id.as_str()])?))
+        let call = Call::get(op.entitlement(&["resourceRequests", id.as_str()])?);
+        op.read_existing(&call.query(&[("$expand", "resource".to_owned())]))
             .await
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{DeletionPolicy, Grant, Management, ORPHAN, Reason},
-    graph::{self, AccessPackageId, AssignmentState, CatalogId, GraphErrorKind},
+    graph::{self, AccessPackageId, AssignmentState, CatalogId},
     plan::{assignment_policy::closed, limits},
 };
 
@@ -144,11 +144,7 @@ pub(crate) async fn wait_for_assignments(
             .iter()
             .filter(|assignment| assignment.state != AssignmentState::Delivering)
         {
-            match tenant.graph.request_assignment_remove(&assignment.id).await {
-                Ok(()) => {}
-                Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {}
-                Err(error) => return Err(error.into()),
-            }
+            tenant.graph.request_assignment_remove(&assignment.id).await?;
         }
     }
     let who: Vec<String> = live

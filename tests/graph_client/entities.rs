@@ -349,28 +349,6 @@ async fn roles_are_asked_of_the_catalog_with_both_clauses() {
 }
 
 #[tokio::test]
-async fn an_expired_assignment_is_not_live_and_a_hanging_one_is() {
-    let assignments = json!({"value": [
-        {"id": "1", "state": "expired"},
-        {"id": "2", "state": "delivering", "target": {"email": "ann@contoso.com", "objectId": null}},
-        {"id": "3", "state": "somethingNew", "assignmentPolicy": {"id": "pol"}, "target": null},
-    ]});
-    let stand_in = StandIn::playing(vec![Reply::json(200, assignments)]).await;
-
-    let live = stand_in
-        .graph()
-        .list_live_assignments(&"p".into())
-        .await
-        .unwrap()
-        .elements;
-
-    assert_eq!(live.len(), 2);
-    assert_eq!(live[0].target.as_ref().unwrap().to_string(), "ann@contoso.com");
-    assert_eq!(live[1].policy, Some("pol".into()));
-    assert_eq!(stand_in.seen()[0].query("$filter"), Some("accessPackage/id eq 'p'"));
-}
-
-#[tokio::test]
 async fn absence_is_proven_and_a_refusal_names_the_permission() {
     let stand_in = StandIn::playing(vec![
         Reply::error(404, "Request_ResourceNotFound", vec![]),
