@@ -123,6 +123,11 @@ impl GraphError {
         }))
     }
 
+    pub(super) fn because(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(source);
+        self
+    }
+
     /// Whether waiting alone can mend it.
     pub fn is_transient(&self) -> bool {
         match self.kind {
@@ -226,7 +231,7 @@ impl fmt::Display for GraphError {
         match (self.kind, self.status) {
             (GraphErrorKind::OutcomeUnknown, Some(status)) => write!(f, "outcome unknown (HTTP {status})")?,
             (GraphErrorKind::OutcomeUnknown, None) => f.write_str("outcome unknown")?,
-            (GraphErrorKind::TokenRefused, _) => f.write_str("no token")?,
+            (GraphErrorKind::TokenRefused, _) => f.write_str("token refused")?,
             (GraphErrorKind::AuthorityUnreachable, _) => f.write_str("token authority unreachable")?,
             (_, Some(status)) => write!(f, "HTTP {status}")?,
             (GraphErrorKind::Timeout, None) => f.write_str("timed out")?,

@@ -7,6 +7,8 @@
 //! | `auth`, `certificate` | the credentials and the bearer token |
 //! | `call` | a request before it is sent |
 //! | `transport` | the door: bearer, request ids, deadline, read-only refusal, retry, tracing |
+//! | `line` | what carries a request, and where an answer is cut |
+//! | `gate` | the tenant's weather, pure: who waits, who goes first |
 //! | `retry` | the pure decision whether a request may be sent again, and when |
 //! | `read` | what an answer tells and what it does not: unread, unreadable |
 //! | `undeclared` | what a policy's answer has beside what we know |
@@ -31,7 +33,9 @@ mod closing;
 mod cloud;
 pub mod directory;
 mod error;
+mod gate;
 mod id;
+mod line;
 mod lookup;
 mod odata;
 mod page;
@@ -62,6 +66,7 @@ pub use error::{GraphError, GraphErrorKind, GraphFault};
 pub use id::{
     AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId,
 };
+pub use line::{Line, LineBody, LineError, NotSent};
 pub use lookup::{Identified, ObjectKind};
 pub use odata::literal;
 pub use read::{Listed, Read, Unreadable};

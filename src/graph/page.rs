@@ -42,6 +42,7 @@ impl Operation<'_> {
             if last_link.as_ref() == Some(&link) {
                 break;
             }
+            self.got_on();
             call = self.next(&link)?;
             last_link = Some(link);
         }

@@ -9,6 +9,7 @@
 //! | `lookups` | many look-ups in one request, and what an id stands for |
 //! | `robust` | what cannot be read or is newer than us costs itself alone and is never lost |
 //! | `sign_in` | each credential, refusals, and that no secret shows |
+//! | `weather` | the tenant waits as one, what carries a request, where an answer is cut |
 
 #[cfg(test)]
 mod door;
@@ -24,3 +25,5 @@ mod robust;
 mod sign_in;
 #[cfg(test)]
 mod stand_in;
+#[cfg(test)]
+mod weather;
