@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use azure_core::cloud::CustomConfiguration;
@@ -19,13 +19,17 @@ use azure_identity::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::certificate::CertificateAssertion;
 use super::cloud::Endpoint;
 use super::error::{GraphError, GraphErrorKind, first_line};
+use super::line::Line;
 
 /// How long one token may take in all, retries included, so that nothing waits for a dead authority.
 const TOKEN_DEADLINE: Duration = Duration::from_secs(15);
+/// A token that Graph refuses is made anew once in this time: a tenant that accepts none is not signed in to for ever.
+const REFUSED_AGAIN: Duration = Duration::from_secs(60);
 
 /// A value that no output shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -95,13 +99,8 @@ pub enum Credential {
 
 impl Credential {
     /// The credential of azure_identity for this tenant and authority. Sends nothing.
-    pub(super) fn build(
-        self,
-        endpoint: &Endpoint,
-        tenant_id: &str,
-        http: &reqwest::Client,
-    ) -> Result<Arc<dyn TokenCredential>, GraphError> {
-        let options = client_options(endpoint, http);
+    fn build(self, endpoint: &Endpoint, tenant_id: &str, line: &Line) -> Result<Arc<dyn TokenCredential>, GraphError> {
+        let options = client_options(endpoint, line);
         let built: azure_core::Result<Arc<dyn TokenCredential>> = match self {
             Self::WorkloadIdentity { client_id, token_file } => {
                 WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
@@ -153,12 +152,12 @@ fn unusable(message: String) -> GraphError {
     GraphError::new(GraphErrorKind::TokenRefused, "token", message)
 }
 
-fn client_options(endpoint: &Endpoint, http: &reqwest::Client) -> ClientOptions {
+fn client_options(endpoint: &Endpoint, line: &Line) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = endpoint.authority();
     ClientOptions {
         cloud: Some(Arc::new(cloud.into())),
-        transport: Some(Transport::new(Arc::new(http.clone()))),
+        transport: Some(Transport::new(Arc::new(line.clone()))),
         retry: RetryOptions::exponential(ExponentialRetryOptions {
             max_retries: 3,
             max_total_elapsed: azure_core::time::Duration::seconds(10),
@@ -169,20 +168,144 @@ fn client_options(endpoint: &Endpoint, http: &reqwest::Client) -> ClientOptions 
     }
 }
 
-/// The bearer token for this scope, from the credential's cache while it is fresh, and when it expires.
-pub(super) async fn bearer(
-    credential: &dyn TokenCredential,
-    scope: &str,
-    operation: &'static str,
-) -> Result<(Secret, OffsetDateTime), GraphError> {
-    match tokio::time::timeout(TOKEN_DEADLINE, credential.get_token(&[scope], None)).await {
-        Ok(Ok(token)) => Ok((Secret(token.token.secret().to_owned()), token.expires_on)),
-        Ok(Err(error)) => Err(token_error(operation, &error)),
-        Err(_) => Err(GraphError::new(
-            GraphErrorKind::AuthorityUnreachable,
-            operation,
-            format!("no token within {} s", TOKEN_DEADLINE.as_secs()),
-        )),
+/// A token as it is sent, and which sign-in it is of.
+pub(super) struct Bearer {
+    pub(super) secret: Secret,
+    pub(super) generation: u64,
+}
+
+/// The sign-in of one tenant: the credential in use, which keeps its token, and what it takes to make it anew, which is
+/// the only way to a fresh token while the old one is in its time.
+pub(super) struct SignIn {
+    credential: Credential,
+    endpoint: Endpoint,
+    tenant_id: String,
+    line: Line,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    credential: Arc<dyn TokenCredential>,
+    generation: u64,
+    /// The end of the token in use, and when it was first used.
+    token: Option<(OffsetDateTime, Instant)>,
+    /// When a token was last made anew because Graph had refused the one before.
+    refused: Option<Instant>,
+}
+
+impl SignIn {
+    /// Makes the credential. Sends nothing.
+    pub(super) fn new(
+        credential: Credential,
+        endpoint: &Endpoint,
+        tenant_id: &str,
+        line: Line,
+    ) -> Result<Self, GraphError> {
+        let first = credential.clone().build(endpoint, tenant_id, &line)?;
+        Ok(Self {
+            credential,
+            endpoint: endpoint.clone(),
+            tenant_id: tenant_id.to_owned(),
+            line,
+            current: Mutex::new(Current {
+                credential: first,
+                generation: 0,
+                token: None,
+                refused: None,
+            }),
+        })
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the token in use has been in use; none before the first.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.current().token.map(|(_, since)| since.elapsed())
+    }
+
+    /// Forgets the token in use.
+    pub(super) fn renew(&self) -> Result<(), GraphError> {
+        let fresh = self
+            .credential
+            .clone()
+            .build(&self.endpoint, &self.tenant_id, &self.line)?;
+        let mut current = self.current();
+        current.credential = fresh;
+        current.generation += 1;
+        current.token = None;
+        Ok(())
+    }
+
+    /// Forgets the token of this generation, which Graph has refused; whether another one is worth trying: not where one
+    /// was made for that reason a moment ago.
+    pub(super) fn renew_refused(&self, generation: u64) -> Result<bool, GraphError> {
+        {
+            let mut current = self.current();
+            if current.generation != generation {
+                return Ok(true);
+            }
+            if current.refused.is_some_and(|at| at.elapsed() < REFUSED_AGAIN) {
+                return Ok(false);
+            }
+            current.refused = Some(Instant::now());
+        }
+        self.renew().map(|()| true)
+    }
+
+    /// The bearer token, from the credential's cache while it is fresh.
+    pub(super) async fn bearer(&self, operation: &'static str) -> Result<Bearer, GraphError> {
+        let (credential, generation) = {
+            let current = self.current();
+            (Arc::clone(&current.credential), current.generation)
+        };
+        let scope = self.endpoint.cloud.scope();
+        let token = match tokio::time::timeout(TOKEN_DEADLINE, credential.get_token(&[scope], None)).await {
+            Ok(Ok(token)) => token,
+            Ok(Err(error)) => return Err(token_error(operation, &error)),
+            Err(_) => {
+                return Err(GraphError::new(
+                    GraphErrorKind::AuthorityUnreachable,
+                    operation,
+                    format!("no token within {} s", TOKEN_DEADLINE.as_secs()),
+                ));
+            }
+        };
+        let secret = Secret(token.token.secret().to_owned());
+        self.check_tenant(&secret, operation)?;
+        let mut current = self.current();
+        if current.generation == generation && current.token.is_none_or(|(known, _)| known != token.expires_on) {
+            current.token = Some((token.expires_on, Instant::now()));
+        }
+        Ok(Bearer { secret, generation })
+    }
+
+    /// A token of another tenant would let this one's objects be made there.
+    fn check_tenant(&self, secret: &Secret, operation: &'static str) -> Result<(), GraphError> {
+        let told = TokenClaims::decode(secret, operation)
+            .ok()
+            .and_then(|claims| claims.tenant_id);
+        let refused = |message: String| Err(GraphError::new(GraphErrorKind::TokenRefused, operation, message));
+        match (told, &self.credential) {
+            (Some(tenant), _) if tenant.eq_ignore_ascii_case(&self.tenant_id) => Ok(()),
+            (Some(tenant), _) => refused(format!(
+                "the credential signs in to tenant {tenant}, but tenantId is {}: nothing was sent; correct tenantId or use a credential of that tenant",
+                self.tenant_id
+            )),
+            // The authority was asked for a token of this tenant by its path.
+            (
+                None,
+                Credential::WorkloadIdentity { .. }
+                | Credential::ClientSecret { .. }
+                | Credential::ClientCertificate { .. },
+            ) => Ok(()),
+            // A machine's identity belongs to whichever tenant the machine does.
+            (None, Credential::ManagedIdentity { .. }) => refused(format!(
+                "the machine's token does not tell its tenant, so it may not be that of tenant {}: nothing was sent",
+                self.tenant_id
+            )),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,6 +44,7 @@ impl Operation<'_> {
         let mut answers = Vec::with_capacity(calls.len());
         for chunk in calls.chunks(MAX_PARTS) {
             answers.extend(self.one_batch(chunk).await?);
+            self.got_on();
         }
         Ok(answers)
     }
@@ -92,7 +94,7 @@ impl Operation<'_> {
             request_id,
             client_request_id: ids.client_request_id.clone(),
         };
-        let body = part.body.to_string().into_bytes();
+        let body = Bytes::from(part.body.to_string());
         if (200..300).contains(&part.status) {
             return Settled::Done(Ok(Answer {
                 status: part.status,
@@ -107,13 +109,16 @@ impl Operation<'_> {
             status: part.status,
             retry_after,
         };
-        if let Decision::Retry(wait) = retry::decide(attempt, Replay::Safe, outcome, fastrand::f64(), self.left()) {
-            return Settled::Again(wait);
-        }
         let mut error = GraphError::from_answer(self.name, self.permission, part.status, &body);
         error.retry_after = retry_after;
         error.request_id = ids.request_id;
         error.client_request_id = ids.client_request_id;
+        if let (429, Some(wait)) = (part.status, retry_after) {
+            self.part_was_refused(wait, &error);
+        }
+        if let Decision::Retry(wait) = retry::decide(attempt, Replay::Safe, outcome, fastrand::f64(), self.left()) {
+            return Settled::Again(wait);
+        }
         Settled::Done(Err(error))
     }
 }

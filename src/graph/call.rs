@@ -1,6 +1,6 @@
 //! A request before it is sent: method, place, body, and what may be done with it.
 
-use reqwest::Method;
+use http::Method;
 use serde_json::Value;
 use url::Url;
 

@@ -55,6 +55,24 @@ impl Cloud {
         }
     }
 
+    /// Every host that is known to issue tokens of some cloud, with that cloud's [`Cloud::authority_host`].
+    const AUTHORITIES: &[(&str, &str)] = &[
+        ("login.microsoftonline.com", "https://login.microsoftonline.com"),
+        ("login.windows.net", "https://login.microsoftonline.com"),
+        ("login.microsoft.com", "https://login.microsoftonline.com"),
+        ("sts.windows.net", "https://login.microsoftonline.com"),
+        ("login.microsoftonline.us", "https://login.microsoftonline.us"),
+        ("login.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
+        ("login.partner.microsoftonline.cn", "https://login.chinacloudapi.cn"),
+    ];
+
+    /// Whether this host issues tokens of another cloud, to which no secret of this one is ever sent.
+    fn is_foreign_authority(self, host: &str) -> bool {
+        Self::AUTHORITIES
+            .iter()
+            .any(|(known, of)| known.eq_ignore_ascii_case(host) && *of != self.authority_host())
+    }
+
     /// The scope that a token for Graph is asked with; it names the audience, so it does not follow an overridden
     /// Graph URL.
     pub(super) fn scope(self) -> &'static str {
@@ -84,7 +102,8 @@ pub struct Endpoint {
     pub cloud: Cloud,
     /// Another Graph root, ending in `/v1.0`; `https`, or `http` on a loopback address.
     pub graph_url: Option<Url>,
-    /// Another token authority; always `https`.
+    /// Another token authority; always `https`. One that is known to be another cloud's (as `AZURE_AUTHORITY_HOST` is for
+    /// a tenant of a second cloud) is not used.
     pub authority_host: Option<Url>,
     /// A PEM file of certificate authorities trusted beside the system's.
     pub extra_roots_pem: Option<PathBuf>,
@@ -127,9 +146,13 @@ impl Endpoint {
         Ok(url)
     }
 
-    /// The token authority in use.
+    /// The token authority in use: this cloud's own, or one that stands for it.
     pub(super) fn authority(&self) -> String {
-        match &self.authority_host {
+        let own = self
+            .authority_host
+            .as_ref()
+            .filter(|url| url.host_str().is_none_or(|host| !self.cloud.is_foreign_authority(host)));
+        match own {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => self.cloud.authority_host().to_owned(),
         }
@@ -158,6 +181,29 @@ mod tests {
             "https://localhost:8443/v1.0"
         );
         assert!(root("https://graph.microsoft.com/beta").is_err());
+    }
+
+    #[test]
+    fn a_clouds_secret_never_goes_to_another_clouds_authority() {
+        let authority = |cloud: Cloud, host: &str| {
+            Endpoint {
+                authority_host: Some(Url::parse(host).unwrap()),
+                ..Endpoint::of(cloud)
+            }
+            .authority()
+        };
+        let all = [Cloud::Global, Cloud::UsGovernment, Cloud::UsGovernmentDod, Cloud::China];
+        for cloud in all {
+            for other in all {
+                let host = format!("{}/", other.authority_host());
+                assert_eq!(authority(cloud, &host), cloud.authority_host(), "{cloud:?} with {host}");
+            }
+            assert_eq!(
+                authority(cloud, "https://LOGIN.windows.net") == "https://login.windows.net",
+                cloud == Cloud::Global
+            );
+            assert_eq!(authority(cloud, "https://localhost:8443/"), "https://localhost:8443");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | 429; 503 with `Retry-After`: refused before execution | every request | give up, with the wait asked for |
 //! | 408, other 5xx, the answer was lost | requests that can be repeated | outcome unknown |
 //! | 501 and everything else | none | give up |
+//! | held back: the tenant waits (see `gate`) | every request, where the wait is short or the operation has begun | give up, with the time left |
 //!
 //! The wait is the longer of the server's and our own exponential one. A wait beyond the operation's deadline is not
 //! begun: the caller has other work.
@@ -37,6 +38,8 @@ pub(super) enum Outcome {
     NotSent,
     /// The request was sent, and no whole answer came back.
     Lost,
+    /// Nothing was sent: the tenant waits this long.
+    Held(Duration),
 }
 
 /// What to do next.
@@ -52,6 +55,8 @@ pub(super) enum Decision {
 
 /// Attempts in all.
 const MAX_ATTEMPTS: u32 = 6;
+/// The longest wait of the tenant's that an operation which has not begun takes part in: its caller has other work.
+const SHORT_WAIT: Duration = Duration::from_secs(5);
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(16);
 
@@ -59,6 +64,13 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(16);
 /// operation's deadline.
 pub(super) fn decide(attempt: u32, replay: Replay, outcome: Outcome, jitter: f64, left: Duration) -> Decision {
     let (repeatable, executed, asked) = match outcome {
+        Outcome::Held(wait) => {
+            return if wait < left && (attempt > 1 || wait <= SHORT_WAIT) {
+                Decision::Retry(wait)
+            } else {
+                Decision::GiveUp
+            };
+        }
         Outcome::NotSent => (true, false, None),
         Outcome::Lost => (replay == Replay::Safe, true, None),
         Outcome::Answered {
@@ -165,6 +177,23 @@ mod tests {
             decide(1, Replay::Safe, answered(429, Some(61)), 0.0, MINUTE),
             Decision::GiveUp
         );
+    }
+
+    #[test]
+    fn who_is_held_back_waits_where_that_is_short_or_it_has_begun() {
+        let decide = |attempt, wait| {
+            decide(
+                attempt,
+                Replay::Never,
+                Outcome::Held(Duration::from_secs(wait)),
+                0.0,
+                MINUTE,
+            )
+        };
+        assert_eq!(decide(1, 2), Decision::Retry(Duration::from_secs(2)));
+        assert_eq!(decide(1, 30), Decision::GiveUp);
+        assert_eq!(decide(2, 30), Decision::Retry(Duration::from_secs(30)));
+        assert_eq!(decide(2, 900), Decision::GiveUp);
     }
 
     #[test]

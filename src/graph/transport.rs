@@ -1,14 +1,14 @@
 //! The door: every request to Graph goes through [`Operation::send`].
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use azure_core::credentials::TokenCredential;
-use azure_core::time::OffsetDateTime;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::redirect;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http_body_util::Full;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,17 +18,18 @@ use tracing::{Instrument as _, debug, debug_span};
 use url::Url;
 use uuid::Uuid;
 
-use super::auth::{self, Credential, Secret, TokenClaims};
+use super::auth::{Bearer, Credential, SignIn, TokenClaims};
 use super::call::{Call, Intent, Target};
 use super::cloud::{Cloud, Endpoint};
 use super::error::{GraphError, GraphErrorKind, first_line};
+use super::gate::{Admission, Gate, Pass, Sign};
+use super::line::{self, Collected, Line, LineError};
 use super::odata;
 use super::retry::{self, Decision, Outcome, Replay};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// One attempt, from connecting to the last byte.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// One operation: all its attempts, pages and waits.
+/// One operation, or one page of it: all its attempts and waits.
 const OPERATION_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a handle may do.
@@ -68,16 +69,20 @@ pub struct Exchange<'a> {
 }
 
 pub(super) struct Shared {
-    http: reqwest::Client,
+    line: Line,
     root: Url,
     pub(super) cloud: Cloud,
-    credential: Arc<dyn TokenCredential>,
-    /// The end of the token in use, and when it was first used.
-    token: Mutex<Option<(OffsetDateTime, Instant)>>,
+    sign_in: SignIn,
+    /// The tenant's weather; what closed it is told to those who wait.
+    pub(super) gate: Mutex<Gate<GraphError>>,
     /// The service has refused to expand policies and role scopes on a catalog's packages: read them singly.
     pub(super) package_expand_refused: AtomicBool,
     /// The service has refused to filter a catalog's packages by name: filter all packages.
     pub(super) package_filter_refused: AtomicBool,
+    /// The service has refused to leave expired assignments out: ask for each live state.
+    pub(super) assignment_filter_refused: AtomicBool,
+    /// The elements of lists that could not be read and were told already, by id and reason.
+    pub(super) told: Mutex<HashSet<(Option<String>, String)>>,
 }
 
 impl fmt::Debug for Graph {
@@ -90,7 +95,7 @@ impl fmt::Debug for Graph {
 }
 
 impl Graph {
-    /// A handle to one tenant. Sends nothing yet.
+    /// A handle to one tenant over HTTPS. Sends nothing yet.
     ///
     /// # Errors
     ///
@@ -101,17 +106,33 @@ impl Graph {
         credential: Credential,
         access: Access,
     ) -> Result<Self, GraphError> {
+        Self::over(Line::https(endpoint)?, endpoint, tenant_id, credential, access)
+    }
+
+    /// A handle to one tenant over this line, which carries the token requests too. Sends nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Graph::new`].
+    pub fn over(
+        line: Line,
+        endpoint: &Endpoint,
+        tenant_id: &str,
+        credential: Credential,
+        access: Access,
+    ) -> Result<Self, GraphError> {
         let root = endpoint.graph_root()?;
-        let http = http_client(endpoint)?;
-        let credential = credential.build(endpoint, tenant_id, &http)?;
+        let sign_in = SignIn::new(credential, endpoint, tenant_id, line.clone())?;
         let shared = Shared {
-            http,
+            line,
             root,
             cloud: endpoint.cloud,
-            credential,
-            token: Mutex::default(),
+            sign_in,
+            gate: Mutex::default(),
             package_expand_refused: AtomicBool::new(false),
             package_filter_refused: AtomicBool::new(false),
+            assignment_filter_refused: AtomicBool::new(false),
+            told: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -138,7 +159,8 @@ impl Graph {
         }
     }
 
-    /// The same handle with another deadline for each operation as a whole.
+    /// The same handle with another deadline for each operation: from its beginning, and again from each page of what it
+    /// lists.
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         Self {
             deadline,
@@ -157,8 +179,8 @@ impl Graph {
     ///
     /// `TokenRefused` with the AADSTS code, `AuthorityUnreachable`.
     pub async fn token_claims(&self) -> Result<TokenClaims, GraphError> {
-        let token = self.bearer("token").await?;
-        TokenClaims::decode(&token, "token")
+        let token = self.shared.sign_in.bearer("token").await?;
+        TokenClaims::decode(&token.secret, "token")
     }
 
     /// By how many seconds the service's clock is ahead of this machine's, as last told.
@@ -170,17 +192,17 @@ impl Graph {
     /// How long the token in use has been in use; none before the first.
     #[must_use]
     pub fn token_age(&self) -> Option<Duration> {
-        let token = self.shared.token.lock().unwrap_or_else(PoisonError::into_inner);
-        token.map(|(_, since)| since.elapsed())
+        self.shared.sign_in.age()
     }
 
-    async fn bearer(&self, operation: &'static str) -> Result<Secret, GraphError> {
-        let (secret, end) = auth::bearer(&*self.shared.credential, self.shared.cloud.scope(), operation).await?;
-        let mut token = self.shared.token.lock().unwrap_or_else(PoisonError::into_inner);
-        if token.is_none_or(|(known, _)| known != end) {
-            *token = Some((end, Instant::now()));
-        }
-        Ok(secret)
+    /// Forgets the token in use, for this handle and its clones: the next request fetches a fresh one, in which consent
+    /// shows that was given since. A managed identity's token may still come from the machine's own cache.
+    ///
+    /// # Errors
+    ///
+    /// `TokenRefused` where the credential has become unusable (no token file); the token in use stays then.
+    pub fn renew_token(&self) -> Result<(), GraphError> {
+        self.shared.sign_in.renew()
     }
 
     /// Begins an operation: its name for errors, the least permission that it needs, and its deadline from now.
@@ -189,43 +211,16 @@ impl Graph {
             graph: self,
             name,
             permission,
-            until: Instant::now() + self.deadline,
+            until: Mutex::new(Instant::now() + self.deadline),
         }
     }
-}
-
-fn http_client(endpoint: &Endpoint) -> Result<reqwest::Client, GraphError> {
-    let invalid = |message: String| GraphError::new(GraphErrorKind::BadRequest, "endpoint", message);
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("entra-access-operator/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(ATTEMPT_TIMEOUT)
-        // A redirect could carry the bearer to another host.
-        .redirect(redirect::Policy::none())
-        // Whether a request may be repeated is decided in `retry`, not below it.
-        .retry(reqwest::retry::never());
-    if let Some(path) = &endpoint.extra_roots_pem {
-        let roots = std::fs::read(path)
-            .map_err(|error| error.to_string())
-            .and_then(|pem| reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| error.to_string()))
-            .map_err(|why| {
-                invalid(format!(
-                    "the extra certificate authorities in {}: {why}",
-                    path.display()
-                ))
-            })?;
-        builder = builder.tls_certs_merge(roots);
-    }
-    builder
-        .build()
-        .map_err(|error| invalid(format!("no HTTPS client: {error}")).with_source(error))
 }
 
 /// A successful answer.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
     pub(super) ids: RequestIds,
 }
 
@@ -236,12 +231,12 @@ pub(super) struct RequestIds {
     pub(super) client_request_id: Option<String>,
 }
 
-/// One operation under way: a name, a permission, one deadline over all its requests.
+/// One operation under way: a name, a permission, one deadline over all its requests since it last got on.
 pub(super) struct Operation<'a> {
     pub(super) graph: &'a Graph,
     pub(super) name: &'static str,
     pub(super) permission: &'static str,
-    pub(super) until: Instant,
+    until: Mutex<Instant>,
 }
 
 impl Operation<'_> {
@@ -270,7 +265,18 @@ impl Operation<'_> {
 
     /// The time until the operation's deadline.
     pub(super) fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+        self.until().saturating_duration_since(Instant::now())
+    }
+
+    fn until(&self) -> Instant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The operation got on, by a page of many: its deadline counts from here. A list that takes minutes is not one that
+    /// hangs.
+    pub(super) fn got_on(&self) {
+        let until = Instant::now() + self.graph.deadline;
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     /// Sends a call until it succeeds or may not be repeated.
@@ -280,11 +286,35 @@ impl Operation<'_> {
         }
         let url = self.url(call)?;
         let mut attempt = 1;
+        let mut renewed = false;
+        let mut last: Option<GraphError> = None;
         loop {
-            let (outcome, mut error) = match self.attempt(call, &url).await {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Attempt(outcome, error)) => (outcome, error),
+            let token = self.token().await?;
+            let (outcome, mut error) = match self.admit() {
+                Ok(pass) => match self.attempt(call, &url, token).await {
+                    Ok(answer) => {
+                        self.tell_gate(pass, Sign::Answered, None);
+                        return Ok(answer);
+                    }
+                    Err(Failure::Final(error)) => {
+                        self.tell_gate(pass, Sign::Answered, None);
+                        return Err(error);
+                    }
+                    Err(Failure::Token(generation, error)) => {
+                        self.tell_gate(pass, Sign::Answered, None);
+                        // A token in its time that is not accepted: one fresh token, then words. Nothing was carried out.
+                        if !renewed && self.graph.shared.sign_in.renew_refused(generation)? {
+                            renewed = true;
+                            continue;
+                        }
+                        return Err(refused_token(error));
+                    }
+                    Err(Failure::Attempt(outcome, error)) => {
+                        self.tell_gate(pass, sign(outcome, error.kind), Some(&error));
+                        (outcome, error)
+                    }
+                },
+                Err((wait, error)) => (Outcome::Held(wait), error),
             };
             match retry::decide(attempt, call.replay, outcome, fastrand::f64(), self.left()) {
                 Decision::Retry(wait) => {
@@ -295,15 +325,56 @@ impl Operation<'_> {
                         "Graph request will be repeated"
                     );
                     tokio::time::sleep(wait).await;
+                    if let Outcome::Held(_) = outcome {
+                        continue;
+                    }
                     attempt += 1;
+                    last = Some(error);
                 }
-                Decision::GiveUp => return Err(error),
+                Decision::GiveUp => {
+                    // Its own last answer tells more than that the tenant waits; how long it waits is the news.
+                    if let (Outcome::Held(_), Some(mut own)) = (outcome, last) {
+                        own.retry_after = error.retry_after;
+                        return Err(own);
+                    }
+                    return Err(error);
+                }
                 Decision::OutcomeUnknown => {
                     error.kind = GraphErrorKind::OutcomeUnknown;
                     return Err(error);
                 }
             }
         }
+    }
+
+    /// Whether the tenant's weather lets a request through; if not, how long it waits and why.
+    fn admit(&self) -> Result<Pass, (Duration, GraphError)> {
+        let mut gate = self.graph.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        match gate.admit(Instant::now(), fastrand::f64()) {
+            Admission::Go(pass) => Ok(pass),
+            Admission::Wait(left, why) => {
+                let mut error = why.again();
+                error.operation = self.name;
+                error.retry_after = Some(left);
+                Err((left, error))
+            }
+        }
+    }
+
+    /// Tells the gate how a request ended.
+    fn tell_gate(&self, pass: Pass, sign: Sign, error: Option<&GraphError>) {
+        let mut gate = self.graph.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = || match error {
+            Some(error) => error.again(),
+            None => self.error(GraphErrorKind::ServiceUnavailable, ""),
+        };
+        gate.ended(Instant::now(), pass, sign, why);
+    }
+
+    /// Tells the gate of a part of a batch that was refused for now: it speaks for the tenant as a whole answer does.
+    pub(super) fn part_was_refused(&self, wait: Duration, error: &GraphError) {
+        let mut gate = self.graph.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        gate.asked(Instant::now(), wait, || error.again());
     }
 
     /// Sends a call and reads its JSON answer.
@@ -382,31 +453,35 @@ impl Operation<'_> {
         }
     }
 
-    async fn attempt(&self, call: &Call, url: &Url) -> Result<Answer, Failure> {
+    /// The token, before the gate is asked: a probe is a request that is sent.
+    async fn token(&self) -> Result<Bearer, GraphError> {
+        match timeout_at(self.until(), self.graph.shared.sign_in.bearer(self.name)).await {
+            Ok(token) => token,
+            Err(_) => Err(self.error(GraphErrorKind::Timeout, "no token before the operation's deadline")),
+        }
+    }
+
+    async fn attempt(&self, call: &Call, url: &Url, token: Bearer) -> Result<Answer, Failure> {
         let shared = &self.graph.shared;
-        let token = match timeout_at(self.until, self.graph.bearer(self.name)).await {
-            Ok(token) => token.map_err(Failure::Final)?,
-            Err(_) => {
-                let error = self.error(GraphErrorKind::Timeout, "no token before the operation's deadline");
-                return Err(Failure::Final(error));
-            }
-        };
+        let until = self.until();
+        let client_request_id = Uuid::new_v4().to_string();
         let mut ids = RequestIds {
             request_id: None,
-            client_request_id: Some(Uuid::new_v4().to_string()),
+            client_request_id: Some(client_request_id.clone()),
         };
-        let mut request = shared
-            .http
-            .request(call.method.clone(), url.clone())
-            .bearer_auth(token.expose())
+        let body = call.body.as_ref().map(ToString::to_string);
+        let mut request = http::Request::builder()
+            .method(call.method.clone())
+            .uri(url.as_str())
+            .header(AUTHORIZATION, format!("Bearer {}", token.secret.expose()))
             .header(ACCEPT, "application/json")
-            .header(
-                "client-request-id",
-                ids.client_request_id.as_deref().unwrap_or_default(),
-            );
-        if let Some(body) = &call.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+            .header("client-request-id", client_request_id.as_str());
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
         }
+        let request = request
+            .body(Full::new(Bytes::from(body.unwrap_or_default())))
+            .map_err(|why| Failure::Final(self.error(GraphErrorKind::BadRequest, why.to_string())))?;
         // In a trace this is the client's span of an HTTP request, by OpenTelemetry's names.
         let span = debug_span!(
             "graph",
@@ -418,24 +493,24 @@ impl Operation<'_> {
             server.address = url.host_str(),
             url.path = url.path(),
             request_id = Empty,
-            client_request_id = ids.client_request_id,
+            client_request_id = client_request_id,
         );
         let started = Instant::now();
         let exchange = async {
-            let response = request.send().await?;
-            let status = response.status().as_u16();
+            let (parts, body) = shared.line.send(request).await?.into_parts();
+            let status = parts.status.as_u16();
             let header = |name: &str| {
-                response
-                    .headers()
+                parts
+                    .headers
                     .get(name)
                     .and_then(|value| value.to_str().ok())
                     .map(str::to_owned)
             };
             let request_id = header("request-id");
             let wait = header(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, SystemTime::now()));
-            Ok::<_, reqwest::Error>((status, request_id, wait, response.bytes().await?))
+            Ok::<_, LineError>((status, request_id, wait, line::collect(body).await?))
         };
-        let ended = timeout_at(self.until, exchange.instrument(span.clone())).await;
+        let ended = timeout_at(until.min(started + ATTEMPT_TIMEOUT), exchange.instrument(span.clone())).await;
         let status = ended
             .as_ref()
             .ok()
@@ -471,47 +546,94 @@ impl Operation<'_> {
             "Graph request"
         );
         match ended {
-            Ok(Ok((status, _, _, body))) if (200..300).contains(&status) => Ok(Answer {
-                status,
-                body: body.into(),
-                ids,
-            }),
-            Ok(Ok((status, _, retry_after, body))) => {
+            Ok(Ok((status, _, _, Collected::TooLong))) => {
+                let kind = match call.replay {
+                    Replay::Safe => GraphErrorKind::InvalidResponse,
+                    // It may well have been done.
+                    Replay::Never => GraphErrorKind::OutcomeUnknown,
+                };
+                let most = line::MAX_BODY / (1024 * 1024);
+                let error = self.error(
+                    kind,
+                    format!("the answer is longer than {most} MiB and was cut: no answer of Graph is; check any proxy"),
+                );
+                Err(Failure::Final(tag(error, Some(status), &ids)))
+            }
+            Ok(Ok((status, _, _, Collected::Whole(body)))) if (200..300).contains(&status) => {
+                Ok(Answer { status, body, ids })
+            }
+            Ok(Ok((status, _, retry_after, Collected::Whole(body)))) => {
                 let mut error = GraphError::from_answer(self.name, self.permission, status, &body);
                 error.retry_after = retry_after;
-                Err(Failure::Attempt(
-                    Outcome::Answered { status, retry_after },
-                    tag(error, Some(status), &ids),
-                ))
-            }
-            Ok(Err(why)) if why.is_connect() || why.is_builder() => {
-                let error = self
-                    .error(GraphErrorKind::Unreachable, cause(&why))
-                    .with_source(why.without_url());
-                Err(Failure::Attempt(Outcome::NotSent, tag(error, None, &ids)))
+                let error = tag(error, Some(status), &ids);
+                if status == 401 {
+                    return Err(Failure::Token(token.generation, error));
+                }
+                Err(Failure::Attempt(Outcome::Answered { status, retry_after }, error))
             }
             Ok(Err(why)) => {
-                let kind = if why.is_timeout() {
-                    GraphErrorKind::Timeout
+                let (kind, outcome, message) = if line::was_not_sent(&why) {
+                    (GraphErrorKind::Unreachable, Outcome::NotSent, cause(&why))
                 } else {
-                    GraphErrorKind::Unreachable
+                    let message = format!("the answer was lost: {}", cause(&why));
+                    (GraphErrorKind::Unreachable, Outcome::Lost, message)
                 };
-                let message = format!("the answer was lost: {}", cause(&why));
-                let error = self.error(kind, message).with_source(why.without_url());
-                Err(Failure::Attempt(Outcome::Lost, tag(error, None, &ids)))
+                let error = self.error(kind, message).because(why);
+                Err(Failure::Attempt(outcome, tag(error, None, &ids)))
             }
             Err(_) => {
-                let error = self.error(GraphErrorKind::Timeout, "no answer before the operation's deadline");
+                let message = if until <= Instant::now() {
+                    "no answer before the operation's deadline".to_owned()
+                } else {
+                    format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs())
+                };
+                let error = self.error(GraphErrorKind::Timeout, message);
                 Err(Failure::Attempt(Outcome::Lost, tag(error, None, &ids)))
             }
         }
     }
 }
 
+/// What an attempt that failed tells about the tenant. A request that the service itself has failed at (500) is that
+/// request's own trouble.
+fn sign(outcome: Outcome, kind: GraphErrorKind) -> Sign {
+    match outcome {
+        Outcome::Answered {
+            status: 429,
+            retry_after,
+        } => Sign::Asked(retry_after),
+        Outcome::Answered {
+            status: 503,
+            retry_after: Some(wait),
+        } => Sign::Asked(Some(wait)),
+        Outcome::Answered { status: 502..=504, .. } => Sign::Lost,
+        Outcome::Answered { .. } => Sign::Answered,
+        Outcome::NotSent | Outcome::Lost => {
+            debug_assert!(matches!(kind, GraphErrorKind::Unreachable | GraphErrorKind::Timeout));
+            Sign::Lost
+        }
+        // Nothing was sent.
+        Outcome::Held(_) => Sign::Lost,
+    }
+}
+
+/// Graph accepts not even a fresh token.
+fn refused_token(mut error: GraphError) -> GraphError {
+    error.kind = GraphErrorKind::TokenRefused;
+    let own = error.message.trim_end_matches('.').to_owned();
+    error.message = format!(
+        "Graph refuses even a fresh token ({}); check that cloud and tenantId belong together, and the node's clock",
+        if own.is_empty() { "no reason given" } else { &own }
+    );
+    error
+}
+
 /// How an attempt failed.
 enum Failure {
     /// Repeating the request cannot help.
     Final(GraphError),
+    /// Graph did not accept the token of this generation.
+    Token(u64, GraphError),
     /// Whether it is repeated is `retry`'s decision.
     Attempt(Outcome, GraphError),
 }
@@ -525,8 +647,8 @@ fn tag(mut error: GraphError, status: Option<u16>, ids: &RequestIds) -> GraphErr
 }
 
 /// The innermost reason of a transport failure: the outer ones only repeat the URL.
-fn cause(error: &reqwest::Error) -> String {
-    let mut current: &dyn std::error::Error = error;
+fn cause(error: &LineError) -> String {
+    let mut current: &dyn std::error::Error = &**error;
     while let Some(source) = current.source() {
         current = source;
     }

@@ -214,7 +214,8 @@ fn refused(name: &str, resource: &NewResource, error: &GraphError) -> Problem {
             format!(
                 "resource {name}: bringing it into the catalog needs the application permission {permission}; grant it, or let an administrator add the resource: {error}"
             ),
-        );
+        )
+        .traced(error.trace());
     }
     if error.has_code("ResourceNotFoundInOriginSystem") {
         return Problem::new(
@@ -225,7 +226,7 @@ fn refused(name: &str, resource: &NewResource, error: &GraphError) -> Problem {
             ),
         );
     }
-    Problem::new(Reason::GraphRefused, format!("resource {name}: {error}"))
+    Problem::new(Reason::GraphRefused, format!("resource {name}: {error}")).traced(error.trace())
 }
 
 pub(crate) async fn remove_resource(

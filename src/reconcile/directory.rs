@@ -272,7 +272,7 @@ impl Directory {
             _ => (Reason::GraphRefused, String::new()),
         };
         Halt {
-            problem: Problem::new(reason, format!("{field}: {error}{advice}")),
+            problem: Problem::new(reason, format!("{field}: {error}{advice}")).traced(error.trace()),
             stage: Stage::References,
             retry: error.retry_after.map_or(Retry::Backoff, Retry::After),
         }

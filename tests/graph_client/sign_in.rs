@@ -29,7 +29,7 @@ async fn a_client_secret_gets_a_token_for_the_clouds_own_scope() {
     assert_eq!(claims.app_id.as_deref(), Some("a"));
     assert_eq!(
         (claims.object_id.as_deref(), claims.tenant_id.as_deref()),
-        (Some("o"), Some("t"))
+        (Some("o"), Some(TENANT))
     );
     let asked = &stand_in.tokens()[0];
     assert_eq!(asked.path, format!("/{TENANT}/oauth2/v2.0/token"));
@@ -127,7 +127,7 @@ async fn a_wrong_secret_is_refused_with_its_code_and_nothing_secret() {
     assert!(error.has_code("AADSTS7000215") && !error.is_transient());
     assert_eq!(
         error.to_string(),
-        "catalogs.list: no token AADSTS7000215: Invalid client secret provided."
+        "catalogs.list: token refused AADSTS7000215: Invalid client secret provided."
     );
     assert!(!format!("{error:?}").contains(SECRET));
     assert!(stand_in.seen().is_empty(), "Graph was asked without a token");
@@ -151,6 +151,54 @@ async fn an_authority_that_cannot_be_reached_is_an_outage() {
     assert!(error.is_transient());
 }
 
+#[tokio::test]
+async fn a_token_that_is_asked_for_anew_is_fetched_anew() {
+    let empty = || Reply::json(200, json!({"value": []}));
+    let stand_in = StandIn::playing(vec![empty(), empty(), empty()]).await;
+    let graph = stand_in.graph();
+    graph.list_catalogs().await.unwrap();
+    graph.list_catalogs().await.unwrap();
+    assert_eq!(stand_in.tokens().len(), 1);
+    graph.clone().renew_token().unwrap();
+    assert_eq!(graph.token_age(), None);
+    graph.list_catalogs().await.unwrap();
+    assert_eq!(stand_in.tokens().len(), 2, "consent that was given since shows");
+}
+
+#[tokio::test]
+async fn a_token_that_graph_refuses_is_made_anew_once_and_then_told() {
+    let refused = || Reply::error(401, "InvalidAuthenticationToken", vec![]);
+    let stand_in = StandIn::playing(vec![
+        refused(),
+        Reply::json(201, json!({"id": "req", "state": "submitted"})),
+        refused(),
+        refused(),
+        refused(),
+    ])
+    .await;
+    let graph = stand_in.graph();
+
+    graph.request_assignment_remove(&"a".into()).await.unwrap();
+    assert_eq!(
+        (stand_in.seen().len(), stand_in.tokens().len()),
+        (2, 2),
+        "refused is not carried out"
+    );
+    let told = graph.list_catalogs().await.unwrap_err();
+    let again = stand_in.graph().list_catalogs().await.unwrap_err();
+
+    assert_eq!(
+        stand_in.tokens().len(),
+        4,
+        "one fresh token in a minute, for each handle"
+    );
+    for error in [told, again] {
+        assert_eq!((error.kind, error.status), (GraphErrorKind::TokenRefused, Some(401)));
+        assert!(error.message.contains("refuses even a fresh token"), "{error}");
+    }
+    assert_eq!(stand_in.seen().len(), 5);
+}
+
 #[test]
 fn no_output_of_a_credential_shows_a_secret() {
     let secret = Secret::from("hunter2");
@@ -172,7 +220,7 @@ fn no_output_of_a_credential_shows_a_secret() {
 
 thread_local! {
     /// What this thread logged; a test and all that it spawns run on a thread of their own.
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    pub(crate) static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 struct ThreadLog;
@@ -190,7 +238,7 @@ impl std::io::Write for ThreadLog {
 
 /// One subscriber for the whole process: whether a line is of interest is decided once for all threads, so that one for
 /// a single thread may never see a line that another thread met first.
-fn listen() {
+pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
         tracing_subscriber::fmt()

@@ -22,8 +22,8 @@ use uuid::Uuid;
 pub(crate) const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 pub(crate) const CLIENT: &str = "66666666-7777-8888-9999-000000000000";
 pub(crate) const SECRET: &str = "the-client-secret";
-/// A JWT with the payload `{"roles":["EntitlementManagement.ReadWrite.All"],"appid":"a","oid":"o","tid":"t"}`.
-pub(crate) const TOKEN: &str = "e30.eyJyb2xlcyI6WyJFbnRpdGxlbWVudE1hbmFnZW1lbnQuUmVhZFdyaXRlLkFsbCJdLCJhcHBpZCI6ImEiLCJvaWQiOiJvIiwidGlkIjoidCJ9.c2ln";
+/// A JWT with the payload `{"roles":["EntitlementManagement.ReadWrite.All"],"appid":"a","oid":"o","tid":TENANT}`.
+pub(crate) const TOKEN: &str = "e30.eyJyb2xlcyI6WyJFbnRpdGxlbWVudE1hbmFnZW1lbnQuUmVhZFdyaXRlLkFsbCJdLCJhcHBpZCI6ImEiLCJvaWQiOiJvIiwidGlkIjoiMTExMTExMTEtMjIyMi0zMzMzLTQ0NDQtNTU1NTU1NTU1NTU1In0.c2ln";
 
 /// One answer of the script.
 pub(crate) enum Reply {
