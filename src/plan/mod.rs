@@ -10,6 +10,7 @@ pub mod drift;
 pub mod limits;
 mod problem;
 pub mod roles;
+pub mod view;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -23,6 +24,7 @@ use crate::{
 
 pub use drift::{Base, Drift};
 pub use problem::Problem;
+pub use view::Found;
 
 /// One field that is not as desired.
 #[derive(Clone, Debug, PartialEq, Eq)]
