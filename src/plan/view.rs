@@ -210,8 +210,8 @@ struct Item<T> {
     ours: Option<(Moment, Presence)>,
     /// Whether a list of this place ever showed it, or we made it here.
     is_at_home: bool,
-    /// When the reads were begun that did not show it, since the last that did: the first and the last.
-    missed: Option<(Moment, Moment)>,
+    /// When the first read was begun that did not show it, since the last that did, and the second.
+    missed: Option<(Moment, Option<Moment>)>,
     /// Refused and not absent: one of these weighs as two 404s.
     is_refused: bool,
     writes: Vec<Write<T>>,
@@ -252,7 +252,10 @@ impl<T: Viewed> Item<T> {
 
     fn show(&mut self, begun: Moment, read: T, visibility: Duration) {
         self.seen = self.seen.max(Some(begun));
-        if self.missed.is_some_and(|(_, last)| begun >= last) {
+        if self
+            .missed
+            .is_some_and(|(first, second)| begun >= second.unwrap_or(first))
+        {
             self.missed = None;
             self.is_refused = false;
         }
@@ -391,8 +394,8 @@ impl<T: Viewed> Shelf<T> {
             return;
         }
         item.missed = Some(match item.missed {
-            Some((first, last)) => (first.min(begun), last.max(begun)),
-            None => (begun, begun),
+            None => (begun, None),
+            Some((first, second)) => (first, second.or_else(|| (begun > first).then_some(begun))),
         });
         item.is_refused |= is_refused;
     }
@@ -406,7 +409,7 @@ impl<T: Viewed> Shelf<T> {
         if matches!(item.ours, Some((_, Presence::Removed))) {
             return Absence::Gone;
         }
-        let Some((first, last)) = item.missed else {
+        let Some((first, second)) = item.missed else {
             return if item.seen.is_some() {
                 Absence::Shown
             } else {
@@ -416,12 +419,12 @@ impl<T: Viewed> Shelf<T> {
         if item.written.is_some_and(|at| now < at + self.visibility) {
             return Absence::Doubtful("we wrote it a moment ago, and Entra may take its time to show it");
         }
-        if first == last && !item.is_refused {
+        if second.is_none() && !item.is_refused {
             return Absence::Doubtful(
                 "it was answered once that it is not there; asking again before that is believed",
             );
         }
-        if self.listed.is_none_or(|listed| listed <= last) {
+        if !self.listed.is_some_and(|listed| listed > second.unwrap_or(first)) {
             return Absence::AskList;
         }
         if hides(&self.unreadable, id) {
@@ -468,6 +471,15 @@ impl<T: Viewed> Shelf<T> {
         };
     }
 
+    /// What we took away may come back now, since we asked for it.
+    pub fn welcome(&mut self) {
+        for item in self.items.values_mut() {
+            if matches!(item.ours, Some((_, Presence::Removed))) {
+                item.ours = None;
+            }
+        }
+    }
+
     /// One object, where it is known to be there.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&T> {
@@ -485,6 +497,18 @@ impl<T: Viewed> Shelf<T> {
                 unreadable: self.unreadable.clone(),
             }),
         }
+    }
+
+    /// When the youngest list was begun.
+    #[must_use]
+    pub fn listed_at(&self) -> Option<Moment> {
+        self.listed
+    }
+
+    /// Whether an object of this id may be among those that the list has and that cannot be read.
+    #[must_use]
+    pub fn hides(&self, id: &str) -> bool {
+        hides(&self.unreadable, id)
     }
 
     /// Takes out what we deleted ourselves a moment ago, since a list or a search may show it for a while.

@@ -26,7 +26,7 @@ use crate::{
         ResourceScope,
     },
     plan::{
-        Base, Change, Drift, Plan, Problem,
+        Base, Change, Drift, Found, Plan, Problem,
         access_package::{DesiredPackage, DesiredRole, ObservedPackage, plan},
         limits::{self},
         roles,
@@ -110,7 +110,7 @@ impl Managed for AccessPackage {
 
     async fn look_by_name(tenant: &Tenant, references: &PackageReferences, name: &str) -> Step<Vec<Candidate>> {
         let found = tenant.inventory.packages_named(&references.catalog_id, name).await?;
-        Ok(found.into_iter().map(candidate).collect())
+        Ok(found.elements.into_iter().map(candidate).collect())
     }
 
     async fn look_by_id(tenant: &Tenant, references: &PackageReferences, id: &str) -> Step<Option<Candidate>> {
@@ -118,7 +118,10 @@ impl Managed for AccessPackage {
             .inventory
             .package(&references.catalog_id, &id.into(), Freshness::Now)
             .await?;
-        Ok(found.map(candidate))
+        match found {
+            Found::Present(package) => Ok(Some(candidate(*package))),
+            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => Ok(None),
+        }
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PackageReferences> {
@@ -188,8 +191,8 @@ impl Managed for AccessPackage {
             .package(&references.catalog_id, &id, freshness)
             .await?;
         Ok(match found {
-            Some(package) => ObservedPackage::Present(Box::new(package)),
-            None => ObservedPackage::Gone { id: entra.id },
+            Found::Present(package) => ObservedPackage::Present(package),
+            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => ObservedPackage::Gone { id: entra.id },
         })
     }
 
@@ -228,7 +231,7 @@ impl Managed for AccessPackage {
                     };
                     let place = Self::place(references);
                     let made = identity::create(context, tenant, subject, references, &place, send).await?;
-                    inventory.package_born(catalog, made.clone()).await;
+                    inventory.package_born(catalog, made.clone());
                     let scopes = graph::Read::Read(graph::Listed::default());
                     observed = ObservedPackage::Present(Box::new(graph::AccessPackage {
                         resource_role_scopes: scopes,
@@ -238,15 +241,13 @@ impl Managed for AccessPackage {
                 (Change::UpdateAccessPackage { patch, .. }, ObservedPackage::Present(package)) => {
                     graph.update_access_package(&package.id, patch).await?;
                     patched(package, patch);
-                    inventory
-                        .package_changed(catalog, &package.id, |known| patched(known, patch))
-                        .await;
+                    inventory.package_changed(catalog, &package.id, |known| patched(known, patch));
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
                 (Change::AddResourceRole { name, role_scope }, ObservedPackage::Present(package)) => {
                     let added = add_role(graph, &package.id, name, role_scope).await?;
                     package.resource_role_scopes.provisional().elements.push(added.clone());
-                    inventory.role_added(catalog, &package.id, added).await;
+                    inventory.role_added(catalog, &package.id, added);
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
                 (Change::RemoveResourceRole { id, .. }, ObservedPackage::Present(package)) => {
@@ -256,7 +257,7 @@ impl Managed for AccessPackage {
                         .provisional()
                         .elements
                         .retain(|scope| scope.id != *id);
-                    inventory.role_removed(catalog, &package.id, id.clone()).await;
+                    inventory.role_removed(catalog, &package.id, id);
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
                 _ => {}
@@ -527,7 +528,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
         CatalogId::from(entra.catalog_id.as_str()),
         AccessPackageId::from(entra.id.as_str()),
     );
-    let Some(package) = tenant.inventory.package(&catalog, &id, Freshness::Now).await? else {
+    let Found::Present(package) = tenant.inventory.package(&catalog, &id, Freshness::Now).await? else {
         subject.notes.push(Note::done(
             Reason::Deleted,
             format!("access package {id} was gone from Entra already"),
@@ -541,10 +542,10 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
     wait_for_assignments(&tenant, &id, None, method).await?;
     for policy in &policies {
         tenant.graph.delete_assignment_policy(&policy.id).await?;
-        tenant.inventory.policy_changed(&catalog, &id, &policy.id, None).await;
+        tenant.inventory.policy_gone(&catalog, &id, &policy.id);
     }
     tenant.graph.delete_access_package(&id).await?;
-    tenant.inventory.package_gone(&catalog, &id).await;
+    tenant.inventory.package_gone(&catalog, &id);
     subject.notes.push(Note::done(
         Reason::Deleted,
         format!("deleted access package {:?} ({id}) in Entra", package.display_name),

@@ -28,7 +28,7 @@ use crate::{
         GraphErrorKind, PolicyBody, PolicyId, RequestorSettings, SubjectSet,
     },
     plan::{
-        Base, Change, Drift, Plan, Problem,
+        Base, Change, Drift, Found, Plan, Problem,
         assignment_policy::{ObservedPolicy, plan, unmanaged_settings},
         limits,
     },
@@ -102,6 +102,7 @@ impl Managed for AssignmentPolicy {
             .policies(&references.catalog_id, &references.package_id)
             .await?;
         Ok(policies
+            .elements
             .into_iter()
             .filter(|policy| policy.fields.display_name == name)
             .map(candidate)
@@ -118,7 +119,10 @@ impl Managed for AssignmentPolicy {
                 Freshness::Now,
             )
             .await?;
-        Ok(found.map(candidate))
+        match found {
+            Found::Present(policy) => Ok(Some(candidate(*policy))),
+            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => Ok(None),
+        }
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PolicyReferences> {
@@ -202,8 +206,8 @@ impl Managed for AssignmentPolicy {
             .policy(&references.catalog_id, &references.package_id, &id, freshness)
             .await?;
         Ok(match found {
-            Some(policy) => ObservedPolicy::Present(Box::new(policy)),
-            None => ObservedPolicy::Gone { id: entra.id },
+            Found::Present(policy) => ObservedPolicy::Present(policy),
+            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => ObservedPolicy::Gone { id: entra.id },
         })
     }
 
@@ -260,10 +264,7 @@ impl Managed for AssignmentPolicy {
                     };
                     let place = Self::place(references);
                     let made = identity::create(context, tenant, subject, references, &place, send).await?;
-                    tenant
-                        .inventory
-                        .policy_changed(catalog, package, &made.id, Some(made.clone()))
-                        .await;
+                    tenant.inventory.policy_born(catalog, package, made.clone());
                     observed = ObservedPolicy::Present(Box::new(made));
                 }
                 (Change::ReplaceAssignmentPolicy { fields, .. }, ObservedPolicy::Present(policy)) => {
@@ -273,10 +274,7 @@ impl Managed for AssignmentPolicy {
                         .await?;
                     policy.fields = (**fields).clone().into();
                     let written = (**policy).clone();
-                    tenant
-                        .inventory
-                        .policy_changed(catalog, package, &policy.id, Some(written))
-                        .await;
+                    tenant.inventory.policy_changed(catalog, package, written);
                     subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                 }
                 _ => {}
@@ -539,7 +537,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
         AccessPackageId::from(package.as_str()),
     );
     let id = PolicyId::from(entra.id.as_str());
-    let Some(policy) = tenant.inventory.policy(&catalog, &package, &id, Freshness::Now).await? else {
+    let Found::Present(policy) = tenant.inventory.policy(&catalog, &package, &id, Freshness::Now).await? else {
         subject.notes.push(Note::done(
             Reason::Deleted,
             format!("assignment policy {id} was gone from Entra already"),
@@ -549,7 +547,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
     close(&tenant, &catalog, &package, &id).await?;
     wait_for_assignments(&tenant, &package, Some(&id), method).await?;
     tenant.graph.delete_assignment_policy(&id).await?;
-    tenant.inventory.policy_changed(&catalog, &package, &id, None).await;
+    tenant.inventory.policy_gone(&catalog, &package, &id);
     let name = &policy.fields.display_name;
     subject.notes.push(Note::done(
         Reason::Deleted,

@@ -23,7 +23,7 @@ use crate::{
     },
     graph::{self, CatalogId},
     plan::{
-        Base, Change, Drift, Plan, Problem,
+        Base, Change, Drift, Found, Plan, Problem,
         catalog::{DesiredCatalog, DesiredResource, ObservedCatalog, plan},
     },
     report::{Note, Report},
@@ -107,11 +107,10 @@ impl Managed for Catalog {
     }
 
     async fn look_by_id(tenant: &Tenant, _: &CatalogReferences, id: &str) -> Step<Option<Candidate>> {
-        Ok(tenant
-            .inventory
-            .catalog(&CatalogId::from(id), Freshness::Now)
-            .await?
-            .map(candidate))
+        match tenant.inventory.catalog(&CatalogId::from(id), Freshness::Now).await? {
+            Found::Present(catalog) => Ok(Some(candidate(catalog))),
+            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => Ok(None),
+        }
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<CatalogReferences> {
@@ -181,10 +180,12 @@ impl Managed for Catalog {
             Some(entra) => {
                 let id = CatalogId::from(entra.id.as_str());
                 match inventory.catalog(&id, freshness).await? {
-                    None => ObservedCatalog::Gone { id: entra.id },
-                    Some(catalog) => ObservedCatalog::Present {
+                    Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => {
+                        ObservedCatalog::Gone { id: entra.id }
+                    }
+                    Found::Present(catalog) => ObservedCatalog::Present {
                         catalog,
-                        resources: inventory.resources(&id, freshness).await?,
+                        resources: inventory.resources(&id, freshness).await?.elements,
                     },
                 }
             }
@@ -230,7 +231,7 @@ impl Managed for Catalog {
                     };
                     let place = Self::place(references);
                     let catalog = identity::create(context, tenant, subject, references, &place, send).await?;
-                    tenant.inventory.catalog_born(&catalog).await;
+                    tenant.inventory.catalog_born(&catalog);
                     observed.catalog = ObservedCatalog::Present {
                         catalog,
                         resources: Vec::new(),
@@ -240,7 +241,7 @@ impl Managed for Catalog {
                     if let ObservedCatalog::Present { catalog, .. } = &mut observed.catalog {
                         tenant.graph.update_catalog(&catalog.id, patch).await?;
                         patched(catalog, patch);
-                        tenant.inventory.remember_catalog(catalog).await;
+                        tenant.inventory.remember_catalog(catalog);
                         subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                     }
                 }
@@ -458,14 +459,14 @@ async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()>
 
 /// Packages are never deleted with their catalog; resources that we brought in go first.
 async fn delete(tenant: &Tenant, subject: &mut Subject<Catalog>, id: &CatalogId) -> Step<()> {
-    if tenant.inventory.catalog(id, Freshness::Now).await?.is_none() {
+    if !matches!(tenant.inventory.catalog(id, Freshness::Now).await?, Found::Present(_)) {
         subject.notes.push(Note::done(
             Reason::Deleted,
             format!("catalog {id} was gone from Entra already"),
         ));
         return Ok(());
     }
-    let packages = tenant.inventory.packages(id, Freshness::Now).await?;
+    let packages = tenant.inventory.packages(id, Freshness::Now).await?.elements;
     if let Some(first) = packages.first() {
         return Err(Halt::sync(
             Reason::NotOurs,
@@ -478,7 +479,7 @@ async fn delete(tenant: &Tenant, subject: &mut Subject<Catalog>, id: &CatalogId)
             Retry::After(Duration::from_secs(30)),
         ));
     }
-    let resources = tenant.inventory.resources(id, Freshness::Now).await?;
+    let resources = tenant.inventory.resources(id, Freshness::Now).await?.elements;
     for known in subject.status.resources.iter().filter(|known| known.added) {
         let found = resources
             .iter()
@@ -506,7 +507,7 @@ async fn delete(tenant: &Tenant, subject: &mut Subject<Catalog>, id: &CatalogId)
         }
     }
     tenant.graph.delete_catalog(id).await?;
-    tenant.inventory.catalog_gone(id).await;
+    tenant.inventory.catalog_gone(id);
     subject
         .notes
         .push(Note::done(Reason::Deleted, format!("deleted catalog {id} in Entra")));

@@ -121,7 +121,7 @@ pub(crate) async fn add_resource(
     let mut request = None;
     // Somebody else's, where Entra says that it has it already: what we did not bring in we never take out.
     let mut is_ours = true;
-    if !tenant.inventory.is_requested(&catalog.id, &resource.origin_id).await {
+    if !tenant.inventory.is_requested(&catalog.id, &resource.origin_id) {
         match tenant.graph.request_resource_add(&catalog.id, resource).await {
             Ok(made) if matches!(made.state, RequestState::DeliveryFailed | RequestState::Denied) => {
                 observed.troubles.insert(name.to_owned(), Problem::new(
@@ -142,10 +142,7 @@ pub(crate) async fn add_resource(
                 return Ok(());
             }
         }
-        tenant
-            .inventory
-            .resource_requested(&catalog.id, &resource.origin_id)
-            .await;
+        tenant.inventory.resource_requested(&catalog.id, &resource.origin_id);
         let known = subject.status.resources.iter_mut().find(|status| status.name == name);
         match known {
             Some(known) => known.added |= is_ours,
@@ -244,7 +241,7 @@ pub(crate) async fn remove_resource(
     match tenant.graph.request_resource_remove(&catalog.id, id).await {
         Ok(_) => {
             resources.retain(|resource| resource.id != *id);
-            tenant.inventory.resource_gone(&catalog.id, id).await;
+            tenant.inventory.resource_gone(&catalog.id, id);
             subject.notes.push(Note::done(Reason::Updated, change.to_string()));
             Ok(())
         }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{DeletionPolicy, Grant, Management, ORPHAN, Reason},
     graph::{self, AccessPackageId, AssignmentState, CatalogId, GraphErrorKind},
-    plan::{assignment_policy::closed, limits},
+    plan::{Found, assignment_policy::closed, limits},
 };
 
 /// How an object goes.
@@ -100,13 +100,13 @@ pub(crate) async fn close(
     id: &graph::PolicyId,
 ) -> Step<()> {
     let inventory: &Inventory = &tenant.inventory;
-    let Some(mut policy) = inventory.policy(catalog, package, id, Freshness::Now).await? else {
+    let Found::Present(mut policy) = inventory.policy(catalog, package, id, Freshness::Now).await? else {
         return Ok(());
     };
     if let Some(shut) = closed(&policy.fields.provisional()) {
         tenant.graph.replace_assignment_policy(id, package, &shut).await?;
         policy.fields = shut.into();
-        inventory.policy_changed(catalog, package, id, Some(policy)).await;
+        inventory.policy_changed(catalog, package, *policy);
     }
     Ok(())
 }

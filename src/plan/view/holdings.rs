@@ -242,6 +242,15 @@ impl Holdings {
         }
     }
 
+    /// What a package held goes with it: to be called where a list may have told that the package is gone.
+    pub fn package_went(&mut self, package: &AccessPackageId) {
+        if let (None, Some(listed)) = (self.packages.get(package.as_str()), self.packages.listed_at())
+            && !self.packages.hides(package.as_str())
+        {
+            self.parts(package).policies.list(listed, Listed::default());
+        }
+    }
+
     /// The policy, where it is known to be there.
     #[must_use]
     pub fn policy(&self, package: &AccessPackageId, id: &PolicyId) -> Option<&AssignmentPolicy> {
@@ -269,6 +278,7 @@ impl Holdings {
     /// We asked for a resource.
     pub fn resource_requested(&mut self, at: Moment, origin_id: &str) {
         self.requested.insert(origin_id.to_lowercase(), at);
+        self.resources.welcome();
     }
 
     /// Whether a resource was asked for so recently that it may only not show yet.

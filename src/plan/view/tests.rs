@@ -424,6 +424,33 @@ fn a_second_404_and_a_list_after_it_prove_it_gone() {
 }
 
 #[test]
+fn what_was_proven_gone_needs_no_list_with_each_look() {
+    let mut shelf = known();
+    shelf.miss("p", at(500), false);
+    shelf.miss("p", at(502), false);
+    shelf.list(at(503), Listed::default());
+    shelf.miss("p", at(800), false);
+    assert_eq!(shelf.absence("p", at(800)), Absence::Gone);
+}
+
+#[test]
+fn a_resource_that_was_taken_out_and_asked_for_again_shows_at_once() {
+    let group: Resource =
+        serde_json::from_value(json!({"id": "r", "originId": "g", "originSystem": "AadGroup"})).unwrap();
+    let mut holdings = Holdings::new(&"cat".into(), WINDOW);
+    holdings.resources.removed(at(10), "r");
+    assert!(matches!(
+        holdings.resources.show(at(11), group.clone()),
+        Sight::Certain(Found::Gone { .. })
+    ));
+    holdings.resource_requested(at(12), "g");
+    assert_eq!(
+        holdings.resources.show(at(13), group.clone()),
+        Sight::Certain(Found::Present(group))
+    );
+}
+
+#[test]
 fn what_a_list_still_shows_is_not_gone() {
     let mut shelf = known();
     for moment in [500, 501, 502, 503] {
