@@ -424,7 +424,8 @@ impl<T: Viewed> Shelf<T> {
                 "it was answered once that it is not there; asking again before that is believed",
             );
         }
-        if !self.listed.is_some_and(|listed| listed > second.unwrap_or(first)) {
+        // A place that was never listed has not told either.
+        if self.listed.is_none_or(|listed| listed <= second.unwrap_or(first)) {
             return Absence::AskList;
         }
         if hides(&self.unreadable, id) {
