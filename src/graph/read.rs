@@ -123,6 +123,12 @@ impl<T> Listed<T> {
     }
 }
 
+impl<T> From<Vec<T>> for Listed<T> {
+    fn from(elements: Vec<T>) -> Self {
+        Self::of(elements)
+    }
+}
+
 impl<T: DeserializeOwned> Listed<T> {
     /// Reads each element for itself.
     pub(super) fn parse(values: Vec<Value>) -> Self {

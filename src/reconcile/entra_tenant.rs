@@ -51,7 +51,7 @@ impl Kind for EntraTenant {
             &tenant,
             granted,
             &subject.status.permissions,
-            probe.map(|catalogs| catalogs.len()),
+            probe.map(|catalogs| catalogs.elements.len() + catalogs.unreadable.len()),
         )?; // pure
         Ok(Visited {
             report: Report { warning, ..report },

@@ -1,479 +1,662 @@
 //! What a tenant holds, read in bulk and shared by all objects of the tenant.
 //!
-//! Lists and expanded collections of entitlement management lag behind writes; reads of one object do not, except for
-//! the role scopes expanded in it. So: a list is believed for what it shows, an object that a list lacks is asked for
-//! by its id before it is called absent, and role scopes that we wrote ourselves are remembered until they must show.
+//! Only plumbing: what a read proves is decided in [`crate::plan::view`]. A list is one flight, however many wait for
+//! it; it ends whether or not anybody still waits. No lock is held across a call, so one that hangs holds up its own
+//! visit alone.
+
+mod flights;
+mod reads;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex as SyncMutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use tokio::sync::Mutex;
+use flights::{Flights, Question};
+use reads::Reads;
 
 use super::halt::{Halt, Retry, Step};
 use crate::{
     api::Reason,
     graph::{
-        AccessPackage, AccessPackageId, AssignmentPolicy, Catalog, CatalogId, Graph, GraphErrorKind, Listed,
-        OriginSystem, PolicyId, Read, Resource, ResourceRole, ResourceRoleScope, ResourceRoleScopeId,
+        AccessPackage, AccessPackageId, AssignmentPolicy, Catalog, CatalogId, Graph, GraphError, GraphErrorKind,
+        Listed, OriginSystem, PolicyId, Read, Resource, ResourceId, ResourceRole, ResourceRoleScope,
+        ResourceRoleScopeId,
+    },
+    plan::{
+        Found,
+        view::{Absence, Holdings, Moment, Search, Shelf, Sight, is_search_over, lists_tell},
     },
 };
 
 /// How long what we made ourselves is taken to hold nothing but what we put there: a look would tell nothing new.
 const INFANCY: Duration = Duration::from_secs(10);
+/// How long the roles of an application serve that its resource does not show.
+const APP_ROLES_SERVE: Duration = Duration::from_secs(3_600);
+/// How soon an absence that is not proven is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How recent an answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
     /// Read at most this long ago.
     Within(Duration),
-    /// Read now, by its id.
+    /// Asked for now: an object by its id, a list from its beginning.
     Now,
 }
 
 /// The view of one tenant.
-pub(crate) struct Inventory {
-    graph: Graph,
-    /// How long a write may take to show in a list.
+#[derive(Clone)]
+pub(crate) struct Inventory(Arc<Inner>);
+
+struct Inner {
+    reads: Box<dyn Reads>,
+    origin: Instant,
+    /// How long a write may take to show.
     visibility: Duration,
-    catalogs: Mutex<Option<(Instant, Vec<Catalog>)>>,
-    /// When the catalogs were listed, for whoever must not wait for a list under way.
-    listed: SyncMutex<Option<Instant>>,
-    views: SyncMutex<HashMap<CatalogId, Arc<Mutex<CatalogView>>>>,
+    /// How often lists are meant to be read.
+    interval: Duration,
+    tenant: Mutex<Shelf<Catalog>>,
+    catalogs: Mutex<HashMap<CatalogId, Holdings>>,
+    app_roles: Mutex<HashMap<String, (Moment, Listed<ResourceRole>)>>,
+    flights: Mutex<Flights>,
 }
 
-#[derive(Default)]
-struct CatalogView {
-    /// When the packages were last read as a list.
-    packages_read: Option<Instant>,
-    packages: HashMap<AccessPackageId, AccessPackage>,
-    resources: Option<(Instant, Vec<Resource>)>,
-    /// Made by us, at this time: until then it held nothing.
-    born: Option<Instant>,
-    packages_born: HashMap<AccessPackageId, Instant>,
-    role_writes: Vec<RoleWrite>,
-    requested: HashMap<String, Instant>,
-    app_roles: HashMap<String, (Instant, Vec<ResourceRole>)>,
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct RoleWrite {
-    at: Instant,
-    package: AccessPackageId,
-    what: RoleChange,
-}
-
-enum RoleChange {
-    Added(ResourceRoleScope),
-    Removed(ResourceRoleScopeId),
-}
-
-impl Inventory {
-    pub(crate) fn new(graph: Graph, visibility: Duration) -> Self {
-        Self {
-            graph,
-            visibility,
-            catalogs: Mutex::new(None),
-            listed: SyncMutex::default(),
-            views: SyncMutex::default(),
-        }
+impl Inner {
+    fn now(&self) -> Moment {
+        self.origin.elapsed()
     }
 
-    fn view(&self, catalog: &CatalogId) -> Arc<Mutex<CatalogView>> {
-        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(views.entry(catalog.clone()).or_default())
+    fn holdings<R>(&self, catalog: &CatalogId, with: impl FnOnce(&mut Holdings) -> R) -> R {
+        let mut catalogs = lock(&self.catalogs);
+        with(
+            catalogs
+                .entry(catalog.clone())
+                .or_insert_with(|| Holdings::new(catalog, self.visibility)),
+        )
     }
 
-    /// The tenant's catalogs, as far as we may see them.
-    pub(crate) async fn catalogs(&self, freshness: Freshness) -> Result<Vec<Catalog>, crate::graph::GraphError> {
-        let mut known = self.catalogs.lock().await;
-        if let (Freshness::Within(age), Some((at, catalogs))) = (freshness, known.as_ref())
-            && at.elapsed() < age
-        {
-            return Ok(catalogs.clone());
-        }
-        let catalogs = self.graph.list_catalogs().await?.provisional();
-        let now = Instant::now();
-        *known = Some((now, catalogs.clone()));
-        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
-        Ok(catalogs)
-    }
-
-    /// How long ago the tenant's catalogs were listed; none where they have not been.
-    pub(crate) fn age(&self) -> Option<Duration> {
-        let listed = *self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.map(|at| at.elapsed())
-    }
-
-    /// One catalog; `None` where it certainly does not exist.
-    pub(crate) async fn catalog(&self, id: &CatalogId, freshness: Freshness) -> Step<Option<Catalog>> {
-        let listed = match freshness {
-            Freshness::Within(_) => self.catalogs(freshness).await?,
-            Freshness::Now => Vec::new(),
-        };
-        if let Some(catalog) = listed.into_iter().find(|catalog| catalog.id == *id) {
-            return Ok(Some(catalog));
-        }
-        match self.graph.get_catalog(id).await {
-            Ok(Some(catalog)) => {
-                self.remember_catalog(&catalog).await;
-                Ok(Some(catalog))
+    /// Asks Graph, and lets the view follow the answer.
+    async fn fly(&self, question: &Question, begun: Moment) -> Result<(), GraphError> {
+        match question {
+            Question::Catalogs => {
+                let read = self.reads.catalogs().await?;
+                lock(&self.tenant).list(begun, read);
             }
-            Ok(None) => Ok(None),
-            // A catalog that we may not see is not a catalog that is gone.
-            Err(error) if error.kind == GraphErrorKind::Forbidden => Err(access_lost(&format!("catalog {id}"), &error)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    pub(crate) async fn remember_catalog(&self, catalog: &Catalog) {
-        if let Some((_, catalogs)) = self.catalogs.lock().await.as_mut() {
-            catalogs.retain(|known| known.id != catalog.id);
-            catalogs.push(catalog.clone());
-        }
-    }
-
-    /// A catalog that we have just made: it holds nothing but what we put there.
-    pub(crate) async fn catalog_born(&self, catalog: &Catalog) {
-        self.remember_catalog(catalog).await;
-        let view = self.view(&catalog.id);
-        let mut view = view.lock().await;
-        let now = Instant::now();
-        *view = CatalogView {
-            born: Some(now),
-            packages_read: Some(now),
-            resources: Some((now, Vec::new())),
-            ..CatalogView::default()
-        };
-    }
-
-    pub(crate) async fn catalog_gone(&self, id: &CatalogId) {
-        if let Some((_, catalogs)) = self.catalogs.lock().await.as_mut() {
-            catalogs.retain(|known| known.id != *id);
-        }
-        self.views.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-
-    /// The resources of a catalog, roles and scopes included.
-    pub(crate) async fn resources(&self, catalog: &CatalogId, freshness: Freshness) -> Step<Vec<Resource>> {
-        let view = self.view(catalog);
-        let mut view = view.lock().await;
-        let young = view.born.is_some_and(|born| born.elapsed() < INFANCY);
-        if let Some((at, resources)) = &view.resources {
-            let recent = match freshness {
-                Freshness::Within(age) => at.elapsed() < age,
-                Freshness::Now => young && at.elapsed() < Duration::from_secs(1),
-            };
-            if recent {
-                return Ok(resources.clone());
+            Question::Packages(catalog) => {
+                let read = self.reads.packages(catalog).await?;
+                self.holdings(catalog, |holdings| holdings.packages_listed(begun, read));
+            }
+            Question::Policies(catalog, package) => {
+                let read = self.reads.policies(package).await?.ok_or_else(|| {
+                    GraphError::new(
+                        GraphErrorKind::NotFound,
+                        "assignmentPolicies.list",
+                        format!("access package {package} was answered as not there"),
+                    )
+                })?;
+                self.holdings(catalog, |holdings| holdings.policies_listed(package, begun, read));
+            }
+            Question::Resources(catalog) => {
+                let mut read = self.reads.resources(catalog).await?;
+                for resource in &mut read.elements {
+                    self.complete(catalog, resource).await?;
+                }
+                self.holdings(catalog, |holdings| holdings.resources.list(begun, read));
             }
         }
-        let mut resources = self.graph.list_resources(catalog).await?.provisional();
-        for resource in &mut resources {
-            if resource.origin_system == OriginSystem::AadApplication && resource.known_roles().is_empty() {
-                resource.roles = Read::Read(Listed::of(self.app_roles(&mut view, catalog, resource).await?));
-            }
-        }
-        view.resources = Some((Instant::now(), resources.clone()));
-        Ok(resources)
-    }
-
-    /// One resource by its origin, asked for now; with an application's roles even where the expansion leaves them out.
-    pub(crate) async fn find_resource(&self, catalog: &CatalogId, origin_id: &str) -> Step<Option<Resource>> {
-        let Some(mut resource) = self.graph.find_resource(catalog, origin_id).await? else {
-            return Ok(None);
-        };
-        let view = self.view(catalog);
-        let mut view = view.lock().await;
-        if resource.origin_system == OriginSystem::AadApplication && resource.known_roles().is_empty() {
-            resource.roles = Read::Read(Listed::of(self.app_roles(&mut view, catalog, &resource).await?));
-        }
-        if let Some((_, resources)) = view.resources.as_mut() {
-            resources.retain(|known| known.id != resource.id);
-            resources.push(resource.clone());
-        }
-        Ok(Some(resource))
-    }
-
-    /// In some tenants the roles of an application stay out of the expansion for ever; the catalog's own list has them.
-    async fn app_roles(
-        &self,
-        view: &mut CatalogView,
-        catalog: &CatalogId,
-        resource: &Resource,
-    ) -> Step<Vec<ResourceRole>> {
-        let known = view.app_roles.get(resource.id.as_str());
-        if let Some((_, roles)) =
-            known.filter(|(at, roles)| !roles.is_empty() && at.elapsed() < Duration::from_secs(3_600))
-        {
-            return Ok(roles.clone());
-        }
-        let roles = self
-            .graph
-            .list_resource_roles(catalog, resource.origin_system.clone(), &resource.id)
-            .await?
-            .provisional();
-        view.app_roles
-            .insert(resource.id.as_str().to_owned(), (Instant::now(), roles.clone()));
-        Ok(roles)
-    }
-
-    pub(crate) async fn resource_gone(&self, catalog: &CatalogId, id: &crate::graph::ResourceId) {
-        let view = self.view(catalog);
-        if let Some((_, resources)) = view.lock().await.resources.as_mut() {
-            resources.retain(|known| known.id != *id);
-        }
-    }
-
-    /// Whether this resource was asked for so recently that it may only not show yet; if not, it counts as asked now.
-    pub(crate) async fn is_requested(&self, catalog: &CatalogId, origin_id: &str) -> bool {
-        let view = self.view(catalog);
-        let view = view.lock().await;
-        view.requested
-            .get(&origin_id.to_lowercase())
-            .is_some_and(|at| at.elapsed() < self.visibility)
-    }
-
-    pub(crate) async fn resource_requested(&self, catalog: &CatalogId, origin_id: &str) {
-        let view = self.view(catalog);
-        view.lock()
-            .await
-            .requested
-            .insert(origin_id.to_lowercase(), Instant::now());
-    }
-
-    /// Every package of a catalog, with role scopes and policies: one paged read.
-    pub(crate) async fn packages(&self, catalog: &CatalogId, freshness: Freshness) -> Step<Vec<AccessPackage>> {
-        let view = self.view(catalog);
-        let mut view = view.lock().await;
-        self.read_packages(&mut view, catalog, freshness).await?;
-        Ok(view.packages.values().cloned().collect())
-    }
-
-    async fn read_packages(&self, view: &mut CatalogView, catalog: &CatalogId, freshness: Freshness) -> Step<()> {
-        let recent = |age| view.packages_read.is_some_and(|at| at.elapsed() < age);
-        if matches!(freshness, Freshness::Within(age) if recent(age)) {
-            return Ok(());
-        }
-        let packages = match self.graph.list_access_packages(catalog).await {
-            Ok(packages) => packages.provisional(),
-            Err(error) if error.kind == GraphErrorKind::Forbidden => {
-                return Err(access_lost(&format!("catalog {catalog}"), &error));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        view.packages = packages
-            .into_iter()
-            .map(|package| (package.id.clone(), package))
-            .collect();
-        view.packages_read = Some(Instant::now());
-        self.overlay(view);
         Ok(())
     }
 
-    /// One package; `None` where it certainly does not exist in this catalog.
+    /// In some tenants the roles of an application stay out of the expansion for ever; the catalog's own list has them.
+    async fn complete(&self, catalog: &CatalogId, resource: &mut Resource) -> Result<(), GraphError> {
+        if resource.origin_system != OriginSystem::AadApplication || !resource.known_roles().is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let known = lock(&self.app_roles).get(resource.id.as_str()).cloned();
+        let known = known.filter(|(at, roles)| !roles.elements.is_empty() && now < *at + APP_ROLES_SERVE);
+        let roles = match known {
+            Some((_, roles)) => roles,
+            None => {
+                let roles = self
+                    .reads
+                    .roles(catalog, resource.origin_system.clone(), &resource.id)
+                    .await?;
+                lock(&self.app_roles).insert(resource.id.as_str().to_owned(), (now, roles.clone()));
+                roles
+            }
+        };
+        resource.roles = Read::Read(roles);
+        Ok(())
+    }
+}
+
+impl Inventory {
+    /// Nothing is known yet. `visibility` is how long a write may take to show, `interval` how often lists are meant to
+    /// be read.
+    pub(crate) fn new(graph: Graph, visibility: Duration, interval: Duration) -> Self {
+        Self::reading(Box::new(graph), visibility, interval)
+    }
+
+    fn reading(reads: Box<dyn Reads>, visibility: Duration, interval: Duration) -> Self {
+        Self(Arc::new(Inner {
+            reads,
+            origin: Instant::now(),
+            visibility,
+            interval,
+            tenant: Mutex::new(Shelf::new(None, visibility)),
+            catalogs: Mutex::default(),
+            app_roles: Mutex::default(),
+            flights: Mutex::default(),
+        }))
+    }
+
+    /// The tenant's catalogs, as far as we may see them.
+    pub(crate) async fn catalogs(&self, freshness: Freshness) -> Result<Listed<Catalog>, GraphError> {
+        self.0.ask(Question::Catalogs, freshness).await?;
+        let known = lock(&self.0.tenant).all();
+        read(known, "catalogs.list")
+    }
+
+    /// How long ago a list of the tenant's catalogs ended; none where none has.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let ended = lock(&self.0.flights).succeeded(&Question::Catalogs)?;
+        Some(self.0.now().saturating_sub(ended))
+    }
+
+    /// For how long the packages of a catalog could not be listed, where that is three intervals or more.
+    pub(crate) fn stale_for(&self, catalog: &CatalogId) -> Option<Duration> {
+        let since = lock(&self.0.flights).waiting_since(&Question::Packages(catalog.clone()))?;
+        let age = self.0.now().saturating_sub(since);
+        (age >= self.0.interval.saturating_mul(3)).then_some(age)
+    }
+
+    /// One catalog.
+    ///
+    /// # Errors
+    /// [`Reason::AccessLost`] where we may not see it: that is not a catalog that is gone. [`Reason::OutcomeUnknown`]
+    /// where its absence is not proven.
+    pub(crate) async fn catalog(&self, id: &CatalogId, freshness: Freshness) -> Step<Found<Catalog>> {
+        let inner = &self.0;
+        let what = format!("catalog {id}");
+        if let Freshness::Within(_) = freshness {
+            inner.ask(Question::Catalogs, freshness).await?;
+            if let Some(catalog) = lock(&inner.tenant).get(id.as_str()).cloned() {
+                return Ok(Found::Present(catalog));
+            }
+        }
+        let begun = inner.now();
+        match inner.reads.catalog(id).await {
+            Ok(Some(catalog)) => return certain(&what, lock(&inner.tenant).show(begun, catalog)),
+            Ok(None) => lock(&inner.tenant).miss(id.as_str(), begun, false),
+            Err(error) if error.kind == GraphErrorKind::Forbidden => return Err(access_lost(&what, &error)),
+            Err(error) => return Err(error.into()),
+        }
+        let absence = || lock(&inner.tenant).absence(id.as_str(), inner.now());
+        let missing = Missing {
+            what,
+            id: id.as_str(),
+            refusal: None,
+        };
+        inner.absent(missing, Question::Catalogs, absence).await
+    }
+
+    /// The catalogs of this name, for an intent that was begun this long ago.
+    pub(crate) async fn search_catalogs(&self, name: &str, begun_ago: Duration) -> Step<Search<Catalog>> {
+        let begun = self.0.now();
+        let read = self.0.reads.catalogs_named(name).await?;
+        Ok(Search {
+            named: lock(&self.0.tenant).without_removed(begun, read),
+            is_over: is_search_over(begun_ago, self.0.visibility),
+        })
+    }
+
+    /// Lets the view follow a write of ours to the catalog.
+    pub(crate) fn remember_catalog(&self, catalog: &Catalog) {
+        lock(&self.0.tenant).wrote(self.0.now(), catalog.clone());
+    }
+
+    /// A catalog that we have just made: it holds nothing but what we put there.
+    pub(crate) fn catalog_born(&self, catalog: &Catalog) {
+        let inner = &self.0;
+        let now = inner.now();
+        lock(&inner.tenant).made(now, catalog.clone());
+        let holdings = Holdings::born(&catalog.id, inner.visibility, now);
+        lock(&inner.catalogs).insert(catalog.id.clone(), holdings);
+        let mut flights = lock(&inner.flights);
+        flights.known(Question::Packages(catalog.id.clone()), now);
+        flights.known(Question::Resources(catalog.id.clone()), now);
+    }
+
+    /// A catalog that we have deleted.
+    pub(crate) fn catalog_gone(&self, id: &CatalogId) {
+        lock(&self.0.tenant).removed(self.0.now(), id.as_str());
+        lock(&self.0.catalogs).remove(id);
+        lock(&self.0.flights).forget(id);
+    }
+
+    /// The resources of a catalog, roles and scopes included. Sites may be missing: see [`lists_tell`].
+    pub(crate) async fn resources(&self, catalog: &CatalogId, freshness: Freshness) -> Step<Listed<Resource>> {
+        let inner = &self.0;
+        let freshness = match freshness {
+            Freshness::Now if self.is_infant(catalog) => Freshness::Within(Duration::from_secs(1)),
+            other => other,
+        };
+        inner.ask(Question::Resources(catalog.clone()), freshness).await?;
+        let known = inner.holdings(catalog, |holdings| holdings.resources.all());
+        Ok(read(known, "catalogs.resources.list")?)
+    }
+
+    fn is_infant(&self, catalog: &CatalogId) -> bool {
+        let now = self.0.now();
+        let born = self.0.holdings(catalog, |holdings| holdings.birth());
+        born.is_some_and(|born| now < born + INFANCY)
+    }
+
+    /// One resource by its origin, asked for now, with an application's roles even where the expansion leaves them out;
+    /// `None` where it is not shown. A site that is known is shown even where Graph does not list it.
+    pub(crate) async fn find_resource(&self, catalog: &CatalogId, origin_id: &str) -> Step<Option<Resource>> {
+        let inner = &self.0;
+        let begun = inner.now();
+        let Some(mut resource) = inner.reads.resource(catalog, origin_id).await? else {
+            let known = inner.holdings(catalog, |holdings| holdings.resources.all());
+            let site = |resource: &Resource| {
+                !lists_tell(&resource.origin_system) && resource.origin_id.eq_ignore_ascii_case(origin_id)
+            };
+            return Ok(match known {
+                Read::Read(known) => known.elements.into_iter().find(site),
+                Read::Unread => None,
+            });
+        };
+        inner.complete(catalog, &mut resource).await?;
+        match inner.holdings(catalog, |holdings| holdings.resources.show(begun, resource)) {
+            Sight::Certain(Found::Present(resource)) => Ok(Some(resource)),
+            Sight::Certain(Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. }) | Sight::Doubtful { .. } => {
+                Ok(None)
+            }
+        }
+    }
+
+    /// A resource that we have taken out.
+    pub(crate) fn resource_gone(&self, catalog: &CatalogId, id: &ResourceId) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.resources.removed(now, id.as_str()));
+    }
+
+    /// Whether this resource was asked for so recently that it may only not show yet.
+    pub(crate) fn is_requested(&self, catalog: &CatalogId, origin_id: &str) -> bool {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.is_requested(now, origin_id))
+    }
+
+    /// A resource that we have asked for.
+    pub(crate) fn resource_requested(&self, catalog: &CatalogId, origin_id: &str) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.resource_requested(now, origin_id));
+    }
+
+    /// Every package of a catalog, with role scopes and policies: one paged read.
+    pub(crate) async fn packages(&self, catalog: &CatalogId, freshness: Freshness) -> Step<Listed<AccessPackage>> {
+        self.list_packages(catalog, freshness).await?;
+        let known = self.0.holdings(catalog, |holdings| holdings.packages());
+        Ok(read(known, "accessPackages.list")?)
+    }
+
+    async fn list_packages(&self, catalog: &CatalogId, freshness: Freshness) -> Step<()> {
+        let listed = self.0.ask(Question::Packages(catalog.clone()), freshness).await;
+        listed.map_err(|error| lost_or(&format!("catalog {catalog}"), error))
+    }
+
+    /// One package. `Elsewhere` where it has come to another catalog.
+    ///
+    /// # Errors
+    /// [`Reason::AccessLost`] where we may not see it, [`Reason::OutcomeUnknown`] where its absence is not proven.
     pub(crate) async fn package(
         &self,
         catalog: &CatalogId,
         id: &AccessPackageId,
         freshness: Freshness,
-    ) -> Step<Option<AccessPackage>> {
-        let view = self.view(catalog);
-        let mut view = view.lock().await;
+    ) -> Step<Found<Box<AccessPackage>>> {
+        let inner = &self.0;
         if let Freshness::Within(_) = freshness {
-            self.read_packages(&mut view, catalog, freshness).await?;
-            if let Some(package) = view.packages.get(id) {
-                return Ok(Some(package.clone()));
+            self.list_packages(catalog, freshness).await?;
+            if let Some(package) = inner.holdings(catalog, |holdings| holdings.package(id)) {
+                return Ok(Found::Present(Box::new(package)));
             }
         }
-        let found = match self.graph.get_access_package(id).await {
-            Ok(found) => found.filter(|package| package.catalog.as_ref().is_none_or(|place| place == catalog)),
-            // To a caller with a catalog role, what is gone is forbidden: the catalog's own list tells them apart.
-            Err(error) if error.kind == GraphErrorKind::Forbidden => {
-                let listed = self.graph.list_access_packages(catalog).await;
-                match listed {
-                    Ok(packages)
-                        if !packages.hides(id.as_str())
-                            && packages.elements.iter().all(|package| package.id != *id) =>
-                    {
-                        None
-                    }
-                    _ => return Err(access_lost(&format!("access package {id}"), &error)),
-                }
+        let what = format!("access package {id}");
+        let begun = inner.now();
+        let refusal = match inner.reads.package(id).await {
+            Ok(Some(package)) => {
+                let sight = inner.holdings(catalog, |holdings| holdings.package_shown(begun, package));
+                return certain(&what, sight).map(boxed);
             }
+            Ok(None) => None,
+            // To a caller with a catalog role, what is gone is forbidden: the catalog's own list tells them apart.
+            Err(error) if error.kind == GraphErrorKind::Forbidden => Some(error),
             Err(error) => return Err(error.into()),
         };
-        view.packages.remove(id);
-        if let Some(package) = found {
-            view.packages.insert(id.clone(), package);
-        }
-        self.overlay(&mut view);
-        Ok(view.packages.get(id).cloned())
+        let is_refused = refusal.is_some();
+        inner.holdings(catalog, |holdings| holdings.package_missed(id, begun, is_refused));
+        let absence = || inner.holdings(catalog, |holdings| holdings.package_absence(id, inner.now()));
+        let missing = Missing {
+            what,
+            id: id.as_str(),
+            refusal,
+        };
+        inner
+            .absent(missing, Question::Packages(catalog.clone()), absence)
+            .await
     }
 
-    /// The packages of this name in the catalog, asked for now; no call where the catalog was made by us just now.
-    pub(crate) async fn packages_named(&self, catalog: &CatalogId, name: &str) -> Step<Vec<AccessPackage>> {
-        let view = self.view(catalog);
-        {
-            let view = view.lock().await;
-            if view.born.is_some_and(|born| born.elapsed() < INFANCY) {
-                let named = |package: &&AccessPackage| package.display_name.to_lowercase() == name.to_lowercase();
-                return Ok(view.packages.values().filter(named).cloned().collect());
+    /// The packages of this name in the catalog, asked for now; no call where the catalog was made by us just now. What
+    /// we made ourselves is among them even where Graph does not show it yet.
+    pub(crate) async fn packages_named(&self, catalog: &CatalogId, name: &str) -> Step<Listed<AccessPackage>> {
+        let is_named = |package: &AccessPackage| package.display_name.to_lowercase() == name.to_lowercase();
+        let known = |listed: Read<Listed<AccessPackage>>| match listed {
+            Read::Read(listed) => listed.elements.into_iter().filter(is_named).collect::<Vec<_>>(),
+            Read::Unread => Vec::new(),
+        };
+        if self.is_infant(catalog) {
+            return Ok(Listed::of(known(
+                self.0.holdings(catalog, |holdings| holdings.packages()),
+            )));
+        }
+        let begun = self.0.now();
+        let read = self.0.reads.packages_named(catalog, name).await?;
+        Ok(self.0.holdings(catalog, |holdings| {
+            let mut found = holdings.packages_searched(begun, read);
+            for package in known(holdings.packages()) {
+                let is_young = holdings.package_birth(&package.id).is_some();
+                if is_young && found.elements.iter().all(|shown| shown.id != package.id) {
+                    found.elements.push(package);
+                }
             }
-        }
-        Ok(self
-            .graph
-            .find_access_packages_named(catalog, name)
-            .await?
-            .provisional())
+            found
+        }))
     }
 
-    pub(crate) async fn package_born(&self, catalog: &CatalogId, package: AccessPackage) {
-        let view = self.view(catalog);
-        let mut view = view.lock().await;
-        view.packages_born.insert(package.id.clone(), Instant::now());
-        let package = AccessPackage { ..package };
-        let mut package = package;
-        package.resource_role_scopes.provisional();
-        package.policies.provisional();
-        view.packages.insert(package.id.clone(), package);
+    /// The packages of this name in the catalog, for an intent that was begun this long ago: always asked of Graph.
+    pub(crate) async fn search_packages(
+        &self,
+        catalog: &CatalogId,
+        name: &str,
+        begun_ago: Duration,
+    ) -> Step<Search<AccessPackage>> {
+        let begun = self.0.now();
+        let read = self.0.reads.packages_named(catalog, name).await?;
+        Ok(Search {
+            named: self
+                .0
+                .holdings(catalog, |holdings| holdings.packages_searched(begun, read)),
+            is_over: is_search_over(begun_ago, self.0.visibility),
+        })
     }
 
-    /// Lets the view follow a write of ours.
-    pub(crate) async fn package_changed(
+    /// A package that we have just made.
+    pub(crate) fn package_born(&self, catalog: &CatalogId, package: AccessPackage) {
+        let now = self.0.now();
+        self.0.holdings(catalog, |holdings| holdings.package_made(now, package));
+    }
+
+    /// Lets the view follow a write of ours to fields of the package.
+    pub(crate) fn package_changed(
         &self,
         catalog: &CatalogId,
         id: &AccessPackageId,
-        change: impl FnOnce(&mut AccessPackage) + Send,
+        change: impl FnOnce(&mut AccessPackage),
     ) {
-        let view = self.view(catalog);
-        if let Some(package) = view.lock().await.packages.get_mut(id) {
-            change(package);
-        }
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.package_wrote(now, id, change));
     }
 
-    pub(crate) async fn package_gone(&self, catalog: &CatalogId, id: &AccessPackageId) {
-        let view = self.view(catalog);
-        view.lock().await.packages.remove(id);
+    /// A package that we have deleted.
+    pub(crate) fn package_gone(&self, catalog: &CatalogId, id: &AccessPackageId) {
+        let now = self.0.now();
+        self.0.holdings(catalog, |holdings| holdings.package_removed(now, id));
     }
 
-    pub(crate) async fn role_added(&self, catalog: &CatalogId, package: &AccessPackageId, scope: ResourceRoleScope) {
-        self.role_written(catalog, package, RoleChange::Added(scope)).await;
+    /// A role that we have let the package hand out.
+    pub(crate) fn role_added(&self, catalog: &CatalogId, package: &AccessPackageId, scope: ResourceRoleScope) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.role_added(now, package, scope));
     }
 
-    pub(crate) async fn role_removed(&self, catalog: &CatalogId, package: &AccessPackageId, id: ResourceRoleScopeId) {
-        self.role_written(catalog, package, RoleChange::Removed(id)).await;
+    /// A role that we have taken out of the package.
+    pub(crate) fn role_removed(&self, catalog: &CatalogId, package: &AccessPackageId, id: &ResourceRoleScopeId) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.role_removed(now, package, id));
     }
 
-    async fn role_written(&self, catalog: &CatalogId, package: &AccessPackageId, what: RoleChange) {
-        let view = self.view(catalog);
-        let mut view = view.lock().await;
-        view.role_writes.push(RoleWrite {
-            at: Instant::now(),
-            package: package.clone(),
-            what,
-        });
-        self.overlay(&mut view);
-    }
-
-    /// Puts our own recent role writes over what was read, since expanded role scopes may lag behind them.
-    fn overlay(&self, view: &mut CatalogView) {
-        view.role_writes.retain(|write| write.at.elapsed() < self.visibility);
-        for RoleWrite { at: _, package, what } in &view.role_writes {
-            let Some(package) = view.packages.get_mut(package) else {
-                continue;
-            };
-            let scopes = &mut package.resource_role_scopes.provisional().elements;
-            match what {
-                RoleChange::Added(scope) if scopes.iter().all(|known| known.id != scope.id) => {
-                    scopes.push(scope.clone())
-                }
-                RoleChange::Added(_) => {}
-                RoleChange::Removed(id) => scopes.retain(|known| known.id != *id),
-            }
-        }
-    }
-
-    /// One policy of a package; `None` where it certainly does not exist.
+    /// One policy of a package. `Elsewhere` where it has come to another package.
     ///
-    /// A policy that is read now has its questions and workflow extensions too; one from the list has not.
+    /// A policy that is read now has its questions and workflow extensions too; one from the list has them only where
+    /// they were read before.
+    ///
+    /// # Errors
+    /// As [`Inventory::package`].
     pub(crate) async fn policy(
         &self,
         catalog: &CatalogId,
         package: &AccessPackageId,
         id: &PolicyId,
         freshness: Freshness,
-    ) -> Step<Option<AssignmentPolicy>> {
+    ) -> Step<Found<Box<AssignmentPolicy>>> {
+        let inner = &self.0;
         if let Freshness::Within(_) = freshness {
-            let package = self.package(catalog, package, freshness).await?;
-            let listed = package
-                .map(|mut package| package.policies.provisional().elements.clone())
-                .unwrap_or_default();
-            if let Some(policy) = listed.into_iter().find(|policy| policy.id == *id) {
-                return Ok(Some(policy));
+            self.list_packages(catalog, freshness).await?;
+            let known = inner.holdings(catalog, |holdings| holdings.policy(package, id).cloned());
+            if let Some(policy) = known {
+                return Ok(Found::Present(Box::new(policy)));
             }
         }
-        let found = match self.graph.get_assignment_policy(id).await {
-            Ok(found) => found.filter(|policy| policy.access_package.as_ref().is_none_or(|place| place == package)),
-            Err(error) if error.kind == GraphErrorKind::Forbidden => {
-                match self.graph.list_assignment_policies(package).await {
-                    Ok(listed)
-                        if listed
-                            .iter()
-                            .flat_map(|listed| &listed.elements)
-                            .all(|policy| policy.id != *id) =>
-                    {
-                        None
-                    }
-                    _ => return Err(access_lost(&format!("assignment policy {id}"), &error)),
-                }
+        let what = format!("assignment policy {id}");
+        let begun = inner.now();
+        let refusal = match inner.reads.policy(id).await {
+            Ok(Some(policy)) => {
+                let sight = inner.holdings(catalog, |holdings| holdings.policy_shown(package, begun, policy));
+                return certain(&what, sight).map(boxed);
             }
+            Ok(None) => None,
+            Err(error) if error.kind == GraphErrorKind::Forbidden => Some(error),
             Err(error) => return Err(error.into()),
         };
-        self.policy_changed(catalog, package, id, found.clone()).await;
-        Ok(found)
+        let is_refused = refusal.is_some();
+        inner.holdings(catalog, |holdings| {
+            holdings.policy_missed(package, id, begun, is_refused);
+        });
+        let absence = || inner.holdings(catalog, |holdings| holdings.policy_absence(package, id, inner.now()));
+        let missing = Missing {
+            what,
+            id: id.as_str(),
+            refusal,
+        };
+        // The catalog's list serves: it is there for a caller with a role on the catalog, and where the package is gone.
+        let question = Question::Packages(catalog.clone());
+        inner
+            .absent(missing, question, || {
+                inner.holdings(catalog, |holdings| holdings.package_went(package));
+                absence()
+            })
+            .await
     }
 
     /// The policies of a package, asked for now; no call where the package was made by us just now.
-    pub(crate) async fn policies(&self, catalog: &CatalogId, package: &AccessPackageId) -> Step<Vec<AssignmentPolicy>> {
-        {
-            let view = self.view(catalog);
-            let view = view.lock().await;
-            let born = view
-                .packages_born
-                .get(package)
-                .is_some_and(|born| born.elapsed() < INFANCY);
-            if let (true, Some(known)) = (born, view.packages.get(package)) {
-                return Ok(known.policies.clone().provisional().elements.clone());
-            }
-        }
-        Ok(self
-            .graph
-            .list_assignment_policies(package)
-            .await?
-            .unwrap_or_default()
-            .elements)
-    }
-
-    /// Lets the view follow a read or a write of ours; `None` is a policy that is gone.
-    pub(crate) async fn policy_changed(
+    ///
+    /// # Errors
+    /// [`Reason::OutcomeUnknown`] where Graph does not show the package.
+    pub(crate) async fn policies(
         &self,
         catalog: &CatalogId,
         package: &AccessPackageId,
-        id: &PolicyId,
-        now: Option<AssignmentPolicy>,
-    ) {
-        self.package_changed(catalog, package, |package| {
-            let policies = &mut package.policies.provisional().elements;
-            policies.retain(|known| known.id != *id);
-            policies.extend(now);
+    ) -> Step<Listed<AssignmentPolicy>> {
+        let now = self.0.now();
+        let born = self.0.holdings(catalog, |holdings| holdings.package_birth(package));
+        if !born.is_some_and(|born| now < born + INFANCY) {
+            self.list_policies(catalog, package).await?;
+        }
+        let known = self.0.holdings(catalog, |holdings| holdings.policies(package));
+        Ok(read(known, "assignmentPolicies.list")?)
+    }
+
+    async fn list_policies(&self, catalog: &CatalogId, package: &AccessPackageId) -> Step<()> {
+        let question = Question::Policies(catalog.clone(), package.clone());
+        match self.0.ask(question, Freshness::Now).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind == GraphErrorKind::NotFound => Err(doubtful(
+                &format!("access package {package}"),
+                "it was answered as not there while its policies were asked for",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The policies of this name, for an intent that was begun this long ago: always asked of Graph. Policies that
+    /// cannot be read are among them.
+    pub(crate) async fn search_policies(
+        &self,
+        catalog: &CatalogId,
+        package: &AccessPackageId,
+        name: &str,
+        begun_ago: Duration,
+    ) -> Step<Search<AssignmentPolicy>> {
+        self.list_policies(catalog, package).await?;
+        let known = self.0.holdings(catalog, |holdings| holdings.policies(package));
+        let Listed {
+            mut elements,
+            mut unreadable,
+        } = read(known, "assignmentPolicies.list")?;
+        elements.retain(|policy| policy.fields.display_name == name);
+        // One whose name is not known may have this name.
+        unreadable.retain(|hidden| hidden.display_name.as_deref().is_none_or(|own| own == name));
+        Ok(Search {
+            named: Listed { elements, unreadable },
+            is_over: is_search_over(begun_ago, self.0.visibility),
         })
-        .await;
+    }
+
+    /// A policy that we have just made.
+    pub(crate) fn policy_born(&self, catalog: &CatalogId, package: &AccessPackageId, policy: AssignmentPolicy) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.policy_made(now, package, policy));
+    }
+
+    /// Lets the view follow a PUT of ours: the policy as it stands now.
+    pub(crate) fn policy_changed(&self, catalog: &CatalogId, package: &AccessPackageId, policy: AssignmentPolicy) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.policy_wrote(now, package, policy));
+    }
+
+    /// A policy that we have deleted.
+    pub(crate) fn policy_gone(&self, catalog: &CatalogId, package: &AccessPackageId, id: &PolicyId) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.policy_removed(now, package, id));
     }
 }
 
-fn access_lost(what: &str, error: &crate::graph::GraphError) -> Halt {
+/// An object that a single read did not show.
+struct Missing<'a> {
+    what: String,
+    id: &'a str,
+    /// Where it was refused and not absent.
+    refusal: Option<GraphError>,
+}
+
+impl Inner {
+    /// What becomes of an object that a single read did not show: asks for the list of its parent where that decides.
+    async fn absent<T>(
+        self: &Arc<Self>,
+        missing: Missing<'_>,
+        question: Question,
+        absence: impl Fn() -> Absence,
+    ) -> Step<Found<T>> {
+        let Missing { what, id, refusal } = missing;
+        let mut known = absence();
+        if known == Absence::AskList {
+            if let Err(error) = self.ask(question, Freshness::Now).await {
+                return Err(match refusal {
+                    Some(refusal) if error.kind == GraphErrorKind::Forbidden => access_lost(&what, &refusal),
+                    Some(_) | None => lost_or(&what, error),
+                });
+            }
+            known = absence();
+        }
+        match (known, refusal) {
+            (Absence::Gone, _) => Ok(Found::Gone { id: id.to_owned() }),
+            (Absence::Shown, Some(refusal)) => Err(access_lost(&what, &refusal)),
+            (Absence::Shown, None) => Err(doubtful(
+                &what,
+                "it was answered that it is not there, and a list shows it",
+            )),
+            (Absence::Doubtful(why), _) => Err(doubtful(&what, why)),
+            (Absence::AskList, _) => Err(doubtful(&what, "the list that decides has not told of it")),
+        }
+    }
+}
+
+fn boxed<T>(found: Found<T>) -> Found<Box<T>> {
+    match found {
+        Found::Present(object) => Found::Present(Box::new(object)),
+        Found::Unborn => Found::Unborn,
+        Found::Gone { id } => Found::Gone { id },
+        Found::Elsewhere { id, place } => Found::Elsewhere { id, place },
+    }
+}
+
+fn certain<T>(what: &str, sight: Sight<T>) -> Step<Found<T>> {
+    match sight {
+        Sight::Certain(found) => Ok(found),
+        Sight::Doubtful { id: _, why } => Err(doubtful(what, why)),
+    }
+}
+
+/// What a list has told; a list that was answered has.
+fn read<T>(known: Read<Listed<T>>, operation: &'static str) -> Result<Listed<T>, GraphError> {
+    match known {
+        Read::Read(listed) => Ok(listed),
+        Read::Unread => Err(GraphError::new(
+            GraphErrorKind::InvalidResponse,
+            operation,
+            "what was listed is not known any more; it is listed again",
+        )),
+    }
+}
+
+/// An absence that is not proven ends the visit, which changes nothing.
+fn doubtful(what: &str, why: &str) -> Halt {
+    Halt::sync(
+        Reason::OutcomeUnknown,
+        format!("{what}: {why}; nothing is changed until that is certain"),
+        Retry::After(LOOK_AGAIN),
+    )
+}
+
+fn lost_or(what: &str, error: GraphError) -> Halt {
+    if error.kind == GraphErrorKind::Forbidden {
+        access_lost(what, &error)
+    } else {
+        error.into()
+    }
+}
+
+fn access_lost(what: &str, error: &GraphError) -> Halt {
     Halt::sync(
         Reason::AccessLost,
         format!(
@@ -481,5 +664,4 @@ fn access_lost(what: &str, error: &crate::graph::GraphError) -> Halt {
         ),
         Retry::Backoff,
     )
-    .traced(error.trace())
 }

@@ -85,7 +85,7 @@ impl Tenant {
             id: spec.tenant_id.clone(),
             cloud: spec.cloud,
             domain: spec.domain.clone(),
-            inventory: Inventory::new(graph.clone(), settings.visibility),
+            inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval),
             directory: Directory::new(graph.clone(), tenant, drift_interval.saturating_mul(6)),
             graph,
             management,

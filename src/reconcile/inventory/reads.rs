@@ -1,0 +1,82 @@
+//! The questions to Graph that the view asks; tests put another in Graph's place.
+
+use async_trait::async_trait;
+
+use crate::graph::{
+    AccessPackage, AccessPackageId, AssignmentPolicy, Catalog, CatalogId, Graph, GraphError, Listed, OriginSystem,
+    PolicyId, Resource, ResourceId, ResourceRole,
+};
+
+#[async_trait]
+pub(super) trait Reads: Send + Sync + 'static {
+    async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError>;
+    async fn catalogs_named(&self, name: &str) -> Result<Listed<Catalog>, GraphError>;
+    async fn catalog(&self, id: &CatalogId) -> Result<Option<Catalog>, GraphError>;
+    async fn resources(&self, catalog: &CatalogId) -> Result<Listed<Resource>, GraphError>;
+    async fn resource(&self, catalog: &CatalogId, origin_id: &str) -> Result<Option<Resource>, GraphError>;
+    async fn roles(
+        &self,
+        catalog: &CatalogId,
+        system: OriginSystem,
+        resource: &ResourceId,
+    ) -> Result<Listed<ResourceRole>, GraphError>;
+    async fn packages(&self, catalog: &CatalogId) -> Result<Listed<AccessPackage>, GraphError>;
+    async fn packages_named(&self, catalog: &CatalogId, name: &str) -> Result<Listed<AccessPackage>, GraphError>;
+    async fn package(&self, id: &AccessPackageId) -> Result<Option<AccessPackage>, GraphError>;
+    async fn policies(&self, package: &AccessPackageId) -> Result<Option<Listed<AssignmentPolicy>>, GraphError>;
+    async fn policy(&self, id: &PolicyId) -> Result<Option<AssignmentPolicy>, GraphError>;
+}
+
+#[async_trait]
+impl Reads for Graph {
+    async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError> {
+        self.list_catalogs().await.map(Into::into)
+    }
+
+    async fn catalogs_named(&self, name: &str) -> Result<Listed<Catalog>, GraphError> {
+        self.find_catalogs_named(name).await.map(Into::into)
+    }
+
+    async fn catalog(&self, id: &CatalogId) -> Result<Option<Catalog>, GraphError> {
+        self.get_catalog(id).await
+    }
+
+    async fn resources(&self, catalog: &CatalogId) -> Result<Listed<Resource>, GraphError> {
+        self.list_resources(catalog).await.map(Into::into)
+    }
+
+    async fn resource(&self, catalog: &CatalogId, origin_id: &str) -> Result<Option<Resource>, GraphError> {
+        self.find_resource(catalog, origin_id).await
+    }
+
+    async fn roles(
+        &self,
+        catalog: &CatalogId,
+        system: OriginSystem,
+        resource: &ResourceId,
+    ) -> Result<Listed<ResourceRole>, GraphError> {
+        self.list_resource_roles(catalog, system, resource)
+            .await
+            .map(Into::into)
+    }
+
+    async fn packages(&self, catalog: &CatalogId) -> Result<Listed<AccessPackage>, GraphError> {
+        self.list_access_packages(catalog).await.map(Into::into)
+    }
+
+    async fn packages_named(&self, catalog: &CatalogId, name: &str) -> Result<Listed<AccessPackage>, GraphError> {
+        self.find_access_packages_named(catalog, name).await.map(Into::into)
+    }
+
+    async fn package(&self, id: &AccessPackageId) -> Result<Option<AccessPackage>, GraphError> {
+        self.get_access_package(id).await
+    }
+
+    async fn policies(&self, package: &AccessPackageId) -> Result<Option<Listed<AssignmentPolicy>>, GraphError> {
+        self.list_assignment_policies(package).await
+    }
+
+    async fn policy(&self, id: &PolicyId) -> Result<Option<AssignmentPolicy>, GraphError> {
+        self.get_assignment_policy(id).await
+    }
+}
