@@ -1,9 +1,6 @@
 //! The resources of a catalog: found in the directory, brought in, taken out, shown in status.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     catalog::{CatalogReferences, Observed},
@@ -184,15 +181,15 @@ pub(crate) async fn add_resource(
 
 /// Looks until the resource shows, soon at first, less often later.
 async fn wait_for_resource(tenant: &Tenant, catalog: &CatalogId, origin_id: &str) -> Step<Option<Resource>> {
-    let started = Instant::now();
+    let started = tenant.clock.instant();
     let mut wait = Duration::from_millis(50);
     loop {
         let found = tenant.inventory.find_resource(catalog, origin_id).await?;
         let is_whole = found.as_ref().is_some_and(|resource| !resource.roles.is_empty());
-        if is_whole || started.elapsed() > LONGEST_WAIT {
+        if is_whole || tenant.clock.since(started) > LONGEST_WAIT {
             return Ok(found);
         }
-        tokio::time::sleep(wait).await;
+        tenant.clock.sleep(wait).await;
         wait = (wait * 2).min(Duration::from_secs(2));
     }
 }

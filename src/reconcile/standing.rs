@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use kube::{Resource, runtime::reflector::Store};
+use kube::Resource;
 
 use super::{
     Kind,
-    context::{Context, Guarded},
+    context::{Context, Shelf},
 };
 use crate::{
     api::{Applied, ManagedStatus, Reason},
@@ -29,14 +29,14 @@ pub(crate) fn standing(context: &Context) -> Standing {
     standing
 }
 
-fn count<K: Kind>(standing: &mut Standing, store: &Store<Guarded<K>>) {
+fn count<K: Kind>(standing: &mut Standing, store: &Shelf<K>) {
     let kind = <K as Resource>::kind(&());
     for status in ["True", "False", "Unknown"] {
         standing.ready.entry((kind.to_string(), status)).or_default();
     }
     for object in store.state() {
-        let (status, reason) = match &object.0 {
-            Ok(object) => ready(object),
+        let (status, reason) = match object.read() {
+            Ok(object) => ready::<K>(object),
             Err(_) => ("False", Reason::InvalidSpec.name()),
         };
         *standing.ready.entry((kind.to_string(), status)).or_default() += 1;

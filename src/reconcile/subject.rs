@@ -207,6 +207,7 @@ impl<K: Managed> Subject<K> {
     }
 
     /// Writes the intent to create an object called `display_name` below `parent_id`, before the create is sent.
+    #[expect(clippy::disallowed_methods, reason = "the mark of an attempt is chance")]
     pub(crate) async fn begin(&mut self, display_name: &str, parent_id: &str, fingerprint: String) -> Step<()> {
         *self.status.intent_mut() = Some(Intent {
             nonce: Uuid::new_v4().to_string(),
@@ -285,5 +286,8 @@ pub(crate) fn claimed(entra: &EntraObject, holder: &str) -> Halt {
 
 /// The object where it could be read.
 pub(crate) fn readable<K: Clone>(guarded: &Guarded<K>) -> Result<K, String> {
-    guarded.0.clone().map_err(|invalid| invalid.error)
+    match guarded.read() {
+        Ok(object) => Ok(K::clone(object)),
+        Err(unreadable) => Err(unreadable.error.clone()),
+    }
 }
