@@ -21,6 +21,8 @@ use crate::{
 
 /// How long a pod may take to be gone after its grace: a node has to say so.
 const MARGIN: Duration = Duration::from_secs(60);
+/// Who the admission policy of the chart lets take the finalizer off, where they may change every object of the kind.
+const MANAGER: &str = "entra-access-operator-release";
 /// How often it is looked whether it is gone.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -172,10 +174,11 @@ async fn free(client: &Client, kind: &ApiResource, object: &DynamicObject) -> Re
     let kept: Vec<&String> = object.finalizers().iter().filter(|name| *name != FINALIZER).collect();
     // With the resourceVersion, so that a finalizer which somebody adds meanwhile is not lost.
     let patch = json!({"metadata": {"resourceVersion": object.meta().resource_version, "finalizers": kept}});
-    match api
-        .patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-        .await
-    {
+    let manager = PatchParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    match api.patch(&object.name_any(), &manager, &Patch::Merge(patch)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(error) => Err(error),

@@ -4,6 +4,11 @@
 //! the role scopes expanded in it. So: a list is believed for what it shows, an object that a list lacks is asked for
 //! by its id before it is called absent, and role scopes that we wrote ourselves are remembered until they must show.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the ages of what was read still go by the machine"
+)]
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex as SyncMutex, PoisonError},
