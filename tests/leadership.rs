@@ -1,5 +1,10 @@
 //! Two replicas, one leader: who may write, and what happens when the leader dies or hangs.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test stands outside the operator and has the machine's clock"
+)]
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

@@ -14,6 +14,11 @@
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
 //! state that an object was in (`review`).
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test stands outside the operator and has the machine's clock"
+)]
+
 mod adoption;
 mod cluster;
 mod drift;
