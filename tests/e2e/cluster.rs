@@ -7,7 +7,7 @@ use stage::{Result, Stage, wait_for};
 
 use crate::support::{
     CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, entra_id, furnish,
-    namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
+    furnished, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -124,6 +124,25 @@ fn annotations_on_a_package_visit_no_catalog_whether_it_exists_or_not() -> Outco
         visits.push(reconciles(&metrics(&address)?, "Catalog") - before);
     }
     assert_eq!(visits, [0.0, 0.0], "of Catalogs");
+    Ok(())
+}
+
+/// Whatever the names, and whatever the order of a table of hashes: an object goes by the EntraTenant that its Catalog names.
+#[test]
+fn of_two_entratenants_of_one_tenant_only_the_one_that_the_catalog_names_has_a_say() -> Outcome {
+    let stage = furnished()?;
+    for name in ["another", "zeta"] {
+        let other: Value = serde_json::from_str(&stage.tenant_manifest(name))?;
+        let other = patched(other, json!({"spec": {"mode": "Observe"}}));
+        apply_ready(&stage, &other)?;
+    }
+    stage.delete("EntraTenant", "zeta", None)?;
+    stage.wait_gone("EntraTenant", "zeta", None, SOON)?;
+    for kind in ["AssignmentPolicy", "AccessPackage"] {
+        stage.delete(kind, CAMPAIGN, Some(NAMESPACE))?;
+        stage.wait_gone(kind, CAMPAIGN, Some(NAMESPACE), SOON)?;
+    }
+    assert_eq!(stage.emulator().collection("accessPackages")?, Vec::<Value>::new());
     Ok(())
 }
 
