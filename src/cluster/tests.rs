@@ -168,6 +168,16 @@ fn a_tenant_that_changes_wakes_what_is_in_it() {
 }
 
 #[test]
+fn what_has_lost_its_catalog_is_woken_by_any_tenant_that_it_can_go_by() {
+    let mut stage = Stage::new();
+    let made = json!({"status": {"entra": entra("p", "package-marketing")}});
+    stage.apply::<AccessPackage>(with(package("marketing"), made));
+    stage.delete::<Catalog>(catalog());
+    let connected = with(tenant(), ready("True", "Connected", "connected"));
+    assert_eq!(stage.apply::<EntraTenant>(connected), ["EntraTenant default", PACKAGE]);
+}
+
+#[test]
 fn a_catalog_wakes_those_whom_it_grants_something_and_nobody_else() {
     let mut stage = Stage::new();
     let changed = with(catalog(), json!({"spec": {"resources": []}}));

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | any object | itself | its spec, its annotations, its status are what a visit is about |
 //! | EntraTenant | its Catalogs, their AccessPackages and AssignmentPolicies | they follow its mode, its interval, and whether it is connected |
+//! | EntraTenant | what is in the tenant and has no Catalog any more | it needs the tenant to go |
 //! | Catalog | its AccessPackages and AssignmentPolicies | ids, resources and grants stand in it |
 //! | Catalog, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
 //! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what exceeds its grants |
@@ -275,6 +276,9 @@ impl Tables {
                     // They follow the tenant's mode and its drift interval, which their catalog need not show.
                     self.wake_below(&catalog.place(), &[Some(catalog)], wake);
                 }
+                for tenant in [before, after].into_iter().flatten().filter_map(Lookup::readable) {
+                    self.wake_orphans(&tenant.spec.tenant_id, wake);
+                }
             }
             Change::Catalog { place, before, after } => {
                 wake_self(place, after, wake);
@@ -313,6 +317,25 @@ impl Tables {
                 }
                 for policy in self.policies.of_namespace(namespace) {
                     wake.insert(key(KindName::AssignmentPolicy, &policy.place()));
+                }
+            }
+        }
+    }
+
+    /// Wakes what is in a tenant and whose Catalog is gone: it goes by any EntraTenant that reaches the tenant.
+    fn wake_orphans(&self, tenant_id: &str, wake: &mut BTreeSet<Key>) {
+        let tenant_id = tenant_id.to_lowercase();
+        let here = self.by_entra.iter().filter(|(entra, _)| entra.1 == tenant_id);
+        for key in here.flat_map(|(_, keys)| keys) {
+            let identity = match key.kind {
+                KindName::EntraTenant | KindName::Catalog => None,
+                KindName::AccessPackage => self.packages.get(&key.place).map(Lookup::identity),
+                KindName::AssignmentPolicy => self.policies.get(&key.place).map(Lookup::identity),
+            };
+            if let Some(Identity::Known(entra)) = identity {
+                let catalog = EntraKey::new(&entra.cloud, &entra.tenant_id, &entra.catalog_id);
+                if self.holders_of(&catalog).all(|key| key.kind != KindName::Catalog) {
+                    wake.insert(key.clone());
                 }
             }
         }
