@@ -99,21 +99,28 @@ impl Leadership {
             .boxed()
     }
 
-    /// Completes when nobody holds the Lease.
+    /// Completes when nobody holds the Lease, and the keeper has not taken it within a moment either.
     async fn given_up(&self) {
         let mut seen = self.seen();
+        let mut is_free = false;
         loop {
-            match seen.next().await {
+            let lease = if is_free {
+                match self.clock.within(LOOK, seen.next()).await {
+                    Some(lease) => lease,
+                    None => return,
+                }
+            } else {
+                seen.next().await
+            };
+            is_free = match lease {
                 Some(Some(lease)) => {
                     let holder = lease.spec.and_then(|spec| spec.holder_identity);
-                    if holder.is_none_or(|holder| holder.is_empty()) {
-                        return;
-                    }
+                    holder.is_none_or(|holder| holder.is_empty())
                 }
                 // A Lease that was deleted is made again by its keeper, who finds out by himself.
-                Some(None) => {}
+                Some(None) => false,
                 None => std::future::pending().await,
-            }
+            };
         }
     }
 
