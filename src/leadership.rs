@@ -1,15 +1,21 @@
 //! One operator at a time.
 //!
 //! The Lease is kept by `kube-lease-manager`. That alone is not enough: a leader that is cut off from the API server
-//! hears nothing of its loss. So the Lease is also read here, and the last renewal that was seen is a deadline: when it
+//! hears nothing of its loss. So the Lease is also watched here, and the last renewal that was seen is a deadline: when it
 //! has passed without another, the leader counts itself out, before anybody else may count themselves in.
 
 use std::{io, time::Duration};
 
+use futures::StreamExt;
 use k8s_openapi::{api::coordination::v1::Lease, jiff::Timestamp};
-use kube::{Api, Client};
+use kube::{
+    Api, Client,
+    runtime::{WatchStreamExt, utils::Backoff, watcher},
+};
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::clock::Clock;
 
 /// How long a lease lasts without renewal.
 const DURATION: Duration = Duration::from_secs(15);
@@ -17,8 +23,10 @@ const DURATION: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(10);
 /// How long before the end of the lease the leader stops: clocks differ, and a request needs a moment to be heard.
 const MARGIN: Duration = Duration::from_secs(3);
-/// How often the Lease is read, by the leader and by those that stand by.
+/// How long after a watch broke the next begins, and how often the Lease is read while the watch says nothing.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long the watch of a leader may say nothing before the Lease is read: a renewal is due after `DURATION - GRACE`.
+const SILENCE: Duration = Duration::from_secs(7);
 
 /// The task that keeps the Lease, and whether it has it.
 type Keeper = (
@@ -29,6 +37,7 @@ type Keeper = (
 /// A candidate for leadership, or the leader.
 pub struct Leadership {
     client: Client,
+    clock: Clock,
     namespace: String,
     name: String,
     identity: String,
@@ -41,11 +50,18 @@ impl Leadership {
     ///
     /// # Errors
     /// Where the Lease can be neither read nor made.
-    pub async fn stand(client: Client, namespace: &str, name: &str, identity: &str) -> Result<Self, io::Error> {
+    pub async fn stand(
+        client: Client,
+        clock: Clock,
+        namespace: &str,
+        name: &str,
+        identity: &str,
+    ) -> Result<Self, io::Error> {
         let leases = Api::namespaced(client.clone(), namespace);
         let keeper = keep(&client, namespace, name, identity).await?;
         Ok(Self {
             client,
+            clock,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             identity: identity.to_owned(),
@@ -75,18 +91,36 @@ impl Leadership {
         }
     }
 
-    /// Completes when nobody holds the Lease.
+    /// The Lease as it becomes, where it is known: whoever cannot ask does not know.
+    fn seen(&self) -> impl futures::Stream<Item = Option<Lease>> + Send + Unpin + use<> {
+        watcher::watch_object(self.leases.clone(), &self.name)
+            .backoff(Steady)
+            .filter_map(|seen| std::future::ready(seen.ok()))
+            .boxed()
+    }
+
+    /// Completes when nobody holds the Lease, and the keeper has not taken it within a moment either.
     async fn given_up(&self) {
+        let mut seen = self.seen();
+        let mut is_free = false;
         loop {
-            tokio::time::sleep(LOOK).await;
-            let holder = match self.leases.get(&self.name).await {
-                Ok(lease) => lease.spec.and_then(|spec| spec.holder_identity),
-                // Whoever cannot ask does not know.
-                Err(_) => continue,
+            let lease = if is_free {
+                match self.clock.within(LOOK, seen.next()).await {
+                    Some(lease) => lease,
+                    None => return,
+                }
+            } else {
+                seen.next().await
             };
-            if holder.is_none_or(|holder| holder.is_empty()) {
-                return;
-            }
+            is_free = match lease {
+                Some(Some(lease)) => {
+                    let holder = lease.spec.and_then(|spec| spec.holder_identity);
+                    holder.is_none_or(|holder| holder.is_empty())
+                }
+                // A Lease that was deleted is made again by its keeper, who finds out by himself.
+                Some(None) => false,
+                None => std::future::pending().await,
+            };
         }
     }
 
@@ -101,20 +135,30 @@ impl Leadership {
 
     /// Completes when no renewal of ours was seen for as long as the lease lasts, less the margin.
     async fn outlived(&self) {
-        let mut deadline = Instant::now() + DURATION - MARGIN;
+        let mut seen = self.seen();
+        let mut deadline = self.clock.instant() + DURATION - MARGIN;
+        let mut look = self.clock.instant() + SILENCE;
         loop {
-            let look = tokio::time::timeout(LOOK, self.leases.get(&self.name)).await;
-            let renewed = look
-                .ok()
-                .and_then(Result::ok)
-                .and_then(|lease| renewal(&lease, &self.identity));
-            if let Some(age) = renewed.and_then(age) {
-                deadline = deadline.max(Instant::now() + DURATION.saturating_sub(MARGIN + age));
+            let lease = tokio::select! {
+                biased;
+                () = self.clock.sleep_until(deadline) => return,
+                lease = seen.next() => match lease {
+                    Some(lease) => lease,
+                    None => std::future::pending().await,
+                },
+                // A watch can be cut off where other requests are not.
+                () = self.clock.sleep_until(look) => {
+                    look = self.clock.instant() + LOOK;
+                    let left = deadline.saturating_duration_since(self.clock.instant());
+                    self.clock.within(LOOK.min(left), self.leases.get(&self.name)).await.and_then(Result::ok)
+                }
+            };
+            let renewed = lease.and_then(|lease| renewal(&lease, &self.identity));
+            if let Some(age) = renewed.and_then(|renewed| self.clock.age(renewed)) {
+                let now = self.clock.instant();
+                deadline = deadline.max(now + DURATION.saturating_sub(MARGIN + age));
+                look = look.max(now + SILENCE.saturating_sub(age));
             }
-            if Instant::now() >= deadline {
-                return;
-            }
-            tokio::time::sleep(LOOK.min(deadline.saturating_duration_since(Instant::now()))).await;
         }
     }
 
@@ -123,8 +167,23 @@ impl Leadership {
         let (elected, keeper) = self.keeper;
         drop(elected);
         // At the end of the process nothing depends on whether the API server still takes it.
-        let _ = tokio::time::timeout(Duration::from_secs(5), keeper).await;
+        let _ = self.clock.within(Duration::from_secs(5), keeper).await;
     }
+}
+
+/// Begins a broken watch again soon, however often it breaks: the deadline does not wait.
+struct Steady;
+
+impl Iterator for Steady {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(LOOK)
+    }
+}
+
+impl Backoff for Steady {
+    fn reset(&mut self) {}
 }
 
 async fn keep(client: &Client, namespace: &str, name: &str, identity: &str) -> Result<Keeper, io::Error> {
@@ -143,12 +202,4 @@ async fn keep(client: &Client, namespace: &str, name: &str, identity: &str) -> R
 fn renewal(lease: &Lease, identity: &str) -> Option<Timestamp> {
     let spec = lease.spec.as_ref()?;
     (spec.holder_identity.as_deref() == Some(identity)).then(|| spec.renew_time.as_ref().map(|time| time.0))?
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the age of a renewal is measured against the clock that wrote it"
-)]
-fn age(renewed: Timestamp) -> Option<Duration> {
-    Duration::try_from(Timestamp::now() - renewed).ok()
 }

@@ -16,15 +16,20 @@
 //! | [`plan`] | decisions over values: what should be and what is, to an ordered list of changes | `api`, Graph's models |
 //! | [`report`] | from what a visit found to conditions and events | `api`, `plan` |
 //! | [`reconcile`] | the loop: the only place where Kubernetes and Graph meet | all of the above |
-//! | [`controllers`] | which news wakes whom | `reconcile` |
+//! | `cluster` | the cluster's objects with their indexes, and which news wakes whom | `api`, the limits of `plan` |
+//! | [`controllers`] | the watches, and a queue for each kind | `cluster`, `reconcile` |
+//! | [`clock`] | the one clock | nothing of ours |
 //! | [`leadership`], [`server`], [`metrics`], [`telemetry`] | one leader; health and figures over HTTP; log and traces | |
 //! | [`commands`] | what the binary can do | all |
 //!
 //! **A kind is a file of the same name in each room**: `api/access_package.rs`, `graph/access_package.rs`,
 //! `plan/access_package.rs`, `reconcile/access_package.rs`. To add one, start with its type in `api`, let
 //! `cargo run -- crd --write crds` show its schema, give `graph` its operations, `plan` its `Desired`, `Observed` and
-//! `plan()`, and implement `Managed` in `reconcile`; then ring its bell in `controllers`.
+//! `plan()`, and implement `Managed` in `reconcile`; [`api::KindName`] leads to the other places: each is a `match` that does
+//! not compile without it. What wakes it, and whom it wakes, stands in `cluster::wake`.
 pub mod api;
+pub mod clock;
+mod cluster;
 pub mod commands;
 pub mod controllers;
 pub mod graph;

@@ -27,6 +27,7 @@ pub struct Metrics {
     graph_duration: Family<GraphOperation, Histogram>,
     drift_corrected: Family<Field, Counter>,
     time_to_ready: Family<Kind, Histogram>,
+    left_behind: Family<Kind, Counter>,
     leader: Gauge,
     standing: Arc<OnceLock<Source>>,
 }
@@ -160,6 +161,7 @@ impl Default for Metrics {
         let graph_duration = Family::new_with_constructor(histogram as fn() -> Histogram);
         let drift_corrected = Family::default();
         let time_to_ready = Family::new_with_constructor(long_histogram as fn() -> Histogram);
+        let left_behind = Family::default();
         let leader = Gauge::default();
         let standing = Arc::new(OnceLock::new());
         let version = Version {
@@ -199,6 +201,11 @@ impl Default for Metrics {
             Unit::Seconds,
             time_to_ready.clone(),
         );
+        registry.register(
+            "left_behind",
+            "Objects that went without the operator letting them go, while what they stood for stays in Entra",
+            left_behind.clone(),
+        );
         registry.register("leader", "1 while this process leads", leader.clone());
         registry.register_collector(Box::new(OnScrape(Arc::clone(&standing))));
         Self {
@@ -209,6 +216,7 @@ impl Default for Metrics {
             graph_duration,
             drift_corrected,
             time_to_ready,
+            left_behind,
             leader,
             standing,
         }
@@ -266,6 +274,11 @@ impl Metrics {
         self.time_to_ready
             .get_or_create(&Kind { kind: kind.to_owned() })
             .observe(after.as_secs_f64());
+    }
+
+    /// An object of `kind` went without our letting it go, and left something in Entra.
+    pub fn left_behind(&self, kind: &str) {
+        self.left_behind.get_or_create(&Kind { kind: kind.to_owned() }).inc();
     }
 
     /// Whom to ask, with each scrape, how the objects stand. The first who says so is asked.

@@ -37,6 +37,10 @@ struct App {
 ///
 /// # Errors
 /// Where the address cannot be listened on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it serves for as long as the process lives, whatever else ends"
+)]
 pub async fn serve(address: SocketAddr, health: Arc<Health>, metrics: Arc<Metrics>) -> Result<(), std::io::Error> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     let app = Router::new()

@@ -92,7 +92,7 @@ impl Telemetry {
             .with(spans)
             .init();
         if let Some(file) = level_file {
-            tokio::spawn(follow(file, initial, handle));
+            follow_beside(file, initial, handle);
         }
         Ok(Self { traces })
     }
@@ -123,6 +123,14 @@ fn filter(level: &str) -> Result<EnvFilter, io::Error> {
 fn read(file: &Path) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     Some(text.trim().to_owned()).filter(|level| !level.is_empty())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it follows for as long as the process lives, whatever else ends"
+)]
+fn follow_beside(file: PathBuf, initial: String, handle: reload::Handle<EnvFilter, Registry>) {
+    tokio::spawn(follow(file, initial, handle));
 }
 
 /// Takes the level of the file whenever it changes. What cannot be used is told, and the level stays.

@@ -2,8 +2,10 @@
 
 use std::{fs, path::Path};
 
+use entra_access_operator::api::KindName;
+
 /// A room, and what no line of it may contain.
-const ROOMS: [(&str, &[&str]); 4] = [
+const ROOMS: [(&str, &[&str]); 5] = [
     (
         "src/api",
         &[
@@ -38,6 +40,18 @@ const ROOMS: [(&str, &[&str]); 4] = [
             ".await",
             "::now()",
             "reqwest",
+        ],
+    ),
+    (
+        "src/cluster",
+        &[
+            "crate::graph",
+            "crate::reconcile",
+            "crate::report",
+            "kube::Client",
+            "kube::Api",
+            "::now()",
+            "sleep",
         ],
     ),
     (
@@ -105,5 +119,45 @@ fn only_the_door_speaks_to_graph() {
             "{} speaks HTTP by itself",
             file.display()
         );
+    }
+}
+
+/// Each derive of a definition names its kind.
+#[test]
+fn a_kind_that_has_a_definition_is_in_the_one_list_of_kinds() {
+    let mut defined = Vec::new();
+    for file in source_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for rest in text.split("derive(CustomResource").skip(1) {
+            let kind = rest.split("kind = \"").nth(1).and_then(|rest| rest.split('"').next());
+            defined.push(kind.unwrap().to_owned());
+        }
+    }
+    defined.sort();
+    let mut listed: Vec<String> = KindName::ALL.iter().map(|kind| kind.name().to_owned()).collect();
+    listed.sort();
+    assert_eq!(listed, defined);
+}
+
+/// Where kinds are named in files that no compiler reads.
+#[test]
+fn every_kind_is_named_by_the_chart_wherever_it_lists_kinds() {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/entra-access-operator");
+    for file in [
+        "templates/rbac.yaml",
+        "templates/release.yaml",
+        "templates/admissionpolicy.yaml",
+    ] {
+        let text = fs::read_to_string(chart.join(file)).unwrap();
+        for kind in KindName::ALL {
+            let plural = kind.resource().plural;
+            assert!(text.contains(&plural), "{file} forgets {plural}");
+        }
+        if file != "templates/release.yaml" {
+            for kind in KindName::ALL {
+                let status = format!("{}/status", kind.resource().plural);
+                assert!(text.contains(&status), "{file} forgets {status}");
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ mod assignment_policy;
 mod catalog;
 mod duration;
 mod entra_tenant;
+mod kind;
 mod management;
 mod reason;
 mod reference;
@@ -30,6 +31,7 @@ pub use entra_tenant::{
     ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
     EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef, WorkloadIdentityCredential,
 };
+pub use kind::KindName;
 pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};
 pub use reason::Reason;
 pub use reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef};

@@ -64,6 +64,7 @@ pub enum Reason {
     Updated,
     Deleted,
     Released,
+    LeftBehind,
 }
 
 impl Reason {
@@ -120,6 +121,7 @@ impl Reason {
         Self::Updated,
         Self::Deleted,
         Self::Released,
+        Self::LeftBehind,
     ];
 
     /// The name as it stands in a condition, an event or a metric.
@@ -216,6 +218,7 @@ impl Reason {
             Self::Updated => "An object was changed in Entra.",
             Self::Deleted => "An object was deleted in Entra.",
             Self::Released => "The Kubernetes object was let go; Entra was left as it is.",
+            Self::LeftBehind => "An object went without the operator letting it go; what it stood for stays in Entra.",
         }
     }
 }

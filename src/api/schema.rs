@@ -1,10 +1,9 @@
 //! The CRDs as they are written to `crds/`: derived from the types, then put into the form that serves people.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
-use super::{AccessPackage, AssignmentPolicy, Catalog, EntraTenant, NEVER_OBSERVED};
+use super::{KindName, NEVER_OBSERVED};
 
 const RULES: &str = "x-kubernetes-validations";
 
@@ -21,15 +20,7 @@ const RULES: &str = "x-kubernetes-validations";
 /// - `status` gets a default, so that an object nobody has looked at yet is not taken for ready.
 #[must_use]
 pub fn custom_resource_definitions() -> Vec<Value> {
-    [
-        EntraTenant::crd(),
-        Catalog::crd(),
-        AccessPackage::crd(),
-        AssignmentPolicy::crd(),
-    ]
-    .into_iter()
-    .map(finished)
-    .collect()
+    KindName::ALL.iter().map(|kind| finished(kind.definition())).collect()
 }
 
 fn finished(crd: CustomResourceDefinition) -> Value {

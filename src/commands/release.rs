@@ -13,12 +13,16 @@ use kube::{
     core::{ApiResource, DynamicObject, Selector},
 };
 use serde_json::json;
-use tokio::time::Instant;
 
-use crate::api::{AccessPackage, AssignmentPolicy, Catalog, EntraTenant, FINALIZER};
+use crate::{
+    api::{FINALIZER, KindName},
+    clock::Clock,
+};
 
 /// How long a pod may take to be gone after its grace: a node has to say so.
 const MARGIN: Duration = Duration::from_secs(60);
+/// Who the admission policy of the chart lets take the finalizer off, where they may change every object of the kind.
+const MANAGER: &str = "entra-access-operator-release";
 /// How often it is looked whether it is gone.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -74,14 +78,10 @@ pub async fn release(flags: Flags, out: &mut (dyn Write + Send)) -> Result<(), i
             (true, false) => writeln!(out, "stopped {place}")?,
         }
     }
-    let kinds = [
-        ApiResource::erase::<AssignmentPolicy>(&()),
-        ApiResource::erase::<AccessPackage>(&()),
-        ApiResource::erase::<Catalog>(&()),
-        ApiResource::erase::<EntraTenant>(&()),
-    ];
     let mut count = 0_usize;
-    for kind in &kinds {
+    // What points at others comes before what it points at.
+    for kind in KindName::ALL.iter().rev().map(|kind| kind.resource()) {
+        let kind = &kind;
         let all: Api<DynamicObject> = Api::all_with(client.clone(), kind);
         let objects = match all.list(&ListParams::default()).await {
             Ok(objects) => objects,
@@ -144,7 +144,8 @@ async fn stop(client: &Client, namespace: &str, name: &str) -> Result<bool, io::
 
     let grace = spec.template.spec.and_then(|pod| pod.termination_grace_period_seconds);
     let grace = Duration::from_secs(grace.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(30));
-    let deadline = Instant::now() + grace + MARGIN;
+    let clock = Clock::system();
+    let deadline = clock.instant() + grace + MARGIN;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     loop {
         let left = pods
@@ -154,13 +155,13 @@ async fn stop(client: &Client, namespace: &str, name: &str) -> Result<bool, io::
         let Some(pod) = left.items.first() else {
             return Ok(true);
         };
-        if Instant::now() >= deadline {
+        if clock.instant() >= deadline {
             return Err(io::Error::other(format!(
                 "its pod {} is still there; nothing was released",
                 pod.name_any()
             )));
         }
-        tokio::time::sleep(LOOK).await;
+        clock.sleep(LOOK).await;
     }
 }
 
@@ -173,10 +174,11 @@ async fn free(client: &Client, kind: &ApiResource, object: &DynamicObject) -> Re
     let kept: Vec<&String> = object.finalizers().iter().filter(|name| *name != FINALIZER).collect();
     // With the resourceVersion, so that a finalizer which somebody adds meanwhile is not lost.
     let patch = json!({"metadata": {"resourceVersion": object.meta().resource_version, "finalizers": kept}});
-    match api
-        .patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-        .await
-    {
+    let manager = PatchParams {
+        field_manager: Some(MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    match api.patch(&object.name_any(), &manager, &Patch::Merge(patch)).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(error) => Err(error),

@@ -17,6 +17,7 @@ use kube::Client;
 use url::Url;
 
 use crate::{
+    clock::Clock,
     controllers,
     leadership::Leadership,
     metrics::Metrics,
@@ -157,16 +158,21 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
     }
     .boxed()
     .shared();
+    let clock = Clock::system();
     if !flags.leader_election {
         metrics.leads(true);
-        operate(client, settings, health, metrics, stop).await;
+        operate(client, settings, clock, health, metrics, stop).await;
         return Ok(());
     }
-    let identity = settings
-        .pod_name
-        .clone()
-        .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    let mut leadership = Leadership::stand(client.clone(), &settings.namespace, &flags.lease_name, &identity).await?;
+    let identity = settings.pod_name.clone().unwrap_or_else(some_name);
+    let mut leadership = Leadership::stand(
+        client.clone(),
+        clock.clone(),
+        &settings.namespace,
+        &flags.lease_name,
+        &identity,
+    )
+    .await?;
     // Standing by is all that a second replica is there for.
     health.ready.store(true, Ordering::Relaxed);
     tracing::info!(%identity, "standing by for the lead");
@@ -180,7 +186,7 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
     tracing::info!(%identity, "leading");
     metrics.leads(true);
     tokio::select! {
-        () = operate(client, settings, health, Arc::clone(&metrics), stop) => leadership.release().await,
+        () = operate(client, settings, clock, health, Arc::clone(&metrics), stop) => leadership.release().await,
         // Every visit ends with the other future, at once: what it was about to write is not sent.
         () = leadership.lost() => {
             metrics.leads(false);
@@ -190,14 +196,31 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
     Ok(())
 }
 
+/// A name that no other replica has.
+#[expect(clippy::disallowed_methods, reason = "outside a pod, chance tells replicas apart")]
+fn some_name() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
 /// When the process has been asked to end.
 type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// Runs the controllers until they are asked to stop, and a little longer for the visits under way.
-async fn operate(client: Client, settings: Settings, health: Arc<Health>, metrics: Arc<Metrics>, stop: Stop) {
-    let patience = stop.clone().then(|()| tokio::time::sleep(LONGEST_FAREWELL));
+async fn operate(
+    client: Client,
+    settings: Settings,
+    clock: Clock,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    stop: Stop,
+) {
+    let (asked, patient) = (stop.clone(), clock.clone());
+    let patience = async move {
+        asked.await;
+        patient.sleep(LONGEST_FAREWELL).await;
+    };
     tokio::select! {
-        () = controllers::run(client, settings, health, metrics, stop) => tracing::info!("stopped"),
+        () = controllers::run(client, settings, clock, health, metrics, stop) => tracing::info!("stopped"),
         () = patience => tracing::warn!("stopped with visits under way; the next start finds what they began"),
     }
 }

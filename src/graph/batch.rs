@@ -1,5 +1,10 @@
 //! Many reads in one request: Microsoft Graph docs, "Combine multiple HTTP requests using JSON batching".
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the door still asks the machine for time and chance"
+)]
+
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 

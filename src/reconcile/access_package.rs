@@ -559,6 +559,7 @@ fn desired_role(catalog: &Catalog, role: &ResourceRole, index: usize) -> Result<
 }
 
 /// Adds a role. A resource that came into the catalog just now may be unknown to packages for some time.
+#[expect(clippy::disallowed_methods, reason = "until the tenant's clock is handed on")]
 async fn add_role(
     graph: &graph::Graph,
     package: &AccessPackageId,

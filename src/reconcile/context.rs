@@ -2,65 +2,86 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    marker::PhantomData,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
-use kube::{
-    Client, Resource, ResourceExt,
-    core::{DeserializeGuard, PartialObjectMeta, object::HasStatus},
-    runtime::reflector::{ObjectRef, Store},
-};
-use tokio::sync::watch;
+use kube::{Client, Resource, ResourceExt};
 
 use super::{
+    Kind,
     claims::{Claims, Holder},
     credentials::{Secrets, credential},
     events::Events,
     halt::{Halt, Retry, Step},
-    identity, ledger,
+    kinds::{KindVisitor, each_kind},
+    ledger,
     settings::Settings,
     tenant::Tenant,
 };
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraStatus, EntraTenant, ManagedStatus, Reason},
+    api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant, ManagedStatus, Reason},
+    clock::Clock,
+    cluster::{Cluster, Identity, Labels, Lookup, Tracked},
     graph::Observer,
     metrics::Metrics,
     plan::Problem,
 };
 
-/// An object as the stores hold it: one that does not parse is there too, with its error.
-pub(crate) type Guarded<K> = DeserializeGuard<K>;
+/// An object as the cluster's tables hold it: one that does not parse is there too, with its error.
+pub(crate) type Guarded<K> = Lookup<K>;
 
-/// The cluster's objects as last seen.
+/// The old way to ask the cluster, by kind. To be replaced by the questions of [`Cluster`].
 #[derive(Clone)]
 pub(crate) struct Stores {
-    pub(crate) tenants: Store<Guarded<EntraTenant>>,
-    pub(crate) catalogs: Store<Guarded<Catalog>>,
-    pub(crate) packages: Store<Guarded<AccessPackage>>,
-    pub(crate) policies: Store<Guarded<AssignmentPolicy>>,
-    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub(crate) tenants: Shelf<EntraTenant>,
+    pub(crate) catalogs: Shelf<Catalog>,
+    pub(crate) packages: Shelf<AccessPackage>,
+    pub(crate) policies: Shelf<AssignmentPolicy>,
 }
 
-impl Stores {
-    /// How many there are.
-    pub(crate) const COUNT: usize = 5;
+/// The objects of one kind.
+pub(crate) struct Shelf<K> {
+    cluster: Arc<Cluster>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> Shelf<K> {
+    fn new(cluster: &Arc<Cluster>) -> Self {
+        Self {
+            cluster: Arc::clone(cluster),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<K> Clone for Shelf<K> {
+    fn clone(&self) -> Self {
+        Self::new(&self.cluster)
+    }
+}
+
+impl<K: Tracked> Shelf<K> {
+    /// Every object.
+    pub(crate) fn state(&self) -> Vec<Lookup<K>> {
+        self.cluster.all()
+    }
 }
 
 /// Shared by all controllers.
 pub struct Context {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) cluster: Arc<Cluster>,
     pub(crate) stores: Stores,
     pub(crate) claims: Claims,
     pub(crate) metrics: Arc<Metrics>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
     failures: Mutex<HashMap<String, u32>>,
     pub(super) events: Events,
-    /// How many stores are filled.
-    filled: watch::Receiver<usize>,
     claims_entered: OnceLock<()>,
     /// When this process began to work, in seconds since the epoch: creation is told in whole ones.
     since: i64,
@@ -72,29 +93,35 @@ impl Context {
     pub(crate) fn new(
         client: Client,
         settings: Settings,
-        stores: Stores,
-        filled: watch::Receiver<usize>,
+        clock: Clock,
+        cluster: Arc<Cluster>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let events = Events::new(client.clone(), settings.pod_name.clone());
         Self {
             client,
             settings,
-            stores,
+            stores: Stores {
+                tenants: Shelf::new(&cluster),
+                catalogs: Shelf::new(&cluster),
+                packages: Shelf::new(&cluster),
+                policies: Shelf::new(&cluster),
+            },
+            cluster,
             claims: Claims::default(),
             metrics,
             tenants: Mutex::default(),
             failures: Mutex::default(),
             events,
-            filled,
             claims_entered: OnceLock::new(),
-            since: time().as_second(),
+            since: clock.now().as_second(),
+            clock,
             ready_once: Mutex::default(),
         }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        time()
+        self.clock.now()
     }
 
     /// The object is Ready: tells the metrics where it has not been before. Of an object that is older than this process
@@ -130,21 +157,20 @@ impl Context {
         tenants.values().filter_map(|tenant| age(tenant)).max()
     }
 
-    /// Waits until every store is filled, then enters who holds what: before the first write, not after.
+    /// Waits until the whole cluster is known, then enters who holds what: before the first write, not after.
     pub(crate) async fn wait_until_ready(&self) -> Step<()> {
-        self.filled
-            .clone()
-            .wait_for(|filled| *filled >= Stores::COUNT)
-            .await
-            .map_err(|_| Halt::stale())?;
+        self.cluster.filled().await;
         self.claims_entered.get_or_init(|| self.enter_claims());
         Ok(())
     }
 
     fn enter_claims(&self) {
-        let mut held = holdings(&self.stores.catalogs);
-        held.extend(holdings(&self.stores.packages));
-        held.extend(holdings(&self.stores.policies));
+        let mut holdings = Holdings {
+            cluster: &self.cluster,
+            held: Vec::new(),
+        };
+        each_kind(&mut holdings);
+        let mut held = holdings.held;
         held.sort_by(|one, other| (&one.0, &one.2.name).cmp(&(&other.0, &other.2.name)));
         for (_, entra, holder) in &held {
             // The older one holds it; the younger finds out at its own visit.
@@ -154,10 +180,16 @@ impl Context {
 
     /// The tenant behind an EntraTenant, ready to be spoken to.
     pub(crate) async fn tenant(&self, name: &str) -> Step<Arc<Tenant>> {
-        let object = find(&self.stores.tenants, None, name).ok_or_else(|| {
+        let found = self.cluster.tenant(name).ok_or_else(|| {
             Halt::reference(Problem::new(
                 Reason::TenantNotFound,
                 format!("spec.tenantRef: no EntraTenant {name:?} exists; create it, or correct the name"),
+            ))
+        })?;
+        let object = found.read().map_err(|unreadable| {
+            Halt::reference(Problem::new(
+                Reason::TenantNotReady,
+                format!("EntraTenant {name:?} cannot be read: {}", unreadable.error),
             ))
         })?;
         match object.status.as_ref().and_then(ManagedStatus::ready) {
@@ -186,20 +218,29 @@ impl Context {
                 )));
             }
         }
-        if let Some(tenant) = self.known_tenant(name).filter(|tenant| tenant.is_current(&object)) {
+        if let Some(tenant) = self.known_tenant(name).filter(|tenant| tenant.is_current(object)) {
             return Ok(tenant);
         }
-        self.connect(&object).await
+        self.connect(object).await
     }
 
-    /// The tenant of this id, for objects whose Catalog is gone: the only one that reaches it.
-    pub(crate) async fn tenant_of(&self, tenant_id: &str) -> Step<Arc<Tenant>> {
-        let reaching = |tenant: &EntraTenant| tenant.spec.tenant_id.eq_ignore_ascii_case(tenant_id);
+    /// The tenant that an object of Entra goes by: the one that its Catalog names, in life and in death. Where the Catalog is
+    /// gone, or cannot be told to name one, the only one that reaches the tenant.
+    pub(crate) async fn tenant_of(&self, entra: &EntraObject) -> Step<Arc<Tenant>> {
+        let catalogs = self.cluster.catalogs_of_entra(entra);
+        match catalogs.iter().find_map(Lookup::parent_name) {
+            Some(name) => self.tenant(name).await,
+            None => self.tenant_reaching(&entra.tenant_id).await,
+        }
+    }
+
+    /// The only EntraTenant that reaches this tenant.
+    pub(crate) async fn tenant_reaching(&self, tenant_id: &str) -> Step<Arc<Tenant>> {
         let orphan = format!(
             "let this object go without touching Entra: annotate it with {}=true",
             crate::api::ORPHAN
         );
-        let words = match matching(&self.stores.tenants, reaching).as_slice() {
+        let words = match self.cluster.tenants_reaching(tenant_id).as_slice() {
             [tenant] => return self.tenant(&tenant.name_any()).await,
             [] => format!("no EntraTenant reaches tenant {tenant_id}; create one, or {orphan}"),
             several => {
@@ -216,8 +257,9 @@ impl Context {
 
     /// Whether the tenant is only observed as of now.
     pub(crate) fn is_observed(&self, name: &str) -> bool {
-        find(&self.stores.tenants, None, name)
-            .is_some_and(|tenant| tenant.spec.management() == crate::api::Management::Observe)
+        let tenant = self.cluster.tenant(name);
+        let readable = tenant.as_ref().and_then(Lookup::readable);
+        readable.is_some_and(|tenant| tenant.spec.management() == crate::api::Management::Observe)
     }
 
     pub(crate) fn known_tenant(&self, name: &str) -> Option<Arc<Tenant>> {
@@ -239,7 +281,13 @@ impl Context {
         {
             return Ok(tenant);
         }
-        let tenant = Arc::new(Tenant::new(&self.settings, object, credential, self.graph_observer())?);
+        let tenant = Arc::new(Tenant::new(
+            &self.settings,
+            object,
+            credential,
+            self.graph_observer(),
+            self.clock.clone(),
+        )?);
         self.tenants
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -260,9 +308,18 @@ impl Context {
     }
 
     /// The labels of a namespace, where it is known.
-    pub(crate) fn labels(&self, namespace: &str) -> Option<std::collections::BTreeMap<String, String>> {
-        let found = self.stores.namespaces.get(&ObjectRef::new(namespace))?;
-        Some(found.metadata.labels.clone().unwrap_or_default())
+    pub(crate) fn labels(&self, namespace: &str) -> Option<Arc<Labels>> {
+        self.cluster.labels(namespace)
+    }
+
+    /// The object is gone.
+    pub(crate) fn forget(&self, title: &str, uid: &str) {
+        self.claims.forget(uid);
+        self.succeeded(title);
+        self.ready_once
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(uid);
     }
 
     /// How often the object has failed in a row, this time included.
@@ -278,25 +335,21 @@ impl Context {
     }
 }
 
-/// The one place that asks the time.
-#[expect(clippy::disallowed_methods, reason = "somebody has to ask")]
-fn time() -> Timestamp {
-    Timestamp::now()
+/// Who holds what by the statuses of all objects, with the time of the holder's creation. What does not parse holds too.
+struct Holdings<'a> {
+    cluster: &'a Cluster,
+    held: Vec<(Option<Timestamp>, EntraObject, Holder)>,
 }
 
-/// Who holds what by the statuses of a store, with the time of the holder's creation.
-fn holdings<K>(store: &Store<Guarded<K>>) -> Vec<(Option<Timestamp>, EntraObject, Holder)>
-where
-    K: Resource<DynamicType = ()> + HasStatus<Status: EntraStatus> + Clone + 'static,
-{
-    let objects = store.state();
-    let objects = objects.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-    objects
-        .filter_map(|object| {
-            let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
-            Some((created, identity::own(object)?.clone(), holder(object)))
-        })
-        .collect()
+impl KindVisitor for Holdings<'_> {
+    fn kind<K: Kind>(&mut self) {
+        for object in self.cluster.all::<K>() {
+            if let Identity::Known(entra) = object.own_identity() {
+                let created = object.meta().creation_timestamp.as_ref().map(|time| time.0);
+                self.held.push((created, entra, holder(&object)));
+            }
+        }
+    }
 }
 
 /// The object as a holder of claims.
@@ -316,29 +369,18 @@ pub(crate) fn title<K: Resource<DynamicType = ()>>(object: &K) -> String {
     format!("{} {namespace}{}", K::kind(&()), object.name_any())
 }
 
-/// The objects of a store that could be read and that `wanted` takes; only those are copied.
-pub(crate) fn matching<K>(store: &Store<Guarded<K>>, wanted: impl Fn(&K) -> bool) -> Vec<K>
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    let objects = store.state();
-    objects
-        .iter()
-        .filter_map(|guarded| guarded.0.as_ref().ok())
+/// The objects of a kind that could be read and that `wanted` takes; only those are copied.
+pub(crate) fn matching<K: Tracked>(shelf: &Shelf<K>, wanted: impl Fn(&K) -> bool) -> Vec<K> {
+    let objects = shelf.state();
+    let readable = objects.iter().filter_map(Lookup::readable);
+    readable
         .filter(|object| wanted(object))
-        .cloned()
+        .map(|object| K::clone(object))
         .collect()
 }
 
-/// The object of this name.
-pub(crate) fn find<K>(store: &Store<Guarded<K>>, namespace: Option<&str>, name: &str) -> Option<K>
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    let key = ObjectRef::<Guarded<K>>::new(name);
-    let key = match namespace {
-        Some(namespace) => key.within(namespace),
-        None => key,
-    };
-    store.get(&key).and_then(|guarded| guarded.0.as_ref().ok().cloned())
+/// The object of this name, where it could be read.
+pub(crate) fn find<K: Tracked>(shelf: &Shelf<K>, namespace: Option<&str>, name: &str) -> Option<K> {
+    let object = shelf.cluster.get::<K>(namespace, name)?;
+    object.readable().map(|object| K::clone(object))
 }

@@ -7,12 +7,15 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::halt::{Halt, Retry, Stage, Step};
 use crate::{
     api::{ApplicationRef, GroupRef, PinnedReference, Reason, ServicePrincipalRef, SharePointSiteRef, UserRef},
+    clock::Clock,
     graph::{AppRole, Graph, GraphError, GraphErrorKind, Group, GroupKey, ServicePrincipalKey, SiteKey, UserKey},
     plan::Problem,
 };
@@ -94,15 +97,17 @@ pub(crate) struct Directory {
     tenant: String,
     /// How long a look-up that only verifies a pinned name is believed.
     verify_after: Duration,
+    clock: Clock,
     found: Mutex<HashMap<String, (Instant, Vec<DirectoryObject>)>>,
 }
 
 impl Directory {
-    pub(crate) fn new(graph: Graph, tenant: String, verify_after: Duration) -> Self {
+    pub(crate) fn new(graph: Graph, tenant: String, verify_after: Duration, clock: Clock) -> Self {
         Self {
             graph,
             tenant,
             verify_after,
+            clock,
             found: Mutex::default(),
         }
     }
@@ -167,13 +172,13 @@ impl Directory {
         };
         {
             let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, objects)) = found.get(&reference).filter(|(at, _)| at.elapsed() < age) {
+            if let Some((_, objects)) = found.get(&reference).filter(|(at, _)| self.clock.since(*at) < age) {
                 return Ok(objects.clone());
             }
         }
         let objects = self.look_up(key).await?;
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.insert(reference, (Instant::now(), objects.clone()));
+        found.insert(reference, (self.clock.instant(), objects.clone()));
         Ok(objects)
     }
 

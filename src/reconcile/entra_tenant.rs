@@ -2,22 +2,21 @@
 //!
 //! There is nothing of ours in Entra behind it, so of the pipeline only the questions and the report remain.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Visited, admission,
-    context::{Context, title},
-    find,
+    context::Context,
     halt::{Halt, Retry, Stage, Step},
     inventory::Freshness,
-    matching,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
-    api::{EntraObject, EntraTenant, Management, Reason},
+    api::{AccessPackage, AssignmentPolicy, EntraObject, EntraTenant, KindName, Management, Reason},
+    cluster::{Cluster, Identity, Key},
     graph::{GraphError, GraphErrorKind},
     plan::Problem,
     report::Report,
@@ -198,27 +197,52 @@ fn waiting(reason: Reason, message: String) -> Halt {
     }
 }
 
-/// The objects that cannot go without this tenant.
+/// The objects that cannot go without this EntraTenant. What cannot be read is there too.
 fn dependants(context: &Context, name: &str, tenant_id: &str) -> Vec<String> {
-    let is_here =
-        |entra: Option<&EntraObject>| entra.is_some_and(|entra| entra.tenant_id.eq_ignore_ascii_case(tenant_id));
-    let stores = &context.stores;
-    let catalogs = matching(&stores.catalogs, |catalog| catalog.spec.tenant_ref.name == name);
-    let packages = matching(&stores.packages, |package| {
-        is_here(
-            package
-                .status
-                .as_ref()
-                .and_then(|status| status.identity.entra.as_ref()),
-        ) || find(&stores.catalogs, None, &package.spec.catalog_ref.name)
-            .is_some_and(|catalog| catalog.spec.tenant_ref.name == name)
-    });
-    let policies = matching(&stores.policies, |policy| {
-        is_here(policy.status.as_ref().and_then(|status| status.identity.entra.as_ref()))
-    });
-    let catalogs = catalogs.iter().map(title);
+    let cluster = &context.cluster;
+    let mut titles = BTreeSet::new();
+    for catalog in &cluster.catalogs_of_tenant(name) {
+        titles.insert((KindName::Catalog, catalog.title()));
+        let packages = cluster.packages_of_catalog(&catalog.name_any());
+        titles.extend(
+            packages
+                .iter()
+                .map(|package| (KindName::AccessPackage, package.title())),
+        );
+    }
+    for Key { kind, place } in cluster.of_entra_tenant(tenant_id) {
+        let namespace = place.namespace.as_deref();
+        let found = match kind {
+            // It is in no tenant.
+            KindName::EntraTenant => None,
+            // A Catalog goes by the EntraTenant that it names.
+            KindName::Catalog => None,
+            KindName::AccessPackage => cluster
+                .get::<AccessPackage>(namespace, &place.name)
+                .map(|package| (package.title(), package.identity())),
+            KindName::AssignmentPolicy => cluster
+                .get::<AssignmentPolicy>(namespace, &place.name)
+                .map(|policy| (policy.title(), policy.identity())),
+        };
+        if let Some((title, Identity::Known(entra))) = found
+            && needs(cluster, name, &entra)
+        {
+            titles.insert((kind, title));
+        }
+    }
+    titles.into_iter().map(|(_, title)| title).collect()
+}
+
+/// Whether what stands for `entra` goes by the EntraTenant `name`: by the one that its Catalog names, and by any that reaches
+/// the tenant where the Catalog is gone.
+fn needs(cluster: &Cluster, name: &str, entra: &EntraObject) -> bool {
+    let catalogs = cluster.catalogs_of_entra(entra);
+    if catalogs.is_empty() {
+        let others = cluster.tenants_reaching(&entra.tenant_id);
+        return !others.iter().any(|other| other.name_any() != name && !other.is_going());
+    }
+    // One that cannot be told to name another may name this.
     catalogs
-        .chain(packages.iter().map(title))
-        .chain(policies.iter().map(title))
-        .collect()
+        .iter()
+        .any(|catalog| catalog.parent_name().is_none_or(|tenant| tenant == name))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
@@ -45,18 +46,7 @@ impl Events {
 
     /// Publishes an event about this object. One that fails is logged: it never fails a visit.
     pub(super) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
-        let event = Event {
-            type_: if note.is_warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            },
-            reason: note.reason.name(),
-            note: Some(note.message.chars().take(1_000).collect()),
-            action: "Reconcile".into(),
-            secondary: None,
-        };
-        let published = self.recorder().publish(&event, &object.object_ref(&())).await;
+        let published = self.recorder().publish(&event(note), &object.object_ref(&())).await;
         let Err(error) = published else {
             return;
         };
@@ -67,5 +57,27 @@ impl Events {
         } else {
             tracing::warn!(%error, %reason, "event not published");
         }
+    }
+    /// Publishes an event about an object that need not be there any more. One that fails is logged: the namespace may be
+    /// going as well, and takes none then.
+    pub(super) async fn publish_about(&self, object: &ObjectReference, note: &Note) {
+        if let Err(error) = self.recorder().publish(&event(note), object).await {
+            let reason = note.reason.name();
+            tracing::debug!(%error, %reason, "event not published");
+        }
+    }
+}
+
+fn event(note: &Note) -> Event {
+    Event {
+        type_: if note.is_warning {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        },
+        reason: note.reason.name(),
+        note: Some(note.message.chars().take(1_000).collect()),
+        action: "Reconcile".into(),
+        secondary: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Which catalog a namespace may use, and by which grants.
 
 use super::{
-    context::{Context, find, matching},
+    context::Context,
     halt::{Halt, Retry, Stage, Step},
 };
 use crate::{
@@ -30,10 +30,15 @@ pub(crate) fn granted(
             ),
         ))
     };
-    let catalog = find(&context.stores.catalogs, None, catalog_name).ok_or_else(refused)?;
+    let catalog = context.cluster.catalog(catalog_name).ok_or_else(refused)?;
+    // What cannot be read grants nothing.
+    let catalog = catalog
+        .readable()
+        .map(|catalog| Catalog::clone(catalog))
+        .ok_or_else(refused)?;
     let namespace = Namespace {
         name: namespace,
-        labels: labels.as_ref(),
+        labels: labels.as_deref(),
     };
     let grants: Vec<Grant> = limits::grants_for(&catalog.spec, namespace)
         .into_iter()

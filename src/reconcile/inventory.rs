@@ -9,6 +9,11 @@ mod reads;
 #[cfg(test)]
 mod tests;
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the ages of what was read still go by the machine"
+)]
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -20,6 +20,7 @@ mod catalog_resources;
 mod claims;
 mod context;
 mod credentials;
+mod departure;
 mod directory;
 mod entra_tenant;
 mod events;
@@ -28,6 +29,7 @@ mod grants;
 mod halt;
 mod identity;
 mod inventory;
+mod kinds;
 mod ledger;
 mod log;
 mod parting;
@@ -40,7 +42,7 @@ use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use kube::{Api, Client, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
@@ -66,7 +68,8 @@ use subject::Subject;
 use tokio::sync::Semaphore;
 
 pub use context::Context;
-pub(crate) use context::{Stores, find, matching};
+pub(crate) use departure::LeftBehind;
+pub(crate) use kinds::{KindVisitor, each_kind};
 pub use settings::Settings;
 pub(crate) use standing::standing;
 
@@ -75,7 +78,8 @@ const LONGEST_VISIT: Duration = Duration::from_secs(120);
 
 /// A kind of object that is reconciled.
 pub(crate) trait Kind:
-    Resource<DynamicType = ()>
+    crate::cluster::Tracked
+    + Resource<DynamicType = ()>
     + HasStatus<Status: ManagedStatus + Clone + Default + PartialEq + Send + Sync>
     + Clone
     + fmt::Debug
@@ -337,7 +341,7 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
             return Ok(Action::await_change());
         }
     };
-    let started = Instant::now();
+    let started = context.clock.instant();
     let mut subject = Subject::new(&context, object);
     let attended = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject));
     let (result, ledger) = ledger::kept(attended).await;
@@ -359,7 +363,7 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
     if is_ready(&subject.object) {
         context.is_ready(&subject.object);
     }
-    let took = started.elapsed();
+    let took = context.clock.since(started);
     let line = log::Line {
         generation: subject.generation(),
         outcome,
@@ -392,6 +396,7 @@ async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Ou
     }
     if is_deleted {
         K::finalise(context, subject).await?;
+        context.claims.let_go(&subject.uid());
         subject.set_finalizer(false).await?;
         context.claims.release(&subject.uid());
         return Ok(Outcome::Released);

@@ -1,10 +1,10 @@
 //! What is counted of the objects when somebody scrapes the metrics.
 
-use kube::{Resource, runtime::reflector::Store};
+use kube::Resource;
 
 use super::{
     Kind,
-    context::{Context, Guarded},
+    context::{Context, Shelf},
 };
 use crate::{
     api::{ManagedStatus, Reason},
@@ -26,14 +26,14 @@ pub(crate) fn standing(context: &Context) -> Standing {
     standing
 }
 
-fn count<K: Kind>(standing: &mut Standing, store: &Store<Guarded<K>>) {
+fn count<K: Kind>(standing: &mut Standing, store: &Shelf<K>) {
     let kind = <K as Resource>::kind(&());
     for status in ["True", "False", "Unknown"] {
         standing.ready.entry((kind.to_string(), status)).or_default();
     }
     for object in store.state() {
-        let (status, reason) = match &object.0 {
-            Ok(object) => ready(object),
+        let (status, reason) = match object.read() {
+            Ok(object) => ready::<K>(object),
             Err(_) => ("False", Reason::InvalidSpec.name()),
         };
         *standing.ready.entry((kind.to_string(), status)).or_default() += 1;

@@ -348,5 +348,8 @@ impl<K: Managed> Subject<K> {
 
 /// The object where it could be read.
 pub(crate) fn readable<K: Clone>(guarded: &Guarded<K>) -> Result<K, String> {
-    guarded.0.clone().map_err(|invalid| invalid.error)
+    match guarded.read() {
+        Ok(object) => Ok(K::clone(object)),
+        Err(unreadable) => Err(unreadable.error.clone()),
+    }
 }

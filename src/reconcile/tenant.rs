@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
+    clock::Clock,
     graph::{self, Access, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Observer},
     plan::Problem,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Tenant {
     pub(crate) inventory: Inventory,
     pub(crate) directory: Directory,
     pub(crate) management: Management,
+    pub(crate) clock: Clock,
     pub(crate) drift_interval: Duration,
     /// Policies are created one after the other: Graph refuses concurrent creates.
     pub(crate) policy_creation: Semaphore,
@@ -47,6 +49,7 @@ impl Tenant {
         object: &EntraTenant,
         credential: Credential,
         observer: Observer,
+        clock: Clock,
     ) -> Step<Self> {
         let spec = &object.spec;
         let cloud = match spec.cloud {
@@ -86,7 +89,8 @@ impl Tenant {
             cloud: spec.cloud,
             domain: spec.domain.clone(),
             inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval),
-            directory: Directory::new(graph.clone(), tenant, drift_interval.saturating_mul(6)),
+            directory: Directory::new(graph.clone(), tenant, drift_interval.saturating_mul(6), clock.clone()),
+            clock,
             graph,
             management,
             drift_interval,

@@ -315,3 +315,221 @@ fn bind(cluster: &Cluster, name: &str, role: &str, user: &str) -> Outcome {
     }))?;
     Ok(())
 }
+
+const FINALIZER: &str = "access.entra-operator.io/finalizer";
+
+/// The words of a refusal; empty where it was none.
+fn words<T>(answer: Result<T, stage::Error>) -> String {
+    answer.err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+/// A package and a policy in `marketing`, with the operator's finalizer, and nobody who works.
+fn held() -> Outcome<Cluster> {
+    let cluster = Cluster::start()?;
+    let mut values = cluster.values();
+    values["replicas"] = json!(0);
+    cluster.install(&values)?;
+    cluster.apply_object(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "marketing"}}))?;
+    for (kind, spec) in [
+        (
+            "AccessPackage",
+            json!({"catalogRef": {"name": "marketing"}, "displayName": "Campaign"}),
+        ),
+        ("AssignmentPolicy", policy()),
+    ] {
+        cluster.apply_object(&json!({
+            "apiVersion": format!("{GROUP}/v1alpha1"), "kind": kind,
+            "metadata": {"name": "campaign", "namespace": "marketing", "finalizers": [FINALIZER, "example.com/another"]},
+            "spec": spec,
+        }))?;
+    }
+    // A policy counts from when the API server has seen it.
+    wait_for("the admission policy to be in force", SOON, || {
+        let status = json!({"status": {"observedGeneration": 1, "conditions": []}});
+        let refused = words(cluster.patch("AccessPackage", "campaign", Some("marketing"), &status));
+        if refused.contains("only the operator") {
+            Ok(())
+        } else {
+            Err(refused)
+        }
+    })?;
+    Ok(cluster)
+}
+
+#[test]
+fn nobody_but_the_operator_takes_its_finalizer_off_and_the_refusal_says_what_to_do() -> Outcome {
+    let cluster = held()?;
+    bind(&cluster, "team", "admin", "ann")?;
+    bind(&cluster, "all", "entra-access-operator-edit", "ann")?;
+    let ann = cluster.user("ann")?;
+    let none = json!({"metadata": {"finalizers": null}});
+    let campaign = Some("marketing");
+    let refused = wait_for("the role to count", SOON, || {
+        let refused = words(ann.patch("AccessPackage", "campaign", campaign, &none));
+        if refused.contains("cannot patch") {
+            Err(refused)
+        } else {
+            Ok(refused)
+        }
+    })?;
+    for words in [
+        "metadata.finalizers: only the operator takes access.entra-operator.io/finalizer off",
+        "access.entra-operator.io/orphan=true",
+        "entra-access-operator release",
+    ] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    // Not by administrators either, nor by a PUT that leaves it out, nor while it goes.
+    let refused = words(cluster.patch("AssignmentPolicy", "campaign", campaign, &none));
+    assert!(refused.contains("metadata.finalizers: only the operator"), "{refused}");
+    let mut replaced = cluster.get("AccessPackage", "campaign", campaign)?.unwrap_or_default();
+    replaced["metadata"]["finalizers"] = json!(["example.com/another"]);
+    let path = format!("/apis/{GROUP}/v1alpha1/namespaces/marketing/accesspackages/campaign");
+    let refused = words(cluster.request("PUT", &path, "application/json", Some(&replaced)));
+    assert!(refused.contains("metadata.finalizers: only the operator"), "{refused}");
+    let with_another = json!({"metadata": {"finalizers": [FINALIZER]}});
+    cluster.patch("AccessPackage", "campaign", campaign, &with_another)?;
+
+    // A namespace that goes takes its objects along as ever; they wait for the operator.
+    cluster.request("DELETE", "/api/v1/namespaces/marketing", "application/json", None)?;
+    for kind in ["AccessPackage", "AssignmentPolicy"] {
+        cluster.wait_object(kind, "campaign", campaign, "to be going", SOON, |object| {
+            !object["metadata"]["deletionTimestamp"].is_null()
+        })?;
+        let refused = words(cluster.patch(kind, "campaign", campaign, &none));
+        assert!(refused.contains("metadata.finalizers: only the operator"), "{refused}");
+    }
+    let operator = cluster.service_account(RELEASE, RELEASE)?;
+    operator.patch("AccessPackage", "campaign", campaign, &none)?;
+    operator.patch("AssignmentPolicy", "campaign", campaign, &none)?;
+    cluster.wait_gone("Namespace", "marketing", None, SOON)?;
+    Ok(())
+}
+
+#[test]
+fn the_garbage_collector_is_not_hindered() -> Outcome {
+    let cluster = held()?;
+    let campaign = Some("marketing");
+    let package = cluster.get("AccessPackage", "campaign", campaign)?.unwrap_or_default();
+    let owner = json!({"metadata": {"ownerReferences": [{
+        "apiVersion": format!("{GROUP}/v1alpha1"), "kind": "AccessPackage", "name": "campaign",
+        "uid": package["metadata"]["uid"], "blockOwnerDeletion": true,
+    }]}});
+    cluster.patch("AssignmentPolicy", "campaign", campaign, &owner)?;
+    let path = format!("/apis/{GROUP}/v1alpha1/namespaces/marketing/accesspackages/campaign");
+    let foreground = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"});
+    cluster.request("DELETE", &path, "application/json", Some(&foreground))?;
+    // It deletes the dependant, and takes its own finalizer off the owner when the dependant is gone.
+    cluster.wait_object(
+        "AssignmentPolicy",
+        "campaign",
+        campaign,
+        "to be going",
+        SOON,
+        |object| !object["metadata"]["deletionTimestamp"].is_null(),
+    )?;
+    let operator = cluster.service_account(RELEASE, RELEASE)?;
+    operator.patch(
+        "AssignmentPolicy",
+        "campaign",
+        campaign,
+        &json!({"metadata": {"finalizers": null}}),
+    )?;
+    cluster.wait_object("AccessPackage", "campaign", campaign, "to be ours", SOON, |object| {
+        object["metadata"]["finalizers"] == json!([FINALIZER, "example.com/another"])
+    })?;
+    Ok(())
+}
+
+#[test]
+fn release_lets_every_object_go_where_somebody_may_change_all_of_them() -> Outcome {
+    let cluster = held()?;
+    bind(&cluster, "all", "entra-access-operator-edit", "ann")?;
+    let ann = cluster.user("ann")?;
+    let path = |manager: &str| {
+        format!("/apis/{GROUP}/v1alpha1/namespaces/marketing/accesspackages/campaign?fieldManager={manager}")
+    };
+    let none = json!({"metadata": {"finalizers": null}});
+    // Who may write in one namespace only does not get through by the command's name.
+    let refused = wait_for("the role to count", SOON, || {
+        let manager = path("entra-access-operator-release");
+        let refused = words(ann.request("PATCH", &manager, "application/merge-patch+json", Some(&none)));
+        if refused.contains("cannot patch") {
+            Err(refused)
+        } else {
+            Ok(refused)
+        }
+    })?;
+    assert!(refused.contains("metadata.finalizers: only the operator"), "{refused}");
+    let kubeconfig = cluster.kubeconfig().display().to_string();
+    let said = std::process::Command::new(env!("CARGO_BIN_EXE_entra-access-operator"))
+        .arg("release")
+        .env("KUBECONFIG", kubeconfig)
+        .output()?;
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&said.stdout),
+        String::from_utf8_lossy(&said.stderr)
+    );
+    assert!(said.contains("released AccessPackage marketing/campaign"), "{said}");
+    assert!(said.ends_with("2 objects\n"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn an_end_that_is_past_when_it_is_applied_is_refused_and_one_that_passes_while_it_stands_is_not() -> Outcome {
+    let cluster = held()?;
+    let place = ("AssignmentPolicy", "campaign", Some("marketing"));
+    let ends = |end: &str| json!({"spec": {"expiration": {"afterDuration": null, "afterDateTime": end}}});
+    let patch = |patch: &Value| cluster.patch(place.0, place.1, place.2, patch);
+    let refused = words(patch(&ends("2020-01-01T00:00:00Z")));
+    assert!(
+        refused
+            .contains("spec.expiration.afterDateTime: 2020-01-01T00:00:00Z is past, so nobody could be given access"),
+        "{refused}"
+    );
+    let mut made = json!({
+        "apiVersion": format!("{GROUP}/v1alpha1"), "kind": place.0,
+        "metadata": {"name": "past", "namespace": "marketing"}, "spec": policy(),
+    });
+    made["spec"]["expiration"] = json!({"afterDateTime": "2020-01-01T00:00:00+02:00"});
+    for answer in [cluster.create(&made), cluster.apply_object(&made)] {
+        let refused = words(answer);
+        assert!(
+            refused.contains("spec.expiration.afterDateTime: 2020-01-01T00:00:00+02:00 is past"),
+            "{refused}"
+        );
+    }
+    patch(&ends("2999-12-31T00:00:00Z"))?;
+
+    // One that is over soon, by the API server's own clock.
+    let soon = json!({"metadata": {"annotations": {"example.com/now": "?"}}});
+    let now = patch(&soon)?;
+    let times = now["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let now = times
+        .iter()
+        .filter_map(|entry| entry["time"].as_str())
+        .max()
+        .unwrap_or_default();
+    let now: k8s_openapi::jiff::Timestamp = now.parse()?;
+    let end = now
+        .checked_add(k8s_openapi::jiff::SignedDuration::from_secs(3))?
+        .to_string();
+    patch(&ends(&end))?;
+    wait_for("the end to pass", SOON, || {
+        made["spec"]["expiration"] = json!({"afterDateTime": end});
+        let refused = words(cluster.create(&made));
+        if refused.contains("is past") {
+            Ok(())
+        } else {
+            cluster
+                .delete(place.0, "past", place.2)
+                .map_err(|error| error.to_string())?;
+            Err("not yet".to_owned())
+        }
+    })?;
+    patch(&json!({"spec": {"description": "The end stands as it stood"}}))?;
+    let refused = words(patch(&ends("2021-01-01T00:00:00Z")));
+    assert!(refused.contains("is past"), "{refused}");
+    Ok(())
+}

@@ -8,12 +8,19 @@
 //! | `grants` | what a namespace may and may not do |
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
+//! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
 //! state that an object was in (`review`).
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test stands outside the operator and has the machine's clock"
+)]
+
 mod adoption;
+mod cluster;
 mod drift;
 mod faults;
 mod grants;

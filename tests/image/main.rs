@@ -7,6 +7,11 @@
 //! | `start` | it is static, starts, makes the samples Ready, and ends when it is asked to |
 //! | `memory` | a measurement: what the process holds, idle and with 2,000 objects |
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test stands outside the operator and has the machine's clock"
+)]
+
 #[cfg(all(test, target_os = "linux"))]
 mod container;
 #[cfg(all(test, target_os = "linux"))]

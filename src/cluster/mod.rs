@@ -1,0 +1,451 @@
+//! The cluster's objects as last seen, by the questions that visits ask, and who has to look when one of them changes.
+//!
+//! Objects are shared, never copied; what a question needs is found by an index. An object that cannot be parsed exists:
+//! every answer holds it as [`Lookup::Unreadable`], with the references that could still be read, and one whose parent
+//! cannot be told counts for every parent that it may have.
+//!
+//! | part | is about |
+//! |---|---|
+//! | `lookup` | an object that may not parse |
+//! | `tracked` | what the tables need to know of a kind |
+//! | `table` | the objects of one kind, by name and by parent |
+//! | `wake` | which news wakes whom: the table of the rules is on top |
+//!
+//! There is no client here and no clock: news goes in by [`Cluster::apply`], and a value comes out.
+
+mod lookup;
+mod table;
+mod tracked;
+mod wake;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use tokio::sync::watch;
+
+use crate::api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant, KindName};
+
+pub(crate) use lookup::{Identity, Lookup};
+use table::Table;
+pub(crate) use tracked::Tracked;
+
+/// Labels of a namespace.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// Where an object stands. Those of a namespace are neighbours in their order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    /// `None` for a kind of the cluster's own.
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
+}
+
+impl Place {
+    pub(crate) fn new(namespace: Option<&str>, name: &str) -> Self {
+        Self {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// An object of one of our kinds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) kind: KindName,
+    pub(crate) place: Place,
+}
+
+/// What a watch tells of objects of our kinds.
+#[derive(Clone, Debug)]
+pub(crate) enum News<K> {
+    /// It is there, in this form.
+    Applied(Lookup<K>),
+    /// It is gone; this was its last form.
+    Deleted(Lookup<K>),
+    /// These are all that there are.
+    Listed(Vec<Lookup<K>>),
+}
+
+/// What a watch tells of namespaces: their names, and labels.
+#[derive(Clone, Debug)]
+pub(crate) enum NamespaceNews {
+    /// It is there.
+    Applied(String, Labels),
+    /// It is gone.
+    Deleted(String),
+    /// These are all that there are.
+    Listed(Vec<(String, Labels)>),
+}
+
+/// What follows from news.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Aftermath {
+    /// Who has to look.
+    pub(crate) wake: BTreeSet<Key>,
+    /// Who is no longer there, or no longer held by our finalizer while it goes.
+    pub(crate) departed: Vec<Departed>,
+}
+
+/// An object that nothing of ours holds any more.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Departed {
+    pub(crate) key: Key,
+    pub(crate) uid: String,
+    /// What it stood for in Entra, by a status that was its own.
+    pub(crate) identity: Identity,
+    /// A create was begun and its outcome is not known.
+    pub(crate) is_begun: bool,
+    /// Name of the Catalog that the object belonged to, as far as that can be told.
+    pub(crate) catalog: Option<String>,
+    /// Whether it is gone; else it goes, and something else holds it.
+    pub(crate) is_gone: bool,
+    /// Whether it was held until now: this is the first that is heard of its departure.
+    pub(crate) was_held: bool,
+}
+
+/// An object of Entra: cloud, tenant and id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct EntraKey(String, String, String);
+
+impl EntraKey {
+    fn new(cloud: &str, tenant_id: &str, id: &str) -> Self {
+        Self(cloud.to_owned(), tenant_id.to_lowercase(), id.to_lowercase())
+    }
+}
+
+/// Every object, with its indexes. A kind is a field.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    tenants: Table<EntraTenant>,
+    catalogs: Table<Catalog>,
+    packages: Table<AccessPackage>,
+    policies: Table<AssignmentPolicy>,
+    namespaces: HashMap<String, Arc<Labels>>,
+    /// Who says that it is which object of Entra.
+    by_entra: HashMap<EntraKey, BTreeSet<Key>>,
+    by_uid: HashMap<String, Key>,
+    /// Which kinds have been listed.
+    listed: BTreeSet<KindName>,
+    namespaces_are_listed: bool,
+}
+
+/// The cluster's objects as last seen.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    tables: RwLock<Tables>,
+    is_filled: watch::Sender<bool>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            tables: RwLock::default(),
+            is_filled: watch::Sender::new(false),
+        }
+    }
+}
+
+impl Cluster {
+    /// Takes news of one kind.
+    pub(crate) fn apply<K: Tracked>(&self, news: News<K>) -> Aftermath {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let aftermath = tables.apply(news);
+        self.tell_filled(&tables);
+        aftermath
+    }
+
+    /// Takes news of namespaces.
+    pub(crate) fn apply_namespaces(&self, news: NamespaceNews) -> Aftermath {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let aftermath = tables.apply_namespaces(news);
+        self.tell_filled(&tables);
+        aftermath
+    }
+
+    fn tell_filled(&self, tables: &Tables) {
+        let is_filled = tables.namespaces_are_listed && KindName::ALL.iter().all(|kind| tables.listed.contains(kind));
+        self.is_filled
+            .send_if_modified(|known| std::mem::replace(known, is_filled) != is_filled);
+    }
+
+    /// Completes when every kind and the namespaces have been listed: before that, absent means nothing.
+    pub(crate) async fn filled(&self) {
+        // The sender lives as long as this does.
+        let _ = self.is_filled.subscribe().wait_for(|filled| *filled).await;
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The object of this name.
+    pub(crate) fn get<K: Tracked>(&self, namespace: Option<&str>, name: &str) -> Option<Lookup<K>> {
+        K::table(&self.read()).get(&Place::new(namespace, name)).cloned()
+    }
+
+    /// The EntraTenant of this name.
+    pub(crate) fn tenant(&self, name: &str) -> Option<Lookup<EntraTenant>> {
+        self.get(None, name)
+    }
+
+    /// The Catalog of this name.
+    pub(crate) fn catalog(&self, name: &str) -> Option<Lookup<Catalog>> {
+        self.get(None, name)
+    }
+
+    /// The AccessPackage of this name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
+    pub(crate) fn package(&self, namespace: &str, name: &str) -> Option<Lookup<AccessPackage>> {
+        self.get(Some(namespace), name)
+    }
+
+    /// The AssignmentPolicy of this name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
+    pub(crate) fn policy(&self, namespace: &str, name: &str) -> Option<Lookup<AssignmentPolicy>> {
+        self.get(Some(namespace), name)
+    }
+
+    /// Every object of a kind, in the order of its names.
+    pub(crate) fn all<K: Tracked>(&self) -> Vec<Lookup<K>> {
+        K::table(&self.read()).iter().cloned().collect()
+    }
+
+    /// The objects of a kind in a namespace, in the order of their names.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
+    pub(crate) fn of_namespace<K: Tracked>(&self, namespace: &str) -> Vec<Lookup<K>> {
+        K::table(&self.read()).of_namespace(namespace).cloned().collect()
+    }
+
+    /// The labels of a namespace; `None` where it is not known.
+    pub(crate) fn labels(&self, namespace: &str) -> Option<Arc<Labels>> {
+        self.read().namespaces.get(namespace).cloned()
+    }
+
+    /// The Catalogs that name this EntraTenant, in the order of their names, and those that cannot be told to name another.
+    pub(crate) fn catalogs_of_tenant(&self, tenant: &str) -> Vec<Lookup<Catalog>> {
+        self.read()
+            .catalogs
+            .of_parent(&Place::new(None, tenant))
+            .cloned()
+            .collect()
+    }
+
+    /// The AccessPackages that name this Catalog, and those that cannot be told to name another.
+    pub(crate) fn packages_of_catalog(&self, catalog: &str) -> Vec<Lookup<AccessPackage>> {
+        self.read()
+            .packages
+            .of_parent(&Place::new(None, catalog))
+            .cloned()
+            .collect()
+    }
+
+    /// The AssignmentPolicies that name this AccessPackage, and those of its namespace that cannot be told to name another.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
+    pub(crate) fn policies_of_package(&self, namespace: &str, package: &str) -> Vec<Lookup<AssignmentPolicy>> {
+        let place = Place::new(Some(namespace), package);
+        self.read().policies.of_parent(&place).cloned().collect()
+    }
+
+    /// Who says in status to be this object of Entra: one where all is well. Unproven: compare `ownerUid`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
+    pub(crate) fn holders(&self, cloud: &str, tenant_id: &str, id: &str) -> Vec<Key> {
+        let tables = self.read();
+        let holders = tables.by_entra.get(&EntraKey::new(cloud, tenant_id, id));
+        holders.into_iter().flatten().cloned().collect()
+    }
+
+    /// The object with this uid.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
+    pub(crate) fn of_uid(&self, uid: &str) -> Option<Key> {
+        self.read().by_uid.get(uid).cloned()
+    }
+
+    /// The Catalogs whose own status says that they are the catalog which `entra` is in: one where all is well. This is who
+    /// may be asked for leave, whatever the object names now.
+    pub(crate) fn catalogs_of_entra(&self, entra: &EntraObject) -> Vec<Lookup<Catalog>> {
+        let tables = self.read();
+        let catalog = EntraKey::new(&entra.cloud, &entra.tenant_id, &entra.catalog_id);
+        let catalogs = tables.holders_of(&catalog).filter(|key| key.kind == KindName::Catalog);
+        let catalogs = catalogs.filter_map(|key| tables.catalogs.get(&key.place));
+        catalogs
+            .filter(|catalog| catalog.own_identity() != Identity::None)
+            .cloned()
+            .collect()
+    }
+
+    /// The EntraTenants that say they reach this tenant.
+    pub(crate) fn tenants_reaching(&self, tenant_id: &str) -> Vec<Lookup<EntraTenant>> {
+        let tables = self.read();
+        let reaching = tables.tenants.iter().filter(|tenant| match tenant {
+            Lookup::Readable(tenant) => tenant.spec.tenant_id.eq_ignore_ascii_case(tenant_id),
+            Lookup::Unreadable(_) => false,
+        });
+        reaching.cloned().collect()
+    }
+
+    /// The objects that say in status to be something in this tenant, in their order.
+    pub(crate) fn of_entra_tenant(&self, tenant_id: &str) -> BTreeSet<Key> {
+        let tenant_id = tenant_id.to_lowercase();
+        let tables = self.read();
+        let here = tables.by_entra.iter().filter(|(entra, _)| entra.1 == tenant_id);
+        here.flat_map(|(_, keys)| keys.iter().cloned()).collect()
+    }
+}
+
+impl Tables {
+    fn holders_of(&self, entra: &EntraKey) -> impl Iterator<Item = &Key> + use<'_> {
+        self.by_entra.get(entra).into_iter().flatten()
+    }
+
+    fn apply<K: Tracked>(&mut self, news: News<K>) -> Aftermath {
+        let mut aftermath = Aftermath::default();
+        match news {
+            News::Applied(object) => {
+                let place = object.place();
+                self.change(place, Some(object), &mut aftermath);
+            }
+            News::Deleted(object) => {
+                let place = object.place();
+                // A late word about an object that has a successor of the same name already.
+                let is_same = K::table(self)
+                    .get(&place)
+                    .is_none_or(|known| known.uid() == object.uid());
+                if is_same {
+                    self.change::<K>(place, None, &mut aftermath);
+                }
+            }
+            News::Listed(objects) => {
+                let mut there = BTreeMap::new();
+                for object in objects {
+                    there.insert(object.place(), object);
+                }
+                let gone = K::table(self).places().filter(|place| !there.contains_key(place));
+                for place in gone.cloned().collect::<Vec<_>>() {
+                    self.change::<K>(place, None, &mut aftermath);
+                }
+                for (place, object) in there {
+                    self.change(place, Some(object), &mut aftermath);
+                }
+                self.listed.insert(K::KIND);
+            }
+        }
+        aftermath
+    }
+
+    /// One object goes from what is known of it to `after`.
+    fn change<K: Tracked>(&mut self, place: Place, after: Option<Lookup<K>>, aftermath: &mut Aftermath) {
+        let key = Key {
+            kind: K::KIND,
+            place: place.clone(),
+        };
+        let before = K::table(self).get(&place).cloned();
+        if let (Some(before), Some(after)) = (&before, &after)
+            && before.is_version_of(after)
+        {
+            return;
+        }
+        let is_same = before
+            .as_ref()
+            .zip(after.as_ref())
+            .is_some_and(|(before, after)| before.uid() == after.uid());
+        if let Some(before) = &before {
+            let was_held = before.is_held();
+            let is_held = is_same && after.as_ref().is_some_and(Lookup::is_held);
+            if !is_same || (was_held && !is_held) {
+                aftermath.departed.push(Departed {
+                    key: key.clone(),
+                    uid: before.uid().to_owned(),
+                    identity: before.own_identity(),
+                    is_begun: before.is_begun(),
+                    catalog: self.catalog_of(&key, before.parent_name()),
+                    is_gone: !is_same,
+                    was_held,
+                });
+            }
+            self.forget(&key, before);
+        }
+        match &after {
+            Some(after) => {
+                self.learn(&key, after);
+                K::table_mut(self).insert(place.clone(), after.clone());
+            }
+            None => K::table_mut(self).remove(&place),
+        }
+        // Of two objects of one name that followed each other, the second is news as a whole.
+        let before = before.filter(|_| is_same || after.is_none());
+        self.wake(K::change(&place, before.as_ref(), after.as_ref()), &mut aftermath.wake);
+    }
+
+    /// Name of the Catalog of an object that names this parent.
+    fn catalog_of(&self, key: &Key, parent: Option<&str>) -> Option<String> {
+        match key.kind {
+            KindName::EntraTenant => None,
+            KindName::Catalog => Some(key.place.name.clone()),
+            KindName::AccessPackage => parent.map(str::to_owned),
+            KindName::AssignmentPolicy => {
+                let package = Place::new(key.place.namespace.as_deref(), parent?);
+                self.packages.get(&package)?.parent_name().map(str::to_owned)
+            }
+        }
+    }
+
+    fn forget<K: Tracked>(&mut self, key: &Key, object: &Lookup<K>) {
+        if let Identity::Known(entra) = object.identity() {
+            let entra = EntraKey::new(&entra.cloud, &entra.tenant_id, &entra.id);
+            if let Some(keys) = self.by_entra.get_mut(&entra) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.by_entra.remove(&entra);
+                }
+            }
+        }
+        self.by_uid.remove(object.uid());
+    }
+
+    fn learn<K: Tracked>(&mut self, key: &Key, object: &Lookup<K>) {
+        if let Identity::Known(entra) = object.identity() {
+            let entra = EntraKey::new(&entra.cloud, &entra.tenant_id, &entra.id);
+            self.by_entra.entry(entra).or_default().insert(key.clone());
+        }
+        if !object.uid().is_empty() {
+            self.by_uid.insert(object.uid().to_owned(), key.clone());
+        }
+    }
+
+    fn apply_namespaces(&mut self, news: NamespaceNews) -> Aftermath {
+        let mut aftermath = Aftermath::default();
+        match news {
+            NamespaceNews::Applied(name, labels) => self.change_labels(name, Some(labels), &mut aftermath),
+            NamespaceNews::Deleted(name) => self.change_labels(name, None, &mut aftermath),
+            NamespaceNews::Listed(all) => {
+                let there: BTreeMap<String, Labels> = all.into_iter().collect();
+                let gone = self.namespaces.keys().filter(|name| !there.contains_key(*name));
+                for name in gone.cloned().collect::<Vec<_>>() {
+                    self.change_labels(name, None, &mut aftermath);
+                }
+                for (name, labels) in there {
+                    self.change_labels(name, Some(labels), &mut aftermath);
+                }
+                self.namespaces_are_listed = true;
+            }
+        }
+        aftermath
+    }
+
+    fn change_labels(&mut self, name: String, after: Option<Labels>, aftermath: &mut Aftermath) {
+        if self.namespaces.get(&name).map(Arc::as_ref) == after.as_ref() {
+            return;
+        }
+        match after {
+            Some(labels) => self.namespaces.insert(name.clone(), Arc::new(labels)),
+            None => self.namespaces.remove(&name),
+        };
+        self.wake(wake::Change::Labels { namespace: &name }, &mut aftermath.wake);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! What the tables need to know of a kind.
+
+use std::fmt;
+
+use kube::{Resource, core::object::HasStatus};
+use serde::de::DeserializeOwned;
+
+use super::{Lookup, Place, Table, Tables, wake::Change};
+use crate::api::{
+    AccessPackage, AssignmentPolicy, Catalog, DEFAULT_TENANT, EntraObject, EntraTenant, KindName, ManagedStatus,
+};
+
+/// Where an object says what it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parent {
+    /// JSON pointer to the name.
+    pub(super) pointer: &'static str,
+    /// What is meant where nothing stands there.
+    pub(super) default: Option<&'static str>,
+    /// Whether the parent stands in the object's own namespace.
+    pub(super) is_namespaced: bool,
+}
+
+/// A kind that the cluster's tables hold.
+pub(crate) trait Tracked:
+    Resource<DynamicType = ()>
+    + HasStatus<Status: ManagedStatus>
+    + Clone
+    + fmt::Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Its place in the list of kinds.
+    const KIND: KindName;
+    /// What it belongs to.
+    const PARENT: Option<Parent>;
+
+    /// Name of what it belongs to.
+    fn parent_name(&self) -> Option<&str>;
+    /// What status says that it is in Entra.
+    fn entra(&self) -> Option<&EntraObject>;
+    /// Whether a create was begun whose outcome is not known.
+    fn is_begun(&self) -> bool;
+
+    /// Its table.
+    fn table(tables: &Tables) -> &Table<Self>;
+    /// Its table.
+    fn table_mut(tables: &mut Tables) -> &mut Table<Self>;
+    /// A change of one of its objects.
+    fn change<'a>(place: &'a Place, before: Option<&'a Lookup<Self>>, after: Option<&'a Lookup<Self>>) -> Change<'a>;
+}
+
+macro_rules! tracked {
+    ($kind:ident, $table:ident, parent: $parent:expr, name: $name:expr, entra: $entra:expr, begun: $begun:expr) => {
+        impl Tracked for $kind {
+            const KIND: KindName = KindName::$kind;
+            const PARENT: Option<Parent> = $parent;
+
+            fn parent_name(&self) -> Option<&str> {
+                let name: fn(&Self) -> Option<&str> = $name;
+                name(self)
+            }
+
+            fn entra(&self) -> Option<&EntraObject> {
+                let entra: fn(&<Self as HasStatus>::Status) -> Option<&EntraObject> = $entra;
+                self.status.as_ref().and_then(entra)
+            }
+
+            fn is_begun(&self) -> bool {
+                let begun: fn(&<Self as HasStatus>::Status) -> bool = $begun;
+                self.status.as_ref().is_some_and(begun)
+            }
+
+            fn table(tables: &Tables) -> &Table<Self> {
+                &tables.$table
+            }
+
+            fn table_mut(tables: &mut Tables) -> &mut Table<Self> {
+                &mut tables.$table
+            }
+
+            fn change<'a>(
+                place: &'a Place,
+                before: Option<&'a Lookup<Self>>,
+                after: Option<&'a Lookup<Self>>,
+            ) -> Change<'a> {
+                Change::$kind { place, before, after }
+            }
+        }
+    };
+}
+
+tracked!(EntraTenant, tenants,
+    parent: None,
+    name: |_| None,
+    entra: |_| None,
+    begun: |_| false);
+tracked!(Catalog, catalogs,
+    parent: Some(Parent { pointer: "/spec/tenantRef/name", default: Some(DEFAULT_TENANT), is_namespaced: false }),
+    name: |catalog| Some(&catalog.spec.tenant_ref.name),
+    entra: |status| status.entra.as_ref(),
+    begun: |status| status.intent.is_some());
+tracked!(AccessPackage, packages,
+    parent: Some(Parent { pointer: "/spec/catalogRef/name", default: None, is_namespaced: false }),
+    name: |package| Some(&package.spec.catalog_ref.name),
+    entra: |status| status.entra.as_ref(),
+    begun: |status| status.intent.is_some());
+tracked!(AssignmentPolicy, policies,
+    parent: Some(Parent { pointer: "/spec/accessPackageRef/name", default: None, is_namespaced: true }),
+    name: |policy| Some(&policy.spec.access_package_ref.name),
+    entra: |status| status.entra.as_ref(),
+    begun: |status| status.intent.is_some());

@@ -1,0 +1,463 @@
+//! Which news wakes whom.
+//!
+//! | what changed | wakes | because |
+//! |---|---|---|
+//! | any object | itself | its spec, its annotations, its status are what a visit is about |
+//! | EntraTenant | its Catalogs, their AccessPackages and AssignmentPolicies | they follow its mode, its interval, and whether it is connected |
+//! | EntraTenant | what is in the tenant and has no Catalog any more | it needs the tenant to go |
+//! | Catalog | its AccessPackages and AssignmentPolicies | ids, resources and grants stand in it |
+//! | Catalog, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
+//! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what exceeds its grants |
+//! | AccessPackage | its AssignmentPolicies | they wait for the package to be whole, and are judged by its roles |
+//! | AssignmentPolicy | its AccessPackage | policies must stay within the grant for the package's roles |
+//! | Namespace | its AccessPackages and AssignmentPolicies | grants select namespaces by label |
+//!
+//! Others than the object itself are woken only where something changed that they read: each of the `Seen…` below is what
+//! those who depend on a kind read of it, and names all of its fields, so that a new one has to be placed. What only tells
+//! of the passing of time or of a visit is left out.
+//!
+//! **Nobody is woken on the word of somebody who may not know.** A namespace can name any Catalog; whether one of that name
+//! exists would show in the count of its visits, and whether it changes in the count of theirs. So Catalogs and the objects
+//! of a namespace wake each other only where the Catalog grants the namespace something (before the change or after it), or
+//! where the object is in Entra already.
+
+use std::collections::BTreeSet;
+
+use kube::Resource as _;
+
+use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked};
+use crate::{
+    api::{
+        AccessPackage, AccessPackageSpec, AccessPackageStatus, Applied, AssignmentPolicy, AssignmentPolicySpec,
+        AssignmentPolicyStatus, Catalog, CatalogSpec, CatalogStatus, EntraObject, EntraTenant, EntraTenantSpec,
+        EntraTenantStatus, Intent, KindName, ManagedStatus, PinnedReference, ResourceRoleStatus, ResourceStatus,
+        UnmanagedPolicy,
+    },
+    plan::limits::{self, Namespace},
+};
+
+/// An object of the cluster that became another, began, or ended.
+pub(crate) enum Change<'a> {
+    EntraTenant {
+        place: &'a Place,
+        before: Option<&'a Lookup<EntraTenant>>,
+        after: Option<&'a Lookup<EntraTenant>>,
+    },
+    Catalog {
+        place: &'a Place,
+        before: Option<&'a Lookup<Catalog>>,
+        after: Option<&'a Lookup<Catalog>>,
+    },
+    AccessPackage {
+        place: &'a Place,
+        before: Option<&'a Lookup<AccessPackage>>,
+        after: Option<&'a Lookup<AccessPackage>>,
+    },
+    AssignmentPolicy {
+        place: &'a Place,
+        before: Option<&'a Lookup<AssignmentPolicy>>,
+        after: Option<&'a Lookup<AssignmentPolicy>>,
+    },
+    /// The labels of a namespace, its appearance among them.
+    Labels { namespace: &'a str },
+}
+
+/// What others see of an object.
+#[derive(PartialEq)]
+enum Seen<'a, T> {
+    Absent,
+    Unreadable { uid: &'a str, is_going: bool },
+    Readable { uid: &'a str, is_going: bool, object: T },
+}
+
+fn seen<'a, K: Tracked, T>(lookup: Option<&'a Lookup<K>>, view: impl Fn(&'a K) -> T) -> Seen<'a, T> {
+    match lookup {
+        None => Seen::Absent,
+        Some(object) => {
+            let (uid, is_going) = (object.uid(), object.is_going());
+            match object {
+                Lookup::Unreadable(_) => Seen::Unreadable { uid, is_going },
+                Lookup::Readable(object) => Seen::Readable {
+                    uid,
+                    is_going,
+                    object: view(object),
+                },
+            }
+        }
+    }
+}
+
+/// Status, reason and words of a Ready condition, and the generation that it speaks of.
+type Ready<'a> = Option<(&'a str, &'a str, &'a str, Option<i64>)>;
+
+fn ready<S: ManagedStatus>(status: &S) -> Ready<'_> {
+    let ready = status.ready()?;
+    Some((&ready.status, &ready.reason, &ready.message, ready.observed_generation))
+}
+
+/// What everything that is in a tenant reads of its EntraTenant.
+#[derive(PartialEq)]
+struct SeenTenant<'a> {
+    spec: &'a EntraTenantSpec,
+    ready: Ready<'a>,
+}
+
+fn seen_tenant(tenant: &EntraTenant) -> SeenTenant<'_> {
+    let EntraTenant {
+        metadata: _, // uid and going are compared for every kind
+        spec,
+        status,
+    } = tenant;
+    let ready = status.as_ref().and_then(|status| {
+        let EntraTenantStatus {
+            observed_generation: _,
+            last_handled_reconcile_at: _,
+            permissions: _, // what they come to is in Ready
+            conditions: _,  // of them, Ready
+        } = status;
+        ready(status)
+    });
+    SeenTenant { spec, ready }
+}
+
+/// What packages and policies read of their Catalog.
+#[derive(PartialEq)]
+struct SeenCatalog<'a> {
+    spec: &'a CatalogSpec,
+    entra: Option<&'a EntraObject>,
+    resources: Option<&'a [ResourceStatus]>,
+    /// Status and reason of Ready: its words may change with every visit.
+    ready: Option<(&'a str, &'a str)>,
+}
+
+fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
+    let Catalog {
+        metadata: _,
+        spec,
+        status,
+    } = catalog;
+    let mut seen = SeenCatalog {
+        spec,
+        entra: None,
+        resources: None,
+        ready: None,
+    };
+    if let Some(status) = status {
+        let CatalogStatus {
+            observed_generation: _,
+            last_handled_reconcile_at: _,
+            entra,
+            intent: _,  // its own affair
+            applied: _, // likewise
+            resources,
+            resolved: _, // what they come to is in `resources`
+            conditions: _,
+        } = status;
+        seen.entra = entra.as_ref();
+        seen.resources = Some(resources);
+        seen.ready = ready(status).map(|(status, reason, _, _)| (status, reason));
+    }
+    seen
+}
+
+/// What its policies, its Catalog and a going tenant read of a package.
+#[derive(PartialEq)]
+struct SeenPackage<'a> {
+    generation: Option<i64>,
+    spec: &'a AccessPackageSpec,
+    entra: Option<&'a EntraObject>,
+    intent: Option<&'a Intent>,
+    applied: Option<&'a Applied>,
+    roles: Option<&'a [ResourceRoleStatus]>,
+    unmanaged: Option<&'a [UnmanagedPolicy]>,
+    ready: Option<(&'a str, &'a str, Option<i64>)>,
+}
+
+fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
+    let AccessPackage { metadata, spec, status } = package;
+    let mut seen = SeenPackage {
+        generation: metadata.generation,
+        spec,
+        entra: None,
+        intent: None,
+        applied: None,
+        roles: None,
+        unmanaged: None,
+        ready: None,
+    };
+    if let Some(status) = status {
+        let AccessPackageStatus {
+            observed_generation: _, // Ready's own counts
+            last_handled_reconcile_at: _,
+            entra,
+            intent,
+            applied,
+            url: _,
+            resource_roles,
+            unmanaged_policies,
+            conditions: _,
+        } = status;
+        seen.entra = entra.as_ref();
+        seen.intent = intent.as_ref();
+        seen.applied = applied.as_ref();
+        seen.roles = Some(resource_roles);
+        seen.unmanaged = Some(unmanaged_policies);
+        seen.ready = ready(status).map(|(status, reason, _, generation)| (status, reason, generation));
+    }
+    seen
+}
+
+/// What its package, the Catalog and a going tenant read of a policy.
+#[derive(PartialEq)]
+struct SeenPolicy<'a> {
+    spec: &'a AssignmentPolicySpec,
+    entra: Option<&'a EntraObject>,
+    intent: Option<&'a Intent>,
+    applied: Option<&'a Applied>,
+    resolved: Option<&'a [PinnedReference]>,
+    package: Option<&'a str>,
+    ready: Option<(&'a str, &'a str)>,
+}
+
+fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
+    let AssignmentPolicy {
+        metadata: _,
+        spec,
+        status,
+    } = policy;
+    let mut seen = SeenPolicy {
+        spec,
+        entra: None,
+        intent: None,
+        applied: None,
+        resolved: None,
+        package: None,
+        ready: None,
+    };
+    if let Some(status) = status {
+        let AssignmentPolicyStatus {
+            observed_generation: _,
+            last_handled_reconcile_at: _,
+            entra,
+            access_package_id,
+            intent,
+            applied,
+            resolved,
+            conditions: _,
+        } = status;
+        seen.entra = entra.as_ref();
+        seen.intent = intent.as_ref();
+        seen.applied = applied.as_ref();
+        seen.resolved = Some(resolved);
+        seen.package = access_package_id.as_deref();
+        seen.ready = ready(status).map(|(status, reason, _, _)| (status, reason));
+    }
+    seen
+}
+
+fn key(kind: KindName, place: &Place) -> Key {
+    Key {
+        kind,
+        place: place.clone(),
+    }
+}
+
+impl Tables {
+    /// Who has to look after `change`, which the tables have taken already.
+    pub(super) fn wake(&self, change: Change<'_>, wake: &mut BTreeSet<Key>) {
+        match change {
+            Change::EntraTenant { place, before, after } => {
+                wake_self(place, after, wake);
+                if seen(before, seen_tenant) == seen(after, seen_tenant) {
+                    return;
+                }
+                for catalog in self.catalogs.of_parent(place) {
+                    wake.insert(key(KindName::Catalog, &catalog.place()));
+                    // They follow the tenant's mode and its drift interval, which their catalog need not show.
+                    self.wake_below(&catalog.place(), &[Some(catalog)], wake);
+                }
+                for tenant in [before, after].into_iter().flatten().filter_map(Lookup::readable) {
+                    self.wake_orphans(&tenant.spec.tenant_id, wake);
+                }
+            }
+            Change::Catalog { place, before, after } => {
+                wake_self(place, after, wake);
+                if seen(before, seen_catalog) == seen(after, seen_catalog) {
+                    return;
+                }
+                self.wake_below(place, &[before, after], wake);
+                self.wake_going_tenants(before, after, wake);
+            }
+            Change::AccessPackage { place, before, after } => {
+                wake_self(place, after, wake);
+                if seen(before, seen_package) == seen(after, seen_package) {
+                    return;
+                }
+                for policy in self.policies.of_parent(place) {
+                    wake.insert(key(KindName::AssignmentPolicy, &policy.place()));
+                }
+                self.wake_catalogs(before, after, wake);
+                self.wake_going_tenants(before, after, wake);
+            }
+            Change::AssignmentPolicy { place, before, after } => {
+                wake_self(place, after, wake);
+                if seen(before, seen_policy) == seen(after, seen_policy) {
+                    return;
+                }
+                for package in self.packages_of([before, after].into_iter().flatten()) {
+                    wake.insert(key(KindName::AccessPackage, &package.place()));
+                    self.wake_catalogs(Some(package), None, wake);
+                }
+                self.wake_going_tenants(before, after, wake);
+            }
+            Change::Labels { namespace } => {
+                for package in self.packages.of_namespace(namespace) {
+                    wake.insert(key(KindName::AccessPackage, &package.place()));
+                    self.wake_catalogs(Some(package), None, wake);
+                }
+                for policy in self.policies.of_namespace(namespace) {
+                    wake.insert(key(KindName::AssignmentPolicy, &policy.place()));
+                }
+            }
+        }
+    }
+
+    /// Wakes what is in a tenant and whose Catalog is gone: it goes by any EntraTenant that reaches the tenant.
+    fn wake_orphans(&self, tenant_id: &str, wake: &mut BTreeSet<Key>) {
+        let tenant_id = tenant_id.to_lowercase();
+        let here = self.by_entra.iter().filter(|(entra, _)| entra.1 == tenant_id);
+        for key in here.flat_map(|(_, keys)| keys) {
+            let identity = match key.kind {
+                KindName::EntraTenant | KindName::Catalog => None,
+                KindName::AccessPackage => self.packages.get(&key.place).map(Lookup::identity),
+                KindName::AssignmentPolicy => self.policies.get(&key.place).map(Lookup::identity),
+            };
+            if let Some(Identity::Known(entra)) = identity {
+                let catalog = EntraKey::new(&entra.cloud, &entra.tenant_id, &entra.catalog_id);
+                if self.holders_of(&catalog).all(|key| key.kind != KindName::Catalog) {
+                    wake.insert(key.clone());
+                }
+            }
+        }
+    }
+
+    /// Wakes the packages of a Catalog and their policies, as far as they know of it: by a grant in any of `forms`, or by
+    /// being in Entra.
+    fn wake_below(&self, catalog: &Place, forms: &[Option<&Lookup<Catalog>>], wake: &mut BTreeSet<Key>) {
+        for package in self.packages.of_parent(catalog) {
+            let place = package.place();
+            let policies: Vec<&Lookup<AssignmentPolicy>> = self.policies.of_parent(&place).collect();
+            let knows = package.is_made()
+                || policies.iter().any(|policy| policy.is_made())
+                || forms.iter().flatten().any(|catalog| self.grants(catalog, &place));
+            if knows {
+                wake.insert(key(KindName::AccessPackage, &place));
+                let policies = policies
+                    .iter()
+                    .map(|policy| key(KindName::AssignmentPolicy, &policy.place()));
+                wake.extend(policies);
+            }
+        }
+    }
+
+    /// Wakes the Catalogs that a package names, where they grant its namespace something, and those that it is in.
+    fn wake_catalogs(
+        &self,
+        before: Option<&Lookup<AccessPackage>>,
+        after: Option<&Lookup<AccessPackage>>,
+        wake: &mut BTreeSet<Key>,
+    ) {
+        for package in [before, after].into_iter().flatten() {
+            let place = package.place();
+            match package.parent_name() {
+                Some(name) => {
+                    let catalog = Place::new(None, name);
+                    let known = self.catalogs.get(&catalog);
+                    if known.is_some_and(|catalog| package.is_made() || self.grants(catalog, &place)) {
+                        wake.insert(key(KindName::Catalog, &catalog));
+                    }
+                }
+                // It may be of any; those that wait for their packages have to look.
+                None => wake.extend(
+                    self.catalogs
+                        .iter()
+                        .filter(|catalog| catalog.is_going())
+                        .map(|catalog| key(KindName::Catalog, &catalog.place())),
+                ),
+            }
+            if let Identity::Known(entra) = package.identity() {
+                let catalog = EntraKey::new(&entra.cloud, &entra.tenant_id, &entra.catalog_id);
+                let holders = self.holders_of(&catalog);
+                wake.extend(holders.filter(|key| key.kind == KindName::Catalog).cloned());
+            }
+        }
+    }
+
+    /// Whether the Catalog may be known to the namespace of `place`: it grants it something, or nobody can tell.
+    fn grants(&self, catalog: &Lookup<Catalog>, place: &Place) -> bool {
+        let Some(name) = place.namespace.as_deref() else {
+            return false;
+        };
+        let labels: Option<&Labels> = self.namespaces.get(name).map(AsRef::as_ref);
+        match catalog {
+            Lookup::Readable(catalog) => !limits::grants_for(&catalog.spec, Namespace { name, labels }).is_empty(),
+            // What cannot be read grants nothing; who knew of it is woken by the form before.
+            Lookup::Unreadable(_) => false,
+        }
+    }
+
+    /// The packages that policies belong to.
+    fn packages_of<'a>(
+        &'a self,
+        policies: impl Iterator<Item = &'a Lookup<AssignmentPolicy>>,
+    ) -> Vec<&'a Lookup<AccessPackage>> {
+        let mut found = Vec::new();
+        for policy in policies {
+            let namespace = policy.place().namespace;
+            match policy.parent_name() {
+                Some(name) => found.extend(self.packages.get(&Place::new(namespace.as_deref(), name))),
+                // It may be of any of its namespace.
+                None => found.extend(
+                    self.packages
+                        .iter()
+                        .filter(|package| package.meta().namespace == namespace),
+                ),
+            }
+        }
+        found
+    }
+
+    /// A tenant cares for what is in it only when it is about to go.
+    fn wake_going_tenants<K: Tracked>(
+        &self,
+        before: Option<&Lookup<K>>,
+        after: Option<&Lookup<K>>,
+        wake: &mut BTreeSet<Key>,
+    ) {
+        let is_in = |tenant: &Lookup<EntraTenant>, object: &Lookup<K>| match object.identity() {
+            Identity::Known(entra) => tenant
+                .readable()
+                .is_none_or(|tenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id)),
+            // It may be in any.
+            Identity::Unclear => true,
+            Identity::None => false,
+        };
+        for tenant in self.tenants.iter().filter(|tenant| tenant.is_going()) {
+            let place = tenant.place();
+            let names = |object: &&Lookup<K>| {
+                K::KIND == KindName::Catalog && object.parent_name().is_none_or(|name| name == place.name)
+            };
+            let concerns = |object: &&Lookup<K>| is_in(tenant, object) || names(object);
+            if [before, after].into_iter().flatten().any(|object| concerns(&object)) {
+                wake.insert(key(KindName::EntraTenant, &place));
+            }
+        }
+    }
+}
+
+/// What is gone has nobody to look.
+fn wake_self<K: Tracked>(place: &Place, after: Option<&Lookup<K>>, wake: &mut BTreeSet<Key>) {
+    if after.is_some() {
+        wake.insert(key(K::KIND, place));
+    }
+}
