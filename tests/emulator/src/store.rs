@@ -135,6 +135,8 @@ pub(crate) struct Grant {
 pub(crate) struct Store {
     began: Instant,
     next: u64,
+    /// Whether the tenant of the world file is complete: what is placed from now on is new.
+    pub(crate) lives: bool,
     collections: BTreeMap<Kind, Collection>,
     pub(crate) settings: Object,
     /// What entitlement management delivered, so that it takes out only that.
@@ -148,6 +150,7 @@ impl Store {
         Self {
             began: Instant::now(),
             next: 1,
+            lives: false,
             collections: Kind::ALL
                 .into_iter()
                 .map(|kind| (kind, Collection::default()))
@@ -171,6 +174,24 @@ impl Store {
         let collection = self.collections.get(&kind)?;
         let number = collection.index.get(&key.to_ascii_lowercase())?;
         collection.records.get(number)?.current()
+    }
+
+    /// Whether there is, or ever was, an object of this key.
+    pub(crate) fn knew(&self, kind: Kind, key: &str) -> bool {
+        self.collections
+            .get(&kind)
+            .is_some_and(|collection| collection.index.contains_key(&key.to_ascii_lowercase()))
+    }
+
+    /// The object as it was `lag` milliseconds ago.
+    pub(crate) fn get_late(&self, kind: Kind, key: &str, lag: u64) -> Option<&Object> {
+        if lag == 0 {
+            return self.get(kind, key);
+        }
+        let collection = self.collections.get(&kind)?;
+        let number = collection.index.get(&key.to_ascii_lowercase())?;
+        let moment = self.now() - i64::try_from(lag).unwrap_or(i64::MAX);
+        collection.records.get(number)?.at(moment)
     }
 
     /// The objects as they were `lag` milliseconds ago, oldest first, with their place in the order.
@@ -204,9 +225,10 @@ impl Store {
         self.put(kind, key, value, now);
     }
 
-    /// An object that was always there: no replica lags behind it.
-    pub(crate) fn seed(&mut self, kind: Kind, key: &str, value: Object) {
-        self.put(kind, key, value, i64::MIN);
+    /// An object that was not made through Graph. One of the world file was always there: no replica lags behind it.
+    pub(crate) fn place(&mut self, kind: Kind, key: &str, value: Object) {
+        let from = if self.lives { self.now() } else { i64::MIN };
+        self.put(kind, key, value, from);
     }
 
     /// Changes an object; false when there is none.
@@ -232,13 +254,18 @@ impl Store {
     pub(crate) fn remove(&mut self, kind: Kind, key: &str) -> bool {
         let now = self.now();
         let collection = self.collection(kind);
-        let Some(number) = collection.index.remove(&key.to_ascii_lowercase()) else {
-            return false;
-        };
-        if let Some(record) = collection.records.get_mut(&number) {
-            record.push(now, None);
+        // The index keeps it: a late replica still has it.
+        let record = collection
+            .index
+            .get(&key.to_ascii_lowercase())
+            .and_then(|number| collection.records.get_mut(number));
+        match record {
+            Some(record) if record.current().is_some() => {
+                record.push(now, None);
+                true
+            }
+            _ => false,
         }
-        true
     }
 
     /// Any directory object that can be a principal.

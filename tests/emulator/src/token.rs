@@ -1,6 +1,7 @@
 //! The Entra token endpoint (client credentials) and the check of its tokens.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::{constant_time, digest, hmac, signature};
 use base64::Engine as _;
@@ -27,6 +28,7 @@ const RESOURCES: [&str; 4] = [
 /// Signs and checks the emulator's own tokens.
 pub(crate) struct Signer {
     key: hmac::Key,
+    issued: AtomicU64,
 }
 
 /// A refusal of the token endpoint.
@@ -73,7 +75,13 @@ impl Signer {
             .collect();
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+            issued: AtomicU64::new(0),
         }
+    }
+
+    /// How many tokens there are by now.
+    pub(crate) fn issued(&self) -> u64 {
+        self.issued.load(Ordering::SeqCst)
     }
 
     fn sign(&self, claims: &Value) -> String {
@@ -111,6 +119,7 @@ impl Signer {
             client_id: word("appid"),
             object_id: word("oid"),
             permissions: roles.filter_map(Value::as_str).map(str::to_owned).collect(),
+            token_number: claims.get("rh").and_then(Value::as_u64).unwrap_or_default(),
         })
     }
 
@@ -121,10 +130,11 @@ impl Signer {
             .find(|principal| same(text(principal, "appId"), &application.client_id))
             .map(|principal| text(principal, "id").to_owned());
         let now = Timestamp::now().as_second();
+        let number = self.issued.fetch_add(1, Ordering::SeqCst);
         self.sign(
             &json!({"aud": audience, "iss": format!("https://sts.windows.net/{}/", world.tenant.id), "iat": now,
             "nbf": now, "exp": now + lifetime, "appid": application.client_id, "oid": object_id, "sub": object_id,
-            "tid": world.tenant.id, "idtyp": "app", "roles": application.app_permissions, "ver": "1.0",
+            "tid": world.tenant.id, "idtyp": "app", "roles": application.app_permissions, "ver": "1.0", "rh": number,
             "app_displayname": application.display_name, "uti": uuid::Uuid::new_v4().simple().to_string()}),
         )
     }

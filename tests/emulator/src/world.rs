@@ -44,6 +44,16 @@ pub(crate) struct Tenant {
     pub(crate) share_point_host: Option<String>,
 }
 
+impl Tenant {
+    /// The host of its sites: named, or made of the domain.
+    pub(crate) fn share_point_host(&self) -> String {
+        self.share_point_host.clone().unwrap_or_else(|| {
+            let name = self.domain.split('.').next().unwrap_or("contoso");
+            format!("{name}.sharepoint.com")
+        })
+    }
+}
+
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Application {
@@ -199,6 +209,21 @@ pub(crate) struct Site {
     pub(crate) display_name: Option<String>,
     #[serde(default)]
     pub(crate) roles: Vec<SiteRole>,
+}
+
+impl Site {
+    /// The root site of a tenant whose world file does not name it.
+    pub(crate) fn root(web_url: String) -> Self {
+        let role = |origin_id: &str, name: &str| SiteRole {
+            origin_id: origin_id.to_owned(),
+            display_name: format!("Communication site {name}"),
+        };
+        Self {
+            web_url,
+            display_name: Some("Communication site".to_owned()),
+            roles: vec![role("4", "Visitors"), role("5", "Members"), role("3", "Owners")],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

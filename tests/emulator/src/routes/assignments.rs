@@ -14,18 +14,15 @@ use crate::store::{Kind, Object, fresh_id, same, text, timestamp};
 const SHOWN: Shown = Shown::Stored(Kind::Assignments);
 const REQUEST: Shown = Shown::Stored(Kind::AssignmentRequests);
 
+const EITHER: &[Operator] = &[Operator::Eq, Operator::Ne];
+
 const RULES: Rules = Rules {
     type_name: "accessPackageAssignment",
     rules: &[
-        ("accesspackage/id", "/accessPackageId", Sort::CaseLess, &[Operator::Eq]),
-        (
-            "assignmentpolicy/id",
-            "/assignmentPolicyId",
-            Sort::CaseLess,
-            &[Operator::Eq],
-        ),
+        ("accesspackage/id", "/accessPackageId", Sort::CaseLess, EITHER),
+        ("assignmentpolicy/id", "/assignmentPolicyId", Sort::CaseLess, EITHER),
         ("target/objectid", "/target/objectId", Sort::CaseLess, &[Operator::Eq]),
-        ("state", "/state", Sort::CaseLess, &[Operator::Eq]),
+        ("state", "/state", Sort::CaseLess, EITHER),
         ("id", "/id", Sort::CaseLess, &[Operator::Eq]),
     ],
     directory: false,

@@ -43,7 +43,7 @@ pub(super) fn serve(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
         (_, []) => {
             let all = call
                 .store
-                .list(Kind::ConnectedOrganizations, call.quirks.lags().0)
+                .list(Kind::ConnectedOrganizations, call.quirks.lags().lists)
                 .collect();
             call.list(SHOWN, &RULES, all)
         }

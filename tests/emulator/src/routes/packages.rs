@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::resources::{roles_of, scope_of};
+use super::resources::{roles_of, same_origin, scope_of};
 use super::{Answer, Call, Reply, reference, referenced};
 use crate::caller::Need;
 use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
-use crate::render::Shown;
+use crate::render::{Shown, is_site};
 use crate::schema::{is_guid, object};
 use crate::store::{Kind, Object, Store, fresh_id, ids, same, text, timestamp};
 
@@ -93,7 +93,10 @@ const ROLE_SCOPE_RULES: Rules = Rules {
 
 fn below(call: &Call<'_>, package: &str, kind: Kind, rules: &Rules) -> Answer {
     call.found(Kind::AccessPackages, package, Need::Read)?;
-    let found = call.visible(kind, |object| same(text(object, "accessPackageId"), package))?;
+    let sites = call.quirks.share_point_needs_delegated.shown().packages;
+    let found = call.visible(kind, |object| {
+        same(text(object, "accessPackageId"), package) && (sites || !is_site(object))
+    })?;
     call.list(Shown::Stored(kind), rules, found)
 }
 
@@ -247,8 +250,7 @@ pub(crate) fn role_scope_of(
 ) -> Option<(String, Object)> {
     let catalog = text(store.get(Kind::AccessPackages, package)?, "catalogId").to_owned();
     let resource = store.all(Kind::Resources).find(|resource| {
-        same(text(resource, "catalogId"), &catalog)
-            && same(text(resource, "originId"), scope_origin.trim_end_matches('/'))
+        same(text(resource, "catalogId"), &catalog) && same_origin(text(resource, "originId"), scope_origin)
     })?;
     let role = roles_of(store, resource)
         .into_iter()
@@ -294,7 +296,8 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
     if !resource_id.is_empty() && !is_guid(resource_id) {
         return Err(GraphError::malformed_id(resource_id));
     }
-    if resource_id.is_empty() && text(&named, "originId").is_empty() {
+    let unnamed = text(&named, "originId").is_empty() || call.quirks.role_scope_needs_resource_id;
+    if resource_id.is_empty() && unnamed {
         return call.senseless("role.resource needs its id");
     }
     let resource = call
@@ -303,7 +306,7 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
         .find(|resource| {
             same(text(resource, "catalogId"), text(&package, "catalogId"))
                 && if resource_id.is_empty() {
-                    same(text(resource, "originId"), text(&named, "originId"))
+                    same_origin(text(resource, "originId"), text(&named, "originId"))
                 } else {
                     same(text(resource, "id"), resource_id)
                 }
@@ -312,10 +315,8 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
         .ok_or_else(GraphError::not_found)?;
     let real_scope = scope_of(&resource);
     let scope_id = text(&scope, "id");
-    if !same(
-        text(&scope, "originId").trim_end_matches('/'),
-        text(&resource, "originId"),
-    ) || (!scope_id.is_empty() && !same(scope_id, text(&real_scope, "id")))
+    if !same_origin(text(&scope, "originId"), text(&resource, "originId"))
+        || (!scope_id.is_empty() && !same(scope_id, text(&real_scope, "id")))
     {
         return Err(GraphError::not_found());
     }
