@@ -74,7 +74,6 @@ impl DelegatedSites {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::Quirks;
 
     #[test]
