@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::furnish::{Rules, team_user};
-use crate::{ControlPlane, Emulator, Error, Operator, Result, Review, User, workspace, world};
+use crate::{ControlPlane, Emulator, Error, Operator, Result, Review, Supervised, User, workspace, world};
 
 /// The namespace that the operator runs in.
 pub const OPERATOR_NAMESPACE: &str = "entra-access-operator";
@@ -276,6 +276,12 @@ impl Stage {
         self.operator
             .as_mut()
             .ok_or_else(|| Error::Build("this stage was started without an operator".to_owned()))
+    }
+
+    /// The API server, to freeze it ([`Signal::Stop`](crate::Signal)) as a cluster that does not answer, and to let it
+    /// go on.
+    pub fn api_server(&mut self) -> &mut Supervised {
+        self.control_plane.api_server()
     }
 
     /// What the operator logged.

@@ -1,7 +1,7 @@
 //! Tenant and cluster together.
 
 use serde_json::json;
-use stage::{Emulator, OPERATOR_NAMESPACE, SECRET_NAME, Stage, world};
+use stage::{Emulator, OPERATOR_NAMESPACE, SECRET_NAME, Signal, Stage, world};
 
 #[test]
 fn a_stage_has_the_definitions_the_secret_and_a_tenant_that_can_be_changed_and_reset() {
@@ -158,6 +158,21 @@ fn an_operator_can_start_late_crash_and_start_again() {
     assert_ne!(operator.pid().unwrap(), first);
     operator.stop();
     std::fs::remove_file(&sleeper).unwrap();
+
+    let api_server = stage.api_server();
+    let (pid, mut state) = (api_server.pid(), String::new());
+    for (signal, letters) in [(Signal::Stop, "T"), (Signal::Continue, "RS")] {
+        api_server.signal(signal).unwrap();
+        stage::wait_for("the signal to arrive", std::time::Duration::from_secs(5), || {
+            state = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|error| error.to_string())?;
+            let letter = state.rsplit(") ").next().and_then(|rest| rest.chars().next());
+            letter
+                .filter(|letter| letters.contains(*letter))
+                .ok_or_else(|| state.clone())
+        })
+        .unwrap();
+    }
+    stage.list("namespaces", None).unwrap();
 }
 
 /// Asks for a token as workload identity does; answers the HTTP status.

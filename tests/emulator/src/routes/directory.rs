@@ -62,6 +62,7 @@ const UNITS: Rules = Rules {
 pub(super) fn serve(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
     if let ("GET", ["sites", rest @ ..]) = (call.method, rest)
         && !rest.is_empty()
+        && *rest != ["getAllSites"]
     {
         return Some(site(call, &rest.join("/")));
     }
