@@ -4,6 +4,7 @@
 mod address;
 mod batch;
 mod caller;
+mod clock;
 mod control;
 mod delivery;
 mod error;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::store::{Kind, Object, Store, same, text, timestamp};
+use crate::store::{Kind, Object, Store, same, text};
 use crate::world::{Application, World};
 
 const APPLICATIONS: &str = "applications";
@@ -149,9 +149,10 @@ pub(crate) fn change(
         return Err(Refusal::NotFound(format!("{collection} has no '{id}'")));
     }
     for key in &keys {
+        let now = store.clock.text();
         store.update(kind, key, |object| {
             if object.contains_key("modifiedDateTime") {
-                object.insert("modifiedDateTime".into(), json!(timestamp()));
+                object.insert("modifiedDateTime".into(), json!(now));
             }
             for (name, value) in changes.clone() {
                 merge(object.entry(name).or_insert(Value::Null), value);

@@ -64,6 +64,9 @@ pub struct Quirks {
     /// `true`: tokens that were issued before this was set are refused; a number: so are the next that many requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reject_tokens: Option<Switch>,
+    /// Milliseconds that the service's clock is ahead of this machine's; negative: behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew: Option<i64>,
     /// The next matching requests wait before anything is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hang_next: Option<HangNext>,

@@ -6,6 +6,7 @@ mod entitlement;
 
 use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::schema::{is_guid, object};
 use crate::store::{Kind, Object, Store, derived_id, same, text};
 use crate::world::{Application, CatalogRole, World};
@@ -40,8 +41,8 @@ pub(crate) fn make_application(world: &World, store: &mut Store, application: &A
 }
 
 /// Builds the tenant that the world file describes.
-pub(crate) fn build(world: &World) -> Result<Store, SeedError> {
-    let mut store = Store::new();
+pub(crate) fn build(world: &World, clock: Clock) -> Result<Store, SeedError> {
+    let mut store = Store::new(clock);
     if !is_guid(&world.tenant.id) {
         return wrong(
             &world.tenant.id,

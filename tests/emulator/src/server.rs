@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::http::{Request, Response};
@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 
 use crate::batch::{self, Part};
 use crate::caller::Caller;
+use crate::clock::Clock;
 use crate::error::GraphError;
 use crate::odata::Query;
 use crate::quirks::Quirks;
 use crate::routes::{self, Call, Reply};
 use crate::seed::SeedError;
-use crate::store::{Store, fresh_id, timestamp};
+use crate::store::{Store, fresh_id};
 use crate::token::{self, Signer};
 use crate::world::World;
 
@@ -106,7 +107,9 @@ impl Drop for Counted<'_> {
 
 impl Emulator {
     pub(crate) fn new(world: World, quirks: Quirks, authority: &str) -> Result<Self, SeedError> {
-        let store = crate::seed::build(&world)?;
+        let mut clock = Clock::new();
+        clock.skew = quirks.clock_skew.unwrap_or(0);
+        let store = crate::seed::build(&world, clock)?;
         let inner = Inner {
             store,
             quirks,
@@ -128,6 +131,10 @@ impl Emulator {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn clock(&self) -> Clock {
+        self.lock().store.clock
+    }
+
     fn log(&self) -> MutexGuard<'_, Vec<Value>> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,6 +154,7 @@ impl Emulator {
 
     pub(crate) fn set_quirks(&self, quirks: Quirks) {
         let mut inner = self.lock();
+        inner.store.clock.skew = quirks.clock_skew.unwrap_or(0);
         inner.quirks = quirks;
         inner.rejected_below = self.signer.issued();
     }
@@ -166,7 +174,8 @@ impl Emulator {
 
     /// Back to the world file; the log is emptied, the quirks stay.
     pub(crate) fn reset(&self) {
-        if let Ok(store) = crate::seed::build(&self.world) {
+        let clock = self.clock();
+        if let Ok(store) = crate::seed::build(&self.world, clock) {
             let mut inner = self.lock();
             inner.store = store;
             inner.world = self.world.clone();
@@ -175,8 +184,9 @@ impl Emulator {
     }
 
     async fn answer(&self, request: Incoming) -> Result<Response<Body>, std::io::Error> {
-        let began = Instant::now();
-        let time = timestamp();
+        let clock = self.clock();
+        let began = clock.milliseconds();
+        let time = clock.text();
         let request_id = fresh_id();
         let client_request_id = request.headers.get("client-request-id").cloned();
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
@@ -215,7 +225,7 @@ impl Emulator {
             Some(logged) => logged,
             None => (readable(&request.body), outcome.body.clone().unwrap_or_default()),
         };
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = clock.milliseconds() - began;
         let mut line = json!({"time": time, "method": request.method, "path": request.target, "status": outcome.status,
             "milliseconds": milliseconds, "clientRequestId": client_request_id, "requestId": request_id,
             "caller": outcome.caller, "requestBody": asked, "responseBody": answered});
@@ -234,6 +244,10 @@ impl Emulator {
             .header("request-id", &request_id)
             .header("client-request-id", &client_id)
             .header("Cache-Control", "no-cache")
+            .header(
+                "Date",
+                self.clock().now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+            )
             .header("Strict-Transport-Security", "max-age=31536000")
             .header("OData-Version", "4.0")
             .header("x-ms-ags-diagnostic", DIAGNOSTIC);
@@ -308,7 +322,8 @@ impl Emulator {
         else {
             return Err(GraphError::token("Access token is empty."));
         };
-        let caller = self.signer.verify(token).map_err(GraphError::token)?;
+        let now = self.clock().seconds();
+        let caller = self.signer.verify(token, now).map_err(GraphError::token)?;
         let mut inner = self.lock();
         let old = caller.token_number < inner.rejected_below;
         if inner.quirks.take_rejection(old) {

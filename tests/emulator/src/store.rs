@@ -2,9 +2,10 @@
 //! can be shown.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Instant;
 
 use serde_json::{Map, Value};
+
+use crate::clock::Clock;
 
 /// A JSON object as Graph has it.
 pub(crate) type Object = Map<String, Value>;
@@ -133,7 +134,7 @@ pub(crate) struct Grant {
 /// Everything that the tenant holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    began: Instant,
+    pub(crate) clock: Clock,
     next: u64,
     /// Whether the tenant of the world file is complete: what is placed from now on is new.
     pub(crate) lives: bool,
@@ -146,9 +147,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self {
-            began: Instant::now(),
+            clock,
             next: 1,
             lives: false,
             collections: Kind::ALL
@@ -161,9 +162,9 @@ impl Store {
         }
     }
 
-    /// Milliseconds since the store began.
+    /// Milliseconds since the tenant's clock began.
     pub(crate) fn now(&self) -> i64 {
-        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
+        self.clock.milliseconds()
     }
 
     fn collection(&mut self, kind: Kind) -> &mut Collection {
@@ -296,11 +297,6 @@ pub(crate) fn ids(object: &Object, name: &str) -> Vec<String> {
 /// Equal but for the case of ASCII letters.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
-}
-
-/// The present moment as Graph writes it.
-pub(crate) fn timestamp() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 /// A fresh object id.

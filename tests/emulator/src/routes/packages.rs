@@ -9,7 +9,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::{Shown, is_site};
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, Store, fresh_id, ids, same, text, timestamp};
+use crate::store::{Kind, Object, Store, fresh_id, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::AccessPackages);
 
@@ -147,7 +147,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     }
     call.caller.allow(call.store, Need::Packages, Some(&catalog))?;
     name_is_taken(call, &catalog, &name, "")?;
-    let (id, now) = (fresh_id(), timestamp());
+    let (id, now) = (fresh_id(), call.store.clock.text());
     let package = object(
         json!({"id": id, "displayName": name, "description": body.get("description"),
         "isHidden": body.get("isHidden").and_then(Value::as_bool).unwrap_or(false), "createdDateTime": now,
@@ -169,9 +169,10 @@ fn update(call: &mut Call<'_>, id: &str) -> Answer {
         }
         name_is_taken(call, text(&package, "catalogId"), &name, id)?;
     }
+    let now = call.store.clock.text();
     call.store.update(Kind::AccessPackages, id, |package| {
         package.extend(changes);
-        package.insert("modifiedDateTime".into(), json!(timestamp()));
+        package.insert("modifiedDateTime".into(), json!(now));
     });
     Reply::empty(204)
 }
@@ -255,14 +256,14 @@ pub(crate) fn role_scope_of(
     let role = roles_of(store, resource)
         .into_iter()
         .find(|role| same(text(role, "originId"), role_origin))?;
-    Some(made(package, resource, role))
+    Some(made(store, package, resource, role))
 }
 
-fn made(package: &str, resource: &Object, role: Object) -> (String, Object) {
+fn made(store: &Store, package: &str, resource: &Object, role: Object) -> (String, Object) {
     let scope = scope_of(resource);
     let id = format!("{}_{}", text(&role, "id"), text(&scope, "id"));
     let value = object(
-        json!({"id": id, "createdDateTime": timestamp(), "accessPackageId": package,
+        json!({"id": id, "createdDateTime": store.clock.text(), "accessPackageId": package,
         "resourceId": text(resource, "id"), "originSystem": text(resource, "originSystem"),
         "originId": text(resource, "originId"), "roleOriginId": text(&role, "originId"),
         "roleId": text(&role, "id"), "scopeId": text(&scope, "id"), "role": role, "scope": scope}),
@@ -328,7 +329,7 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
     let Some(found) = found else {
         return Err(GraphError::role_not_found());
     };
-    let (key, value) = made(text(&package, "id"), &resource, found);
+    let (key, value) = made(call.store, text(&package, "id"), &resource, found);
     // The same role scope again has the same id; what the service answers is not documented: the same object.
     if call.store.get(Kind::ResourceRoleScopes, &key).is_none() {
         call.store.insert(Kind::ResourceRoleScopes, &key, value.clone());
@@ -339,8 +340,9 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
 }
 
 fn touch(store: &mut Store, package: &str) {
+    let now = store.clock.text();
     store.update(Kind::AccessPackages, package, |package| {
-        package.insert("modifiedDateTime".into(), json!(timestamp()));
+        package.insert("modifiedDateTime".into(), json!(now));
     });
 }
 

@@ -10,7 +10,7 @@ use crate::odata::filter::{Operator, Rules, Sort};
 use crate::quirks::ShownSites;
 use crate::render::{Shown, is_site};
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, Store, derived_id, fresh_id, ids, same, text, timestamp};
+use crate::store::{Kind, Object, Store, derived_id, fresh_id, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::Resources);
 
@@ -211,7 +211,7 @@ pub(crate) fn new_resource(store: &Store, catalog: &str, given: &Object) -> Obje
         Some(id) => id.to_owned(),
         None => fresh_id(),
     };
-    let now = timestamp();
+    let now = store.clock.text();
     object(
         json!({"id": id, "displayName": or_source("displayName"), "description": or_source("description"),
         "originId": origin, "originSystem": system,
@@ -398,7 +398,7 @@ fn request(call: &mut Call<'_>) -> Answer {
     };
     let id = fresh_id();
     let made = object(
-        json!({"id": id, "requestType": kind, "state": "delivered", "createdDateTime": timestamp(),
+        json!({"id": id, "requestType": kind, "state": "delivered", "createdDateTime": call.store.clock.text(),
         "catalogId": catalog, "resourceId": text(&resource, "id"), "resource": resource}),
     );
     call.store.insert(Kind::ResourceRequests, &id, made.clone());
@@ -557,9 +557,10 @@ fn change(call: &mut Call<'_>, catalog: &str, given: &Object) -> Result<Object, 
         }
     }
     let id = text(&resource, "id").to_owned();
+    let now = call.store.clock.text();
     call.store.update(Kind::Resources, &id, |resource| {
         resource.insert("attributes".into(), attributes);
-        resource.insert("modifiedDateTime".into(), json!(timestamp()));
+        resource.insert("modifiedDateTime".into(), json!(now));
     });
     Ok(call.store.get(Kind::Resources, &id).cloned().unwrap_or(resource))
 }

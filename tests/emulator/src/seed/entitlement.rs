@@ -53,7 +53,7 @@ fn adopt(
     for date in ["createdDateTime", "modifiedDateTime"] {
         if given.get(date).is_some_and(Value::is_null) {
             let born = if store.lives {
-                crate::store::timestamp()
+                store.clock.text()
             } else {
                 BIRTH.to_owned()
             };

@@ -377,3 +377,23 @@ async fn a_wrong_switch_is_named_wherever_it_is_set() {
         assert!(said.contains(&name.unwrap()), "{said}");
     }
 }
+
+#[tokio::test]
+async fn the_clock_of_the_service_can_differ_from_this_machines() {
+    let tenant = Tenant::start().await;
+    let half_a_minute_behind = |text: &str| {
+        let told: jiff::Timestamp = text.parse().unwrap();
+        let behind = jiff::Timestamp::now().duration_since(told).as_secs();
+        (29..40).contains(&behind)
+    };
+    tenant.set_quirk("clockSkew=-30000");
+    let made = tenant
+        .post(&format!("{EM}/catalogs"), json!({"displayName": "Marketing"}))
+        .await;
+    assert_eq!(made.status, 201, "a token from the future is good: {}", made.body);
+    let told = made.body["createdDateTime"].as_str().unwrap();
+    assert!(half_a_minute_behind(told), "{told}");
+    let date = made.headers["date"].to_str().unwrap();
+    let date = jiff::fmt::rfc2822::parse(date).unwrap().timestamp().to_string();
+    assert!(half_a_minute_behind(&date), "{date}");
+}
