@@ -610,7 +610,13 @@ impl HttpBody for Padded {
 
 /// The service behind every connection. Its error cuts the connection without an answer.
 #[derive(Clone)]
-pub(crate) struct Front(pub(crate) Arc<Emulator>);
+pub struct Front(pub(crate) Arc<Emulator>);
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").finish_non_exhaustive()
+    }
+}
 
 impl<B> tower_service::Service<Request<B>> for Front
 where

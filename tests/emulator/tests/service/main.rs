@@ -9,6 +9,8 @@ mod contract;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod in_process;
+#[cfg(test)]
 mod lookups;
 #[cfg(test)]
 mod odata;
