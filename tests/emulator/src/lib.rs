@@ -8,6 +8,7 @@ mod clock;
 mod control;
 mod delivery;
 mod error;
+mod front;
 mod odata;
 mod portal;
 mod quirks;
@@ -28,13 +29,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+pub use front::Front;
 pub use quirks::{
     DelegatedSites, DropAfterCommit, FailNext, HangNext, HugeBody, Lag, Lags, Quirks, ShownSites, Switch, Throttle,
 };
 pub use world::{World, WorldError};
 
-pub use server::Front;
-use server::{Emulator, MakeFront};
+use front::MakeFront;
+use server::Emulator;
 
 /// Where the emulator listens and how it behaves.
 #[derive(Debug, Clone)]

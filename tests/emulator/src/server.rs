@@ -1,17 +1,12 @@
-//! The HTTPS front: one request in, one answer out, or the connection cut.
+//! One request in, one answer out, or the connection cut: what the quirks do to it, and what the log says of it.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody, to_bytes};
-use axum::http::{Request, Response};
-use http_body::Frame;
+use axum::body::{Body, Bytes};
+use axum::http::Response;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -19,6 +14,7 @@ use crate::batch::{self, Part};
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::error::GraphError;
+use crate::front::Padded;
 use crate::odata::Query;
 use crate::quirks::Quirks;
 use crate::routes::{self, Call, Reply};
@@ -27,7 +23,6 @@ use crate::store::{Store, fresh_id};
 use crate::token::{self, Signer};
 use crate::world::World;
 
-const BODY_LIMIT: usize = 16 * 1024 * 1024;
 /// The application id of Microsoft Graph.
 const GRAPH_ITSELF: &str = "00000003-0000-0000-c000-000000000000";
 const DIAGNOSTIC: &str = concat!(
@@ -59,12 +54,12 @@ pub(crate) struct Emulator {
 }
 
 /// A request as it came in.
-struct Incoming {
-    method: String,
+pub(crate) struct Incoming {
+    pub(crate) method: String,
     /// Path and query as written.
-    target: String,
-    headers: BTreeMap<String, String>,
-    body: Bytes,
+    pub(crate) target: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Bytes,
 }
 
 struct Outcome {
@@ -183,7 +178,7 @@ impl Emulator {
         self.log().clear();
     }
 
-    async fn answer(&self, request: Incoming) -> Result<Response<Body>, std::io::Error> {
+    pub(crate) async fn answer(&self, request: Incoming) -> Result<Response<Body>, std::io::Error> {
         let clock = self.clock();
         let began = clock.milliseconds();
         let time = clock.text();
@@ -267,10 +262,7 @@ impl Emulator {
                 let body = Bytes::from(body.to_string());
                 match outcome.padding {
                     0 => Body::from(body),
-                    mib => Body::new(Padded {
-                        left: mib.saturating_mul(PADDING_PER_MIB),
-                        body: Some(body),
-                    }),
+                    mib => Body::new(Padded::new(mib, body)),
                 }
             }
             None => Body::empty(),
@@ -578,100 +570,4 @@ fn readable(body: &[u8]) -> Value {
         return Value::Null;
     }
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
-}
-
-const PADDING: Bytes = Bytes::from_static(&[b' '; 64 * 1024]);
-const PADDING_PER_MIB: u64 = 16;
-
-/// A body behind white space, which JSON lets stand before it; made while it is read, of no length told beforehand.
-struct Padded {
-    /// Pieces of [`PADDING`].
-    left: u64,
-    body: Option<Bytes>,
-}
-
-impl HttpBody for Padded {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let next = if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            Some(PADDING)
-        } else {
-            self.body.take()
-        };
-        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
-    }
-}
-
-/// The service behind every connection. Its error cuts the connection without an answer.
-#[derive(Clone)]
-pub struct Front(pub(crate) Arc<Emulator>);
-
-impl std::fmt::Debug for Front {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Front").finish_non_exhaustive()
-    }
-}
-
-impl<B> tower_service::Service<Request<B>> for Front
-where
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<axum::BoxError>,
-{
-    type Response = Response<Body>;
-    type Error = std::io::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let emulator = Arc::clone(&self.0);
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let body = to_bytes(Body::new(body), BODY_LIMIT)
-                .await
-                .map_err(std::io::Error::other)?;
-            let headers = head
-                .headers
-                .iter()
-                .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-                .collect();
-            let target = head
-                .uri
-                .path_and_query()
-                .map_or_else(|| "/".to_owned(), |target| target.as_str().to_owned());
-            emulator
-                .answer(Incoming {
-                    method: head.method.to_string(),
-                    target,
-                    headers,
-                    body,
-                })
-                .await
-        })
-    }
-}
-
-/// Gives every connection the same front.
-pub(crate) struct MakeFront(pub(crate) Front);
-
-impl<T> tower_service::Service<T> for MakeFront {
-    type Response = Front;
-    type Error = Infallible;
-    type Future = std::future::Ready<Result<Front, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: T) -> Self::Future {
-        std::future::ready(Ok(self.0.clone()))
-    }
 }
