@@ -1,12 +1,16 @@
 //! A stand-in for Microsoft Graph v1.0 entitlement management and the Entra token endpoint: it refuses what the service
 //! refuses, and says 501 to what it does not know. The README holds what is emulated and from which source.
 
+mod address;
 mod batch;
 mod caller;
+mod clock;
 mod control;
 mod delivery;
 mod error;
+mod front;
 mod odata;
+mod portal;
 mod quirks;
 mod render;
 mod routes;
@@ -25,10 +29,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use quirks::{DropAfterCommit, FailNext, Lag, Quirks, Switch, Throttle};
+pub use front::Front;
+pub use quirks::{
+    DelegatedSites, DropAfterCommit, FailNext, HangNext, HugeBody, Lag, Lags, Quirks, ShownSites, Switch, Throttle,
+};
 pub use world::{World, WorldError};
 
-use server::{Emulator, Front, MakeFront};
+use front::MakeFront;
+use server::Emulator;
 
 /// Where the emulator listens and how it behaves.
 #[derive(Debug, Clone)]
@@ -82,11 +90,11 @@ impl std::fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// A running emulator. [`Running::stop`] ends it in order; dropped, it is cut off.
+/// A running emulator. [`Running::stop`] ends it in order; dropped, it is cut off. It dereferences to its [`Tenant`].
 pub struct Running {
     /// Where it is found.
     pub endpoints: Endpoints,
-    emulator: Arc<Emulator>,
+    tenant: Tenant,
     handle: axum_server::Handle<SocketAddr>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -96,6 +104,14 @@ impl std::fmt::Debug for Running {
         f.debug_struct("Running")
             .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
+    }
+}
+
+impl std::ops::Deref for Running {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.tenant
     }
 }
 
@@ -121,33 +137,119 @@ impl Running {
             task.abort();
         }
     }
+}
+
+/// A tenant, and what the control endpoint does to it. Clones are the same tenant.
+#[derive(Clone)]
+pub struct Tenant(Arc<Emulator>);
+
+impl std::fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tenant").finish_non_exhaustive()
+    }
+}
+
+impl Tenant {
+    /// One that listens nowhere: requests reach it through [`Tenant::service`]. It waits by tokio's clock, and tells the
+    /// time by it: in a runtime whose time is paused, minutes of it pass in no time. `authority` is what stands before
+    /// `/v1.0` in the links that it answers, such as `https://localhost`.
+    ///
+    /// # Errors
+    ///
+    /// When the world file names something that it does not hold.
+    pub fn new(world: World, quirks: Quirks, authority: &str) -> Result<Self, StartError> {
+        let emulator = Emulator::new(world, quirks, authority).map_err(|error| StartError(error.message))?;
+        Ok(Self(Arc::new(emulator)))
+    }
+
+    /// Graph and the token endpoint as a service for requests with any body, told apart by their path. Its error is a
+    /// connection that was cut without an answer.
+    #[must_use]
+    pub fn service(&self) -> Front {
+        Front(Arc::clone(&self.0))
+    }
 
     /// The requests so far, oldest first, as `GET /requests` shows them.
     #[must_use]
     pub fn requests(&self) -> Vec<Value> {
-        self.emulator.requests()
+        self.0.requests_since(0)
+    }
+
+    /// As [`Tenant::requests`], without the first `since`.
+    #[must_use]
+    pub fn requests_since(&self, since: usize) -> Vec<Value> {
+        self.0.requests_since(since)
+    }
+
+    /// How many requests there were so far.
+    #[must_use]
+    pub fn request_count(&self) -> usize {
+        self.0.request_count()
     }
 
     /// The tenant, as `GET /state` shows it.
     #[must_use]
     pub fn state(&self) -> Value {
-        self.emulator.state()
+        self.0.with_tenant(|world, store| portal::tenant(world, store))
+    }
+
+    /// One part of [`Tenant::state`]; nothing where there is no such part.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<Value> {
+        self.0.with_tenant(|world, store| portal::part(world, store, name))
+    }
+
+    /// Somebody made this in the portal, one element or a list of them, in the shape of the world file; answers what is
+    /// there now.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn create(&self, collection: &str, given: Value) -> Result<Value, String> {
+        self.0
+            .with_tenant(|world, store| portal::create(world, store, collection, given))
+            .map_err(portal::Refusal::message)
+    }
+
+    /// Somebody changed this in the portal; answers what is there now.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there, or the changes are no object.
+    pub fn patch(&self, collection: &str, id: &str, changes: Value) -> Result<Value, String> {
+        let Value::Object(changes) = changes else {
+            return Err(format!("{changes} is no JSON object"));
+        };
+        self.0
+            .with_tenant(|world, store| portal::change(world, store, collection, id, changes))
+            .map_err(portal::Refusal::message)
+    }
+
+    /// Somebody deleted this in the portal.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there.
+    pub fn delete(&self, collection: &str, id: &str) -> Result<(), String> {
+        self.0
+            .with_tenant(|world, store| portal::delete(world, store, collection, id))
+            .map_err(portal::Refusal::message)
     }
 
     /// The switches as they stand now; counts go down.
     #[must_use]
     pub fn quirks(&self) -> Quirks {
-        self.emulator.quirks()
+        self.0.quirks()
     }
 
     /// Replaces all switches, as `PUT /quirks` does.
     pub fn set_quirks(&self, quirks: Quirks) {
-        self.emulator.set_quirks(quirks);
+        self.0.set_quirks(quirks);
     }
 
     /// Back to the world file, as `POST /reset` does.
     pub fn reset(&self) {
-        self.emulator.reset();
+        self.0.reset();
     }
 }
 
@@ -169,22 +271,21 @@ pub async fn start(world: World, options: Options) -> Result<Running, StartError
     let (graph, graph_address) = listening("listen address", options.listen)?;
     let (control, control_address) = listening("control address", options.control)?;
     let authority = format!("https://localhost:{}", graph_address.port());
-    let emulator = Emulator::new(world, options.quirks, &authority).map_err(|error| StartError(error.message))?;
-    let emulator = Arc::new(emulator);
+    let tenant = Tenant::new(world, options.quirks, &authority)?;
 
     let handle = axum_server::Handle::new();
     let config = axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(tls));
     let server = axum_server::from_tcp_rustls(graph, config)
         .map_err(|error| StartError(format!("listen address {graph_address}: {error}")))?
         .handle(handle.clone());
-    let front = MakeFront(Front(Arc::clone(&emulator)));
+    let front = MakeFront(tenant.service());
     let graph_task = tokio::spawn(async move {
         // Ends with the handle; an error then has nobody left to tell.
         let _ended = server.serve(front).await;
     });
     let control = tokio::net::TcpListener::from_std(control)
         .map_err(|error| StartError(format!("control address {control_address}: {error}")))?;
-    let router = control::router(Arc::clone(&emulator));
+    let router = control::router(Arc::clone(&tenant.0));
     let control_task = tokio::spawn(async move {
         let _ended = axum::serve(control, router).await;
     });
@@ -195,7 +296,7 @@ pub async fn start(world: World, options: Options) -> Result<Running, StartError
             control: format!("http://{control_address}"),
             ca_file: options.tls_dir.join("ca.pem"),
         },
-        emulator,
+        tenant,
         handle,
         tasks: vec![graph_task, control_task],
     })

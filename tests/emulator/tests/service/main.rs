@@ -9,6 +9,8 @@ mod contract;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod in_process;
+#[cfg(test)]
 mod lookups;
 #[cfg(test)]
 mod odata;
@@ -19,6 +21,8 @@ mod packages;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod portal;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod quirks;
@@ -26,5 +30,7 @@ mod quirks;
 mod resources;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod sites;
 #[cfg(test)]
 mod tenant;
