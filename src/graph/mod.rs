@@ -56,7 +56,9 @@ pub use id::{
 };
 pub use odata::literal;
 pub use read::{Listed, Read, Unreadable};
-pub use resource::{NewResource, OriginSystem, RequestState, Resource, ResourceRequest, ResourceRole, ResourceScope};
+pub use resource::{
+    NewResource, OriginSystem, RequestState, RequestedResource, Resource, ResourceRequest, ResourceRole, ResourceScope,
+};
 pub use subject_set::SubjectSet;
 pub use transport::{Access, Exchange, Graph, Observer};
 

@@ -130,6 +130,23 @@ pub struct ResourceRequest {
     pub id: ResourceRequestId,
     /// How far it has come.
     pub state: RequestState,
+    /// The resource, where the answer tells it.
+    #[serde(default, deserialize_with = "told")]
+    pub resource: Option<RequestedResource>,
+}
+
+/// A resource as a request speaks of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RequestedResource {
+    /// Its id in the catalog, where it has one already.
+    #[serde(default)]
+    pub id: Option<ResourceId>,
+}
+
+/// What a request says of its resource; nothing where that cannot be read, for the request counts all the same.
+fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RequestedResource>, D::Error> {
+    let told = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(told).ok())
 }
 
 /// A resource as it comes: the expanded roles may be cut into pages of their own.
@@ -356,7 +373,20 @@ impl Graph {
             .await
     }
 
-    /// One resource request; `None` only where Graph says 404. `GET resourceRequests/{id}`;
+    /// A resource by its id, with roles and scopes; `None` only where Graph says 404, which for a site may mean that
+    /// applications are not told. `GET resources/{id}?$expand=roles,scopes`; EntitlementManagement.Read.All.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn get_resource(&self, id: &ResourceId) -> Result<Option<Resource>, GraphError> {
+        let op = self.operation("resources.get", READ);
+        let call = Call::get(op.entitlement(&["resources", id.as_str()])?);
+        op.read_existing(&call.query(&[("$expand", "roles,scopes".to_owned())]))
+            .await
+    }
+
+    /// One resource request; `None` only where Graph says 404. `GET resourceRequests/{id}?$expand=resource`;
     /// EntitlementManagement.Read.All.
     ///
     /// # Errors
@@ -364,7 +394,8 @@ impl Graph {
     /// As every operation: see [`super::GraphErrorKind`].
     pub async fn get_resource_request(&self, id: &ResourceRequestId) -> Result<Option<ResourceRequest>, GraphError> {
         let op = self.operation("resourceRequests.get", READ);
-        op.read_existing(&Call::get(op.entitlement(&["resourceRequests", id.as_str()])?))
+        let call = Call::get(op.entitlement(&["resourceRequests", id.as_str()])?);
+        op.read_existing(&call.query(&[("$expand", "resource".to_owned())]))
             .await
     }
 }

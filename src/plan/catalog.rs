@@ -1,6 +1,9 @@
 //! What to do about a catalog and the resources in it.
 
-use super::{Base, Change, Difference, Drift, Held, Plan, Problem, digests, drift::Verdict};
+use super::{
+    Base, Change, Difference, Drift, Held, Plan, Problem, digests, drift::Verdict, resources::missing,
+    sites::same_origin,
+};
 use crate::{
     api::{Reason, ResourceStatus},
     graph::{Catalog, CatalogFields, CatalogPatch, CatalogState, NewResource, Resource},
@@ -76,16 +79,7 @@ pub fn plan(
         },
         ObservedCatalog::Present { catalog, resources } => {
             let mut plan = update(desired, catalog, base, drift);
-            plan.changes.extend(
-                desired
-                    .resources
-                    .iter()
-                    .filter(|wanted| find(resources, wanted).is_none())
-                    .map(|wanted| Change::AddResource {
-                        name: wanted.name.clone(),
-                        resource: wanted.resource.clone(),
-                    }),
-            );
+            plan.changes.extend(additions(&desired.resources, resources));
             if desired.unresolved.is_empty() {
                 plan.changes.extend(removals(desired, resources, known));
             }
@@ -103,11 +97,12 @@ pub fn find<'a>(resources: &'a [Resource], wanted: &DesiredResource) -> Option<&
     })
 }
 
-/// Whether two origin ids are one: GUIDs and site addresses are compared without case, addresses without a last slash.
-#[must_use]
-pub fn same_origin(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/')
-        .eq_ignore_ascii_case(other.trim_end_matches('/'))
+fn additions(wanted: &[DesiredResource], resources: &[Resource]) -> Vec<Change> {
+    let add = |wanted: &DesiredResource| Change::AddResource {
+        name: wanted.name.clone(),
+        resource: wanted.resource.clone(),
+    };
+    missing(wanted, resources).into_iter().map(add).collect()
 }
 
 fn create(desired: &DesiredCatalog) -> Plan {
@@ -118,10 +113,7 @@ fn create(desired: &DesiredCatalog) -> Plan {
         externally_visible: desired.externally_visible.unwrap_or(false),
     };
     let mut changes = vec![Change::CreateCatalog(fields)];
-    changes.extend(desired.resources.iter().map(|wanted| Change::AddResource {
-        name: wanted.name.clone(),
-        resource: wanted.resource.clone(),
-    }));
+    changes.extend(additions(&desired.resources, &[]));
     Plan {
         changes,
         held: Vec::new(),
@@ -184,6 +176,7 @@ fn removals<'a>(
     resources: &'a [Resource],
     known: &'a [ResourceStatus],
 ) -> impl Iterator<Item = Change> + 'a {
+    let mut taken: Vec<&crate::graph::ResourceId> = Vec::new();
     known
         .iter()
         .filter(|known| known.added)
@@ -193,10 +186,15 @@ fn removals<'a>(
                 .iter()
                 .any(|wanted| same_origin(&wanted.resource.origin_id, &known.origin_id))
         })
-        .filter_map(|known| {
+        .filter_map(move |known| {
             let resource = resources
                 .iter()
                 .find(|resource| same_origin(&resource.origin_id, &known.origin_id))?;
+            // Known by two names, it goes once.
+            if taken.contains(&&resource.id) {
+                return None;
+            }
+            taken.push(&resource.id);
             Some(Change::RemoveResource {
                 name: known.name.clone(),
                 id: resource.id.clone(),

@@ -5,11 +5,15 @@
 
 pub mod access_package;
 pub mod assignment_policy;
+pub mod bindings;
 pub mod catalog;
 pub mod drift;
 pub mod limits;
+pub mod people;
 mod problem;
+pub mod resources;
 pub mod roles;
+pub mod sites;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -1,13 +1,14 @@
 //! AssignmentPolicy: who may request its package, by whose approval, for how long.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Visited,
-    binding::Binding,
+    binding::bind_people,
     context::{Context, find, matching},
+    directory::Memory,
     grants::{granted, limit},
     halt::{Halt, Retry, Step},
     identity::{self, Candidate, Place, Takeover},
@@ -157,30 +158,27 @@ impl Managed for AssignmentPolicy {
         if subject.status.entra.is_none() && subject.status.intent.is_none() && spec.id.is_none() {
             require_ready(&package)?;
         }
-        let mut binding = Binding {
-            tenant: &tenant,
-            pins: subject
-                .status
-                .resolved
-                .iter()
-                .map(|pin| (pin.reference.clone(), pin.id.clone()))
-                .collect(),
-            bound: Vec::new(),
-            warning: None,
+        let pins: BTreeMap<String, String> = subject
+            .status
+            .resolved
+            .iter()
+            .map(|pin| (pin.reference.clone(), pin.id.clone()))
+            .collect();
+        let memory = Memory {
+            pins: &pins,
+            asked_for: subject.requested().is_some(),
         };
-        let targets = binding.targets(&spec).await?;
-        let stages = binding.stages(&spec).await?;
-        let (pins, warning) = (binding.bound, binding.warning);
+        let people = bind_people(&tenant, &spec, memory).await?;
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
             package_id: entra.id.as_str().into(),
             package: package.spec.display_name.clone(),
             tenant: Arc::clone(&tenant),
-            targets,
-            stages,
-            pins,
-            warning,
+            targets: people.targets,
+            stages: people.stages,
+            pins: people.pins,
+            warning: people.warning,
         })
     }
 

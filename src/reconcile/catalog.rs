@@ -6,7 +6,7 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Visited,
-    catalog_resources::{ResolvedResource, add_resource, remove_resource, resolve_resource, resource_status},
+    catalog_resources::{Addition, add_resources, remove_resource, resolve_resources, with_unlisted_sites},
     context::{Context, matching, title},
     halt::{Halt, Retry, Step},
     identity::{self, Candidate, Place, Takeover},
@@ -19,12 +19,14 @@ use super::{
 use crate::{
     api::{
         AccessPackage, Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DriftPolicy, Management,
-        PinnedReference, Reason, ResourceState, ResourceStatus,
+        PinnedReference, Reason,
     },
     graph::{self, CatalogId},
     plan::{
         Base, Change, Drift, Plan, Problem,
         catalog::{DesiredCatalog, DesiredResource, ObservedCatalog, plan},
+        resources::{self, ResolvedResource, Trouble},
+        sites::same_origin,
     },
     report::{Note, Report},
 };
@@ -42,7 +44,7 @@ pub(crate) struct CatalogReferences {
 /// What Entra has, and what went wrong with single resources on the way.
 pub(crate) struct Observed {
     pub(crate) catalog: ObservedCatalog,
-    pub(crate) troubles: BTreeMap<String, Problem>,
+    pub(crate) troubles: BTreeMap<String, Trouble>,
     pub(crate) removing: Vec<Problem>,
 }
 
@@ -117,27 +119,14 @@ impl Managed for Catalog {
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<CatalogReferences> {
         let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
-        let pins = subject.status.pins();
-        let mut references = CatalogReferences {
-            tenant: Arc::clone(&tenant),
-            resources: Vec::new(),
-            pins: Vec::new(),
-            warning: None,
-            retry: None,
-        };
-        for (index, resource) in subject.object.spec.resources.iter().enumerate() {
-            let resolved = resolve_resource(&tenant, index, resource, &pins, &mut references).await;
-            let resolved = match resolved {
-                Ok(resolved) => Ok(resolved),
-                Err(halt) if halt.is_transient() => return Err(halt),
-                Err(halt) => {
-                    references.retry.get_or_insert(halt.retry);
-                    Err(halt.problem)
-                }
-            };
-            references.resources.push(resolved);
-        }
-        Ok(references)
+        let resolved = resolve_resources(&tenant, subject).await?;
+        Ok(CatalogReferences {
+            tenant,
+            resources: resolved.resources,
+            pins: resolved.pins,
+            warning: resolved.warning,
+            retry: resolved.retry,
+        })
     }
 
     fn desire(subject: &Subject<Self>, references: &CatalogReferences) -> Step<DesiredCatalog> {
@@ -182,10 +171,12 @@ impl Managed for Catalog {
                 let id = CatalogId::from(entra.id.as_str());
                 match inventory.catalog(&id, freshness).await? {
                     None => ObservedCatalog::Gone { id: entra.id },
-                    Some(catalog) => ObservedCatalog::Present {
-                        catalog,
-                        resources: inventory.resources(&id, freshness).await?,
-                    },
+                    Some(catalog) => {
+                        let listed = inventory.resources(&id, freshness).await?;
+                        let (known, resolved) = (&subject.status.resources, &references.resources);
+                        let resources = with_unlisted_sites(&references.tenant, &id, listed, known, resolved).await?;
+                        ObservedCatalog::Present { catalog, resources }
+                    }
                 }
             }
         };
@@ -221,6 +212,7 @@ impl Managed for Catalog {
         mut observed: Observed,
     ) -> Step<Observed> {
         let tenant = &references.tenant;
+        let mut additions = Vec::new();
         for change in &plan.changes {
             match change {
                 Change::CreateCatalog(fields) => {
@@ -244,9 +236,8 @@ impl Managed for Catalog {
                         subject.notes.push(Note::done(Reason::Updated, change.to_string()));
                     }
                 }
-                Change::AddResource { name, resource } => {
-                    add_resource(tenant, subject, &mut observed, name, resource, change).await?;
-                }
+                // All together, below.
+                Change::AddResource { name, resource } => additions.push(Addition { name, resource, change }),
                 Change::RemoveResource { name, id } => {
                     remove_resource(tenant, subject, &mut observed, name, id, change).await?;
                 }
@@ -258,6 +249,7 @@ impl Managed for Catalog {
                 | Change::ReplaceAssignmentPolicy { .. } => {}
             }
         }
+        add_resources(tenant, subject, &mut observed, &references.resources, &additions).await?;
         Ok(observed)
     }
 
@@ -269,47 +261,22 @@ impl Managed for Catalog {
         plan: &Plan,
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
+        let mut warning = references.warning.clone();
         if let ObservedCatalog::Present { resources, .. } = &observed.catalog {
             if may_write(&references.tenant, subject.object.spec.management) {
                 subject.status.applied = Some(plan.applied.clone());
             }
-            let known = std::mem::take(&mut subject.status.resources);
-            let spec = &subject.object.spec;
-            let mut statuses: Vec<(ResourceStatus, Option<Problem>)> = spec
-                .resources
-                .iter()
-                .zip(&references.resources)
-                .map(|(spec, resolved)| {
-                    let before = known.iter().find(|status| status.name == spec.name);
-                    resource_status(
-                        spec,
-                        resolved,
-                        resources,
-                        before,
-                        observed,
-                        subject.object.spec.management,
-                    )
-                })
-                .collect();
-            problems.extend(statuses.iter().filter_map(|(_, problem)| problem.clone()));
-            let mut statuses: Vec<ResourceStatus> = statuses.drain(..).map(|(status, _)| status).collect();
-            // What the spec no longer names stays listed until it is gone from the catalog.
-            statuses.extend(
-                known
-                    .into_iter()
-                    .filter(|status| {
-                        status.added
-                            && spec.resources.iter().all(|resource| resource.name != status.name)
-                            && resources.iter().any(|resource| {
-                                crate::plan::catalog::same_origin(&resource.origin_id, &status.origin_id)
-                            })
-                    })
-                    .map(|status| ResourceStatus {
-                        state: ResourceState::Removing.name().into(),
-                        ..status
-                    }),
+            let told = resources::statuses(
+                &subject.object.spec.resources,
+                &references.resources,
+                resources,
+                &subject.status.resources,
+                &observed.troubles,
+                subject.object.spec.management,
             );
-            subject.status.resources = statuses;
+            problems.extend(told.problems);
+            warning = warning.or(told.warning);
+            subject.status.resources = told.resources;
         } else {
             problems.extend(
                 references
@@ -355,15 +322,13 @@ impl Managed for Catalog {
             ready,
             references: unresolved,
             sync,
-            warning: references.warning.clone(),
+            warning,
         }
     }
 
     fn comes_back(report: &Report, references: &CatalogReferences) -> Retry {
         match (&report.ready, references.retry) {
-            (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => {
-                Retry::After(Duration::from_secs(2))
-            }
+            (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => Retry::Backoff,
             (Err(_), Some(retry)) => retry,
             (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => {
                 Retry::Backoff
@@ -478,11 +443,12 @@ async fn delete(tenant: &Tenant, subject: &mut Subject<Catalog>, id: &CatalogId)
             Retry::After(Duration::from_secs(30)),
         ));
     }
-    let resources = tenant.inventory.resources(id, Freshness::Now).await?;
+    let listed = tenant.inventory.resources(id, Freshness::Now).await?;
+    let resources = with_unlisted_sites(tenant, id, listed, &subject.status.resources, &[]).await?;
     for known in subject.status.resources.iter().filter(|known| known.added) {
         let found = resources
             .iter()
-            .find(|resource| crate::plan::catalog::same_origin(&resource.origin_id, &known.origin_id));
+            .find(|resource| same_origin(&resource.origin_id, &known.origin_id));
         if let Some(resource) = found {
             tenant
                 .graph

@@ -80,7 +80,7 @@ impl Tenant {
             cloud: spec.cloud,
             domain: spec.domain.clone(),
             inventory: Inventory::new(graph.clone(), settings.visibility),
-            directory: Directory::new(graph.clone(), tenant, drift_interval.saturating_mul(6)),
+            directory: Directory::new(graph.clone(), tenant, drift_interval),
             graph,
             management,
             drift_interval,
