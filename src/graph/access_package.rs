@@ -10,7 +10,7 @@ use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, CatalogId, ResourceId, ResourceRoleScopeId};
 use super::odata;
-use super::read::{Listed, Read};
+use super::read::{Listed, Read, Unreadable};
 use super::resource::{ResourceRole, ResourceScope};
 use super::transport::{Graph, Operation};
 use super::{READ, WRITE};
@@ -116,21 +116,22 @@ impl Operation<'_> {
             more_role_scopes,
             more_policies,
         } = wire;
-        if let Read::Read(role_scopes) = &mut package.resource_role_scopes {
-            self.rest(more_role_scopes, role_scopes).await?;
-        }
-        if let Read::Read(policies) = &mut package.policies {
-            self.rest(more_policies, policies).await?;
-        }
+        self.rest_of(more_role_scopes, &mut package.resource_role_scopes)
+            .await?;
+        self.rest_of(more_policies, &mut package.policies).await?;
         Ok(package)
     }
 
-    async fn all_whole(&self, call: Call) -> Result<Vec<AccessPackage>, GraphError> {
-        let mut packages = Vec::new();
-        for wire in self.all(call).await? {
+    async fn all_whole(&self, call: Call) -> Result<Listed<AccessPackage>, GraphError> {
+        let Listed { elements, unreadable } = self.all(call).await?;
+        let mut packages = Vec::with_capacity(elements.len());
+        for wire in elements {
             packages.push(self.whole(wire).await?);
         }
-        Ok(packages)
+        Ok(Listed {
+            elements: packages,
+            unreadable,
+        })
     }
 }
 
@@ -142,13 +143,13 @@ where
 {
     #[derive(Deserialize)]
     struct Reference<T> {
-        id: T,
+        id: Option<T>,
     }
-    Ok(Option::<Reference<T>>::deserialize(deserializer)?.map(|reference| reference.id))
+    Ok(Option::<Reference<T>>::deserialize(deserializer)?.and_then(|reference| reference.id))
 }
 
 /// Whether the service has refused the query as such, so that a simpler one is worth trying.
-fn refused_query(error: &GraphError) -> bool {
+pub(super) fn refused_query(error: &GraphError) -> bool {
     matches!(error.status, Some(400 | 501))
 }
 
@@ -156,12 +157,13 @@ impl Graph {
     /// A catalog's packages with their roles and policies, in one paged read.
     /// `GET catalogs/{id}/accessPackages?$expand=assignmentPolicies,resourceRoleScopes($expand=role,scope)`;
     /// EntitlementManagement.Read.All or a role on the catalog. Where the service refuses that expand on the
-    /// collection, the packages are listed and then read in batches; the refusal is remembered.
+    /// collection, the packages are listed and then read in batches; the refusal is remembered. A package that cannot be
+    /// read is told apart; roles and policies that the service leaves out are unread.
     ///
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
-    pub async fn list_access_packages(&self, catalog: &CatalogId) -> Result<Vec<AccessPackage>, GraphError> {
+    pub async fn list_access_packages(&self, catalog: &CatalogId) -> Result<Listed<AccessPackage>, GraphError> {
         let op = self.operation("accessPackages.list", READ);
         let collection = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "accessPackages"])?);
         let refused = &self.shared.package_expand_refused;
@@ -182,7 +184,7 @@ impl Graph {
                 Err(error) => return Err(error),
             }
         };
-        for package in &mut packages {
+        for package in &mut packages.elements {
             package.catalog.get_or_insert_with(|| catalog.clone());
         }
         Ok(packages)
@@ -191,28 +193,39 @@ impl Graph {
     async fn read_packages_singly(
         &self,
         op: &Operation<'_>,
-        listed: Vec<AccessPackage>,
-    ) -> Result<Vec<AccessPackage>, GraphError> {
-        let calls = listed
+        listed: Listed<AccessPackage>,
+    ) -> Result<Listed<AccessPackage>, GraphError> {
+        let Listed { elements, unreadable } = listed;
+        let calls = elements
             .iter()
             .map(|package| single(op, &package.id, EXPAND))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut packages = Vec::with_capacity(calls.len());
+        let mut packages = Listed {
+            elements: Vec::with_capacity(calls.len()),
+            unreadable,
+        };
         for part in op.batch(&calls).await? {
             match part {
-                Ok(answer) => packages.push(op.whole(op.parse(&answer)?).await?),
+                Ok(answer) => {
+                    let Listed { elements, unreadable } = Listed::parse(vec![op.parse(&answer)?]);
+                    for wire in elements {
+                        packages.elements.push(op.whole(wire).await?);
+                    }
+                    packages.unreadable.extend(unreadable);
+                }
                 // Deleted between the list and the read.
                 Err(error) if error.kind == GraphErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
+        op.tell(&packages);
         Ok(packages)
     }
 
     /// The packages of a catalog that have this name, without roles and policies.
     /// `GET catalogs/{id}/accessPackages?$filter=displayName eq '…'`, or `GET accessPackages` with that filter where
     /// the collection does not take it; EntitlementManagement.Read.All or a role on the catalog. A package that was
-    /// just made may be missing for some seconds.
+    /// just made may be missing for some seconds; one that cannot be read has the name all the same.
     ///
     /// # Errors
     ///
@@ -221,7 +234,7 @@ impl Graph {
         &self,
         catalog: &CatalogId,
         display_name: &str,
-    ) -> Result<Vec<AccessPackage>, GraphError> {
+    ) -> Result<Listed<AccessPackage>, GraphError> {
         let op = self.operation("accessPackages.find", READ);
         let filter = odata::eq("displayName", display_name);
         let refused: &AtomicBool = &self.shared.package_filter_refused;
@@ -232,7 +245,7 @@ impl Graph {
                 .await
             {
                 Ok(mut packages) => {
-                    for package in &mut packages {
+                    for package in &mut packages.elements {
                         package.catalog.get_or_insert_with(|| catalog.clone());
                     }
                     return Ok(packages);
@@ -243,15 +256,30 @@ impl Graph {
         }
         let call = Call::get(op.entitlement(&["accessPackages"])?)
             .query(&[("$filter", filter), ("$expand", "catalog".to_owned())]);
-        let packages: Vec<AccessPackage> = op.all(call).await?;
+        let mut packages: Listed<AccessPackage> = op.all(call).await?;
         refused.store(true, Ordering::Relaxed);
-        Ok(packages
+        let (here, elsewhere): (Vec<_>, Vec<_>) = packages
+            .elements
             .into_iter()
-            .filter(|package| package.catalog.as_ref() == Some(catalog))
-            .collect())
+            .partition(|package| package.catalog.as_ref() == Some(catalog));
+        packages.elements = here;
+        // Where it is was asked for and not answered, so it may be here.
+        packages.unreadable.extend(
+            elsewhere
+                .into_iter()
+                .filter(|package| package.catalog.is_none())
+                .map(|package| Unreadable {
+                    id: Some(package.id.into()),
+                    display_name: Some(package.display_name),
+                    why: "it was answered without its catalog".to_owned(),
+                }),
+        );
+        op.tell(&packages);
+        Ok(packages)
     }
 
-    /// One package with its catalog, roles and policies; `None` only where Graph says 404.
+    /// One package with its catalog and all its roles and policies, further pages of them included; `None` only where
+    /// Graph says 404. What the service leaves out is unread, not none.
     /// `GET accessPackages/{id}?$expand=catalog,resourceRoleScopes($expand=role,scope),assignmentPolicies`;
     /// EntitlementManagement.Read.All or a role on the catalog.
     ///
@@ -260,12 +288,15 @@ impl Graph {
     /// `Forbidden` may mean that the package is gone, for a caller with catalog roles only.
     pub async fn get_access_package(&self, id: &AccessPackageId) -> Result<Option<AccessPackage>, GraphError> {
         let op = self.operation("accessPackages.get", READ);
-        op.read_existing(&single(
+        let call = single(
             &op,
             id,
             "catalog,assignmentPolicies,resourceRoleScopes($expand=role,scope)",
-        )?)
-        .await
+        )?;
+        match op.read_existing(&call).await? {
+            Some(wire) => op.whole(wire).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Makes a package. `POST accessPackages`; EntitlementManagement.ReadWrite.All or Access package manager of the

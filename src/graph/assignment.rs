@@ -1,17 +1,22 @@
 //! Who holds an access package.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::READ;
-use super::access_package::id_of;
+use super::access_package::{id_of, refused_query};
 use super::call::Call;
-use super::error::GraphError;
+use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, AssignmentId, ObjectId, PolicyId};
 use super::odata;
-use super::transport::Graph;
+use super::read::Listed;
+use super::resource::RequestState;
+use super::transport::{Graph, Operation};
 use super::wire::string_enum;
+use super::{READ, WRITE};
 
 string_enum! {
     /// How far an assignment has come.
@@ -75,39 +80,173 @@ impl fmt::Display for AssignmentTarget {
     }
 }
 
+/// A request to take an assignment away that is still open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRemoval {
+    /// The assignment; `None` where the request does not tell.
+    pub assignment: Option<AssignmentId>,
+    /// How far the request has come.
+    pub state: RequestState,
+}
+
+/// What came of asking for an assignment to be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovalAsked {
+    /// It was asked for now.
+    Now,
+    /// An earlier request for it is open.
+    Before,
+}
+
+/// The states in which an assignment is live, in the order in which it may move while they are asked for one by one.
+const LIVE: &[AssignmentState] = &[
+    AssignmentState::DeliveryFailed,
+    AssignmentState::Delivering,
+    AssignmentState::PartiallyDelivered,
+    AssignmentState::Delivered,
+];
+/// The states in which a request is open, likewise.
+const OPEN: &[RequestState] = &[
+    RequestState::Scheduled,
+    RequestState::PendingApproval,
+    RequestState::Submitted,
+    RequestState::Delivering,
+];
+
+impl Operation<'_> {
+    /// The elements of a collection that belong to a package and have one of these states: one batch, further pages
+    /// after it.
+    async fn by_states<T: DeserializeOwned>(
+        &self,
+        collection: &str,
+        package: &AccessPackageId,
+        states: impl Iterator<Item = &str>,
+        expand: &str,
+    ) -> Result<Listed<T>, GraphError> {
+        let of_package = odata::eq("accessPackage/id", package.as_str());
+        let path = self.entitlement(&[collection])?;
+        let calls: Vec<Call> = states
+            .map(|state| {
+                Call::get(path.clone()).query(&[
+                    ("$filter", format!("{of_package} and {}", odata::eq("state", state))),
+                    ("$expand", expand.to_owned()),
+                ])
+            })
+            .collect();
+        let mut listed = Listed::default();
+        for part in self.batch(&calls).await? {
+            let (values, more) = self.page_of(&part?)?;
+            let mut page = Listed::parse(values);
+            self.rest(more, &mut page).await?;
+            listed.extend(page);
+        }
+        Ok(listed)
+    }
+}
+
 impl Graph {
     /// The assignments of a package that are not expired: whatever blocks its deletion, hanging ones included.
-    /// `GET assignments?$filter=accessPackage/id eq '…'&$expand=target,assignmentPolicy`;
-    /// EntitlementManagement.Read.All or a role on the catalog. Expired ones are dropped here, since no source shows
-    /// that the service takes `ne` on the state.
+    /// `GET assignments?$filter=accessPackage/id eq '…' and state ne 'expired'&$expand=target,assignmentPolicy`;
+    /// EntitlementManagement.Read.All or a role on the catalog. Where the service refuses that filter, each live state is
+    /// asked for, in one batch, so that thousands of past assignments are never listed; the refusal is remembered. One
+    /// that cannot be read is told apart, and may be live.
     ///
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
-    pub async fn list_live_assignments(&self, package: &AccessPackageId) -> Result<Vec<Assignment>, GraphError> {
+    pub async fn list_live_assignments(&self, package: &AccessPackageId) -> Result<Listed<Assignment>, GraphError> {
+        const EXPAND: &str = "target,assignmentPolicy";
         let op = self.operation("assignments.list", READ);
-        let call = Call::get(op.entitlement(&["assignments"])?).query(&[
-            ("$filter", odata::eq("accessPackage/id", package.as_str())),
-            ("$expand", "target,assignmentPolicy".to_owned()),
-        ]);
-        let mut assignments: Vec<Assignment> = op.all(call).await?;
-        assignments.retain(|assignment| assignment.state != AssignmentState::Expired);
-        Ok(assignments)
+        let refused = &self.shared.assignment_filter_refused;
+        if !refused.load(Ordering::Relaxed) {
+            let filter = format!(
+                "{} and state ne {}",
+                odata::eq("accessPackage/id", package.as_str()),
+                odata::literal(AssignmentState::Expired.as_str())
+            );
+            let call = Call::get(op.entitlement(&["assignments"])?)
+                .query(&[("$filter", filter), ("$expand", EXPAND.to_owned())]);
+            match op.all::<Assignment>(call).await {
+                Ok(mut listed) => {
+                    listed
+                        .elements
+                        .retain(|assignment| assignment.state != AssignmentState::Expired);
+                    return Ok(listed);
+                }
+                Err(error) if refused_query(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let states = LIVE.iter().map(AssignmentState::as_str);
+        let mut listed: Listed<Assignment> = op.by_states("assignments", package, states, EXPAND).await?;
+        // The package itself may have been what was wrong: only an answer proves that the filter was.
+        refused.store(true, Ordering::Relaxed);
+        let mut known = HashSet::new();
+        listed
+            .elements
+            .retain(|assignment| assignment.state != AssignmentState::Expired && known.insert(assignment.id.clone()));
+        Ok(listed)
     }
 
     /// Asks for an assignment to be taken away. `POST assignmentRequests` (`adminRemove`);
     /// EntitlementManagement.ReadWrite.All or Access package assignment manager. Not repeated; it takes effect later, so
-    /// look with [`Graph::list_live_assignments`].
+    /// look with [`Graph::list_live_assignments`] and [`Graph::list_open_removals`]. An earlier request that is open is
+    /// no failure.
     ///
     /// # Errors
     ///
-    /// `ExistingOpenRequest` while an earlier request for the same assignment is open.
-    pub async fn request_assignment_remove(&self, id: &AssignmentId) -> Result<(), GraphError> {
-        let op = self.operation("assignmentRequests.remove", super::WRITE);
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn request_assignment_remove(&self, id: &AssignmentId) -> Result<RemovalAsked, GraphError> {
+        let op = self.operation("assignmentRequests.remove", WRITE);
         let body = serde_json::json!({"requestType": "adminRemove", "assignment": {"id": id}});
-        let _answer: serde_json::Value = op
-            .read(&Call::create(op.entitlement(&["assignmentRequests"])?, body))
+        let call = Call::create(op.entitlement(&["assignmentRequests"])?, body);
+        match op.write(&call).await {
+            Ok(()) => Ok(RemovalAsked::Now),
+            Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {
+                Ok(RemovalAsked::Before)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The open requests to take a package's assignments away, whoever made them: what is asked for need not be asked
+    /// for again. `GET assignmentRequests?$filter=accessPackage/id eq '…' and state eq '…'&$expand=assignment`, the open
+    /// states in one batch; EntitlementManagement.Read.All or a role on the catalog.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn list_open_removals(&self, package: &AccessPackageId) -> Result<Listed<OpenRemoval>, GraphError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            #[serde(default, deserialize_with = "super::wire::null_as_default")]
+            request_type: String,
+            state: RequestState,
+            #[serde(default, deserialize_with = "id_of")]
+            assignment: Option<AssignmentId>,
+        }
+        let op = self.operation("assignmentRequests.list", READ);
+        let states = OPEN.iter().map(RequestState::as_str);
+        let Listed { elements, unreadable } = op
+            .by_states::<Wire>("assignmentRequests", package, states, "assignment")
             .await?;
-        Ok(())
+        let removes = ["adminRemove", "userRemove", "systemRemove", "approverRemove"];
+        let elements = elements
+            .into_iter()
+            .filter(|request| {
+                removes
+                    .iter()
+                    .any(|kind| request.request_type.eq_ignore_ascii_case(kind))
+            })
+            .map(
+                |Wire {
+                     request_type: _,
+                     state,
+                     assignment,
+                 }| OpenRemoval { assignment, state },
+            )
+            .collect();
+        Ok(Listed { elements, unreadable })
     }
 }

@@ -11,6 +11,7 @@ use super::id::{AccessPackageId, PolicyId};
 use super::read::{Listed, Read};
 use super::subject_set::SubjectSet;
 use super::transport::{Graph, Operation};
+use super::undeclared::undeclared;
 use super::wire::{null_as_default, string_enum};
 use super::{READ, WRITE};
 
@@ -55,23 +56,49 @@ string_enum! {
 }
 
 /// A policy as Graph answers it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AssignmentPolicy {
     /// Its id.
     pub id: PolicyId,
     /// When it was made (RFC 3339).
-    #[serde(default, rename = "createdDateTime")]
     pub created: Option<String>,
     /// Its package, where that was read.
-    #[serde(default, rename = "accessPackage", deserialize_with = "id_of")]
     pub access_package: Option<AccessPackageId>,
     /// Everything that can be written.
-    #[serde(flatten)]
     pub fields: PolicyRead,
     /// The whole answer, where the policy was read by itself: what closes a policy changes nothing else of it, known to
     /// this version or not.
-    #[serde(skip)]
     pub whole: Option<Box<Value>>,
+}
+
+impl<'de> Deserialize<'de> for AssignmentPolicy {
+    /// Reads what this version knows, and notes what else there is.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Wire {
+            id: PolicyId,
+            #[serde(default, rename = "createdDateTime")]
+            created: Option<String>,
+            #[serde(default, rename = "accessPackage", deserialize_with = "id_of")]
+            access_package: Option<AccessPackageId>,
+        }
+        let answer = Value::deserialize(deserializer)?;
+        let invalid = serde::de::Error::custom::<serde_json::Error>;
+        let Wire {
+            id,
+            created,
+            access_package,
+        } = Wire::deserialize(&answer).map_err(invalid)?;
+        let mut fields = PolicyRead::deserialize(&answer).map_err(invalid)?;
+        fields.undeclared = undeclared(&answer);
+        Ok(Self {
+            id,
+            created,
+            access_package,
+            fields,
+            whole: None,
+        })
+    }
 }
 
 /// What was read of a policy, of all that v1.0 lets a client write.
@@ -275,7 +302,7 @@ impl Writer {
         for set in sets {
             match set.to_body() {
                 Some(body) => bodies.push(body),
-                None => self.unknown.push(format!("{field}: {set:?}")),
+                None => self.unknown.push(format!("{field}: {set}")),
             }
         }
         bodies
@@ -547,18 +574,28 @@ impl Graph {
         Ok(Some(policies))
     }
 
-    /// One policy, whole; `None` only where Graph says 404.
+    /// One policy, whole; `None` only where Graph says 404. What the answer has beside what this version knows is named
+    /// in `undeclared`.
     /// `GET assignmentPolicies/{id}?$expand=accessPackage,questions,customExtensionStageSettings($expand=customExtension)`;
     /// EntitlementManagement.Read.All or a role on the catalog.
     ///
     /// # Errors
     ///
     /// `Forbidden` may mean that the policy is gone, for a caller with catalog roles only: the package's list tells.
+    /// `InvalidResponse` where the policy is there and cannot be read.
     pub async fn get_assignment_policy(&self, id: &PolicyId) -> Result<Option<AssignmentPolicy>, GraphError> {
-        let op = self.operation("assignmentPolicies.get", READ);
-        let expand = "accessPackage,questions,customExtensionStageSettings($expand=customExtension)";
-        let call = Call::get(op.entitlement(&["assignmentPolicies", id.as_str()])?);
-        op.read_existing(&call.query(&[("$expand", expand.to_owned())])).await
+        let Some(whole) = self.read_policy_whole(id).await? else {
+            return Ok(None);
+        };
+        let mut policy = AssignmentPolicy::deserialize(&whole).map_err(|why| {
+            GraphError::new(
+                GraphErrorKind::InvalidResponse,
+                "assignmentPolicies.get",
+                format!("the policy cannot be read: {why}"),
+            )
+        })?;
+        policy.whole = Some(Box::new(whole));
+        Ok(Some(policy))
     }
 
     /// Makes a policy. `POST assignmentPolicies`; EntitlementManagement.ReadWrite.All or Access package manager. Not
@@ -689,6 +726,7 @@ mod tests {
         let mut fields = full().fields.provisional();
         fields.specific_allowed_targets = vec![SubjectSet::Unknown {
             odata_type: "#microsoft.graph.new".to_owned(),
+            raw: Value::Null,
         }];
         fields.allowed_target_scope = "allMartians".into();
         let (_, unknown) = written(Cloud::Global, &fields);

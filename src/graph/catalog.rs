@@ -7,6 +7,7 @@ use super::call::Call;
 use super::error::GraphError;
 use super::id::CatalogId;
 use super::odata;
+use super::read::Listed;
 use super::transport::Graph;
 use super::wire::string_enum;
 use super::{READ, WRITE};
@@ -102,18 +103,18 @@ impl Graph {
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
-    pub async fn list_catalogs(&self) -> Result<Vec<Catalog>, GraphError> {
+    pub async fn list_catalogs(&self) -> Result<Listed<Catalog>, GraphError> {
         let op = self.operation("catalogs.list", READ);
         op.all(Call::get(op.entitlement(&["catalogs"])?)).await
     }
 
     /// The catalogs of this name. `GET catalogs?$filter=displayName eq '…'`; EntitlementManagement.Read.All. A catalog
-    /// that was just made may be missing for some seconds.
+    /// that was just made may be missing for some seconds; one that cannot be read has the name all the same.
     ///
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
-    pub async fn find_catalogs_named(&self, display_name: &str) -> Result<Vec<Catalog>, GraphError> {
+    pub async fn find_catalogs_named(&self, display_name: &str) -> Result<Listed<Catalog>, GraphError> {
         let op = self.operation("catalogs.find", READ);
         let call = Call::get(op.entitlement(&["catalogs"])?);
         op.all(call.query(&[("$filter", odata::eq("displayName", display_name))]))

@@ -3,13 +3,14 @@
 //! An empty list is a proven absence. Names are not unique, so every look-up answers a list.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::id::ObjectId;
 use super::odata;
+use super::read::Listed;
 use super::transport::{Graph, Operation};
 use super::wire::null_as_default;
 
@@ -192,27 +193,110 @@ pub struct Site {
     pub display_name: Option<String>,
 }
 
-impl Operation<'_> {
-    /// One object by its id: none where Graph says 404.
-    async fn by_id<T: DeserializeOwned>(&self, collection: &str, id: &str, fields: &str) -> Result<Vec<T>, GraphError> {
-        let call = Call::get(self.path(&[collection, id])?).query(&[("$select", fields.to_owned())]);
-        Ok(self.read_existing(&call).await?.into_iter().collect())
+/// How to find something in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Lookup {
+    /// Users.
+    User(UserKey),
+    /// Groups.
+    Group(GroupKey),
+    /// Service principals.
+    ServicePrincipal(ServicePrincipalKey),
+    /// Sites.
+    Site(SiteKey),
+}
+
+/// What a look-up found; an empty list is a proven absence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Users; at most 20.
+    Users(Vec<User>),
+    /// Groups; at most 20.
+    Groups(Vec<Group>),
+    /// Service principals; at most 20.
+    ServicePrincipals(Vec<ServicePrincipal>),
+    /// Sites; at most one.
+    Sites(Vec<Site>),
+}
+
+impl Lookup {
+    /// The operation's name for errors, and the least permission.
+    pub(super) fn operation(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::User(_) => ("users.find", USER_READ),
+            Self::Group(_) => ("groups.find", GROUP_READ),
+            Self::ServicePrincipal(_) => ("servicePrincipals.find", APPLICATION_READ),
+            Self::Site(_) => ("sites.find", SITE_READ),
+        }
     }
 
-    /// The objects whose property has this value.
-    async fn by_value<T: DeserializeOwned>(
-        &self,
-        collection: &str,
-        property: &str,
-        value: &str,
-        fields: &str,
-    ) -> Result<Vec<T>, GraphError> {
-        let call = Call::get(self.path(&[collection])?).query(&[
-            ("$filter", odata::eq(property, value)),
-            ("$select", fields.to_owned()),
-            ("$top", TOP.to_owned()),
-        ]);
-        self.first_page(&call).await
+    /// The one request that answers it.
+    pub(super) fn call(&self) -> Result<Asked, GraphError> {
+        let (name, _) = self.operation();
+        let (collection, fields) = match self {
+            Self::User(_) => ("users", USER_FIELDS),
+            Self::Group(_) => ("groups", GROUP_FIELDS),
+            Self::ServicePrincipal(_) => ("servicePrincipals", SERVICE_PRINCIPAL_FIELDS),
+            Self::Site(_) => ("sites", SITE_FIELDS),
+        };
+        let by_id = |id: &str| Ok(Asked::One(odata::path(name, &[collection, id])?, fields));
+        let by_value = |property: &str, value: &str| {
+            let path = odata::path(name, &[collection])?;
+            Ok(Asked::Several(path, odata::eq(property, value), fields))
+        };
+        match self {
+            Self::User(UserKey::Id(id))
+            | Self::Group(GroupKey::Id(id))
+            | Self::ServicePrincipal(ServicePrincipalKey::Id(id))
+            | Self::Site(SiteKey::Id(id)) => by_id(id),
+            Self::User(UserKey::UserPrincipalName(value)) => by_value("userPrincipalName", value),
+            Self::User(UserKey::Mail(value)) => by_value("mail", value),
+            Self::Group(GroupKey::DisplayName(value)) => by_value("displayName", value),
+            Self::Group(GroupKey::MailNickname(value)) => by_value("mailNickname", value),
+            Self::Group(GroupKey::UniqueName(value)) => by_value("uniqueName", value),
+            Self::ServicePrincipal(ServicePrincipalKey::AppId(value)) => by_value("appId", value),
+            Self::ServicePrincipal(ServicePrincipalKey::DisplayName(value)) => by_value("displayName", value),
+            Self::Site(SiteKey::Url(url)) => match site_path(url) {
+                Some(path) => Ok(Asked::One(path, fields)),
+                None => Err(GraphError::new(
+                    GraphErrorKind::BadRequest,
+                    name,
+                    format!("{url:?} is not the https URL of a SharePoint site"),
+                )),
+            },
+        }
+    }
+
+    /// What the elements of an answer are.
+    pub(super) fn found(&self, op: &Operation<'_>, values: Vec<Value>) -> Result<Found, GraphError> {
+        Ok(match self {
+            Self::User(_) => Found::Users(op.readable(Listed::parse(values))?),
+            Self::Group(_) => Found::Groups(op.readable(Listed::<WireGroup>::parse(values).map(Group::from))?),
+            Self::ServicePrincipal(_) => Found::ServicePrincipals(op.readable(Listed::parse(values))?),
+            Self::Site(_) => Found::Sites(op.readable(Listed::parse(values))?),
+        })
+    }
+}
+
+/// One look-up as a request.
+pub(super) enum Asked {
+    /// An object by its place; 404 is its absence. With the properties to answer.
+    One(String, &'static str),
+    /// The first page of a collection, by a filter. With the properties to answer.
+    Several(String, String, &'static str),
+}
+
+impl Asked {
+    /// The request itself.
+    pub(super) fn to_call(&self) -> Call {
+        match self {
+            Self::One(path, fields) => Call::get(path.clone()).query(&[("$select", (*fields).to_owned())]),
+            Self::Several(path, filter, fields) => Call::get(path.clone()).query(&[
+                ("$filter", filter.clone()),
+                ("$select", (*fields).to_owned()),
+                ("$top", TOP.to_owned()),
+            ]),
+        }
     }
 }
 
@@ -224,14 +308,10 @@ impl Graph {
     ///
     /// `Forbidden` names the permission.
     pub async fn find_groups(&self, key: &GroupKey) -> Result<Vec<Group>, GraphError> {
-        let op = self.operation("groups.find", GROUP_READ);
-        let found: Vec<WireGroup> = match key {
-            GroupKey::Id(id) => op.by_id("groups", id, GROUP_FIELDS).await?,
-            GroupKey::DisplayName(name) => op.by_value("groups", "displayName", name, GROUP_FIELDS).await?,
-            GroupKey::MailNickname(name) => op.by_value("groups", "mailNickname", name, GROUP_FIELDS).await?,
-            GroupKey::UniqueName(name) => op.by_value("groups", "uniqueName", name, GROUP_FIELDS).await?,
-        };
-        Ok(found.into_iter().map(Group::from).collect())
+        match self.find_one(&Lookup::Group(key.clone())).await? {
+            Found::Groups(found) => Ok(found),
+            other => Err(mixed(&other)),
+        }
     }
 
     /// Users; at most 20. `GET users/{id}` or `GET users?$filter=… eq '…'`; User.Read.All (User.ReadBasic.All leaves
@@ -241,11 +321,9 @@ impl Graph {
     ///
     /// `Forbidden` names the permission.
     pub async fn find_users(&self, key: &UserKey) -> Result<Vec<User>, GraphError> {
-        let op = self.operation("users.find", USER_READ);
-        match key {
-            UserKey::Id(id) => op.by_id("users", id, USER_FIELDS).await,
-            UserKey::UserPrincipalName(name) => op.by_value("users", "userPrincipalName", name, USER_FIELDS).await,
-            UserKey::Mail(mail) => op.by_value("users", "mail", mail, USER_FIELDS).await,
+        match self.find_one(&Lookup::User(key.clone())).await? {
+            Found::Users(found) => Ok(found),
+            other => Err(mixed(&other)),
         }
     }
 
@@ -259,12 +337,9 @@ impl Graph {
         &self,
         key: &ServicePrincipalKey,
     ) -> Result<Vec<ServicePrincipal>, GraphError> {
-        let op = self.operation("servicePrincipals.find", APPLICATION_READ);
-        let (collection, fields) = ("servicePrincipals", SERVICE_PRINCIPAL_FIELDS);
-        match key {
-            ServicePrincipalKey::Id(id) => op.by_id(collection, id, fields).await,
-            ServicePrincipalKey::AppId(id) => op.by_value(collection, "appId", id, fields).await,
-            ServicePrincipalKey::DisplayName(name) => op.by_value(collection, "displayName", name, fields).await,
+        match self.find_one(&Lookup::ServicePrincipal(key.clone())).await? {
+            Found::ServicePrincipals(found) => Ok(found),
+            other => Err(mixed(&other)),
         }
     }
 
@@ -274,19 +349,20 @@ impl Graph {
     ///
     /// `BadRequest` for what is not a site's URL; `Forbidden` names the permission.
     pub async fn find_sites(&self, key: &SiteKey) -> Result<Vec<Site>, GraphError> {
-        let op = self.operation("sites.find", SITE_READ);
-        let path = match key {
-            SiteKey::Url(url) => site_path(url).ok_or_else(|| {
-                op.error(
-                    GraphErrorKind::BadRequest,
-                    format!("{url:?} is not the https URL of a SharePoint site"),
-                )
-            })?,
-            SiteKey::Id(id) => super::odata::path("sites.find", &["sites", id])?,
-        };
-        let call = Call::get(path).query(&[("$select", SITE_FIELDS.to_owned())]);
-        Ok(op.read_existing(&call).await?.into_iter().collect())
+        match self.find_one(&Lookup::Site(key.clone())).await? {
+            Found::Sites(found) => Ok(found),
+            other => Err(mixed(&other)),
+        }
     }
+}
+
+/// A look-up answers its own kind; that it does not is a mistake of this program.
+fn mixed(found: &Found) -> GraphError {
+    GraphError::new(
+        GraphErrorKind::InvalidResponse,
+        "directory.find",
+        format!("another kind was asked for than {found:?}"),
+    )
 }
 
 /// The path of a site below the Graph root; a site's own URL is encoded already.

@@ -95,6 +95,34 @@ impl GraphError {
         self
     }
 
+    /// The same failure once more, for each of those whom it met; without what lies below.
+    pub(super) fn again(&self) -> Self {
+        let GraphFault {
+            kind,
+            operation,
+            status,
+            code,
+            message,
+            request_id,
+            client_request_id,
+            retry_after,
+            needed_permission,
+            source: _,
+        } = &*self.0;
+        Self(Box::new(GraphFault {
+            kind: *kind,
+            operation,
+            status: *status,
+            code: code.clone(),
+            message: message.clone(),
+            request_id: request_id.clone(),
+            client_request_id: client_request_id.clone(),
+            retry_after: *retry_after,
+            needed_permission: *needed_permission,
+            source: None,
+        }))
+    }
+
     /// Whether waiting alone can mend it.
     pub fn is_transient(&self) -> bool {
         match self.kind {
@@ -120,6 +148,22 @@ impl GraphError {
     /// Whether Graph (or the authority) gave this code; compared without case.
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(code))
+    }
+
+    /// What differs from request to request, for people and Microsoft's support: the wait that was asked for and the
+    /// id of the request, as `[retry after 3 s, request-id …]`; none where there is neither.
+    #[must_use]
+    pub fn trace(&self) -> Option<String> {
+        let wait = self
+            .retry_after
+            .map(|wait| format!("retry after {} s", wait.as_secs_f64().ceil()));
+        let id = match (&self.request_id, &self.client_request_id) {
+            (Some(id), _) => Some(format!("request-id {id}")),
+            (None, Some(id)) => Some(format!("client-request-id {id}")),
+            (None, None) => None,
+        };
+        let parts: Vec<String> = wait.into_iter().chain(id).collect();
+        (!parts.is_empty()).then(|| format!("[{}]", parts.join(", ")))
     }
 
     /// The error that an answered status and body stand for.
@@ -176,6 +220,7 @@ impl DerefMut for GraphError {
 }
 
 impl fmt::Display for GraphError {
+    /// What happened, in words that are the same each time that it happens; [`GraphError::trace`] has the rest.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.operation)?;
         match (self.kind, self.status) {
@@ -197,14 +242,6 @@ impl fmt::Display for GraphError {
         }
         if let Some(permission) = self.needed_permission {
             write!(f, " (needs {permission})")?;
-        }
-        if let Some(wait) = self.retry_after {
-            write!(f, " (retry after {} s)", wait.as_secs_f64().ceil())?;
-        }
-        if let Some(id) = &self.request_id {
-            write!(f, " [request-id {id}]")?;
-        } else if let Some(id) = &self.client_request_id {
-            write!(f, " [client-request-id {id}]")?;
         }
         Ok(())
     }
@@ -259,8 +296,25 @@ mod tests {
         assert_eq!(error.kind, GraphErrorKind::Forbidden);
         assert_eq!(
             error.to_string(),
-            "catalogs.get: HTTP 403 UnAuthorized: User is not authorized. (needs EntitlementManagement.Read.All) [request-id r-1]"
+            "catalogs.get: HTTP 403 UnAuthorized: User is not authorized. (needs EntitlementManagement.Read.All)"
         );
+        assert_eq!(error.trace().as_deref(), Some("[request-id r-1]"));
+    }
+
+    #[test]
+    fn a_failure_that_goes_on_reads_the_same_each_time() {
+        let mut error = GraphError::new(GraphErrorKind::Throttled, "catalogs.list", "busy");
+        error.status = Some(429);
+        assert_eq!(error.trace(), None);
+        error.client_request_id = Some("c-1".to_owned());
+        error.retry_after = Some(Duration::from_millis(2_300));
+        assert_eq!(error.to_string(), "catalogs.list: HTTP 429: busy");
+        assert_eq!(
+            error.trace().as_deref(),
+            Some("[retry after 3 s, client-request-id c-1]")
+        );
+        error.request_id = Some("r-1".to_owned());
+        assert_eq!(error.trace().as_deref(), Some("[retry after 3 s, request-id r-1]"));
     }
 
     #[test]

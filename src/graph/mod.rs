@@ -9,10 +9,12 @@
 //! | `transport` | the door: bearer, request ids, deadline, read-only refusal, retry, tracing |
 //! | `retry` | the pure decision whether a request may be sent again, and when |
 //! | `read` | what an answer tells and what it does not: unread, unreadable |
+//! | `undeclared` | what a policy's answer has beside what we know |
+//! | `closing` | a policy's doors, and shutting them without changing anything else |
 //! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
 //! | `odata`, `wire`, `id` | literals and URLs, tolerant enums, id newtypes |
 //! | `error` | what went wrong, with the ids that support asks for |
-//! | `catalog`, `resource`, `access_package`, `assignment_policy`, `assignment`, `directory` | the operations |
+//! | `catalog`, `resource`, `access_package`, `assignment_policy`, `assignment`, `directory`, `lookup` | the operations |
 //!
 //! This module knows neither Kubernetes nor the operator's own resources. Absent (`None`, an empty list) is only
 //! ever answered where Graph has said so: a refusal (403) or a failure is always an error.
@@ -25,10 +27,12 @@ mod batch;
 mod call;
 pub mod catalog;
 mod certificate;
+mod closing;
 mod cloud;
 pub mod directory;
 mod error;
 mod id;
+mod lookup;
 mod odata;
 mod page;
 mod read;
@@ -36,24 +40,29 @@ pub mod resource;
 mod retry;
 mod subject_set;
 mod transport;
+mod undeclared;
 mod wire;
 
 pub use access_package::{
     AccessPackage, AccessPackagePatch, NewAccessPackage, NewResourceRoleScope, ResourceRoleScope,
 };
-pub use assignment::{Assignment, AssignmentState, AssignmentTarget};
+pub use assignment::{Assignment, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
 pub use assignment_policy::{
     AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyBody,
     PolicyRead, RequestorSettings,
 };
 pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
+pub use closing::Doors;
 pub use cloud::{Cloud, Endpoint, Feature};
-pub use directory::{AppRole, Group, GroupKey, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey};
+pub use directory::{
+    AppRole, Found, Group, GroupKey, Lookup, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey,
+};
 pub use error::{GraphError, GraphErrorKind, GraphFault};
 pub use id::{
     AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId,
 };
+pub use lookup::{Identified, ObjectKind};
 pub use odata::literal;
 pub use read::{Listed, Read, Unreadable};
 pub use resource::{

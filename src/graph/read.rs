@@ -92,6 +92,29 @@ impl<T> Listed<T> {
         }
     }
 
+    /// Whether an element of this id may be among those that could not be read: then it is not absent.
+    #[must_use]
+    pub fn hides(&self, id: &str) -> bool {
+        self.unreadable
+            .iter()
+            .any(|hidden| hidden.id.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(id)))
+    }
+
+    /// What could be read, without what could not.
+    pub(crate) fn provisional(self) -> Vec<T> {
+        self.elements
+    }
+
+    /// The same elements, each turned into another form.
+    #[must_use]
+    pub fn map<U>(self, of: impl FnMut(T) -> U) -> Listed<U> {
+        let Self { elements, unreadable } = self;
+        Listed {
+            elements: elements.into_iter().map(of).collect(),
+            unreadable,
+        }
+    }
+
     /// Adds what another page has.
     pub fn extend(&mut self, other: Self) {
         let Self { elements, unreadable } = other;

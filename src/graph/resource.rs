@@ -27,6 +27,19 @@ string_enum! {
     }
 }
 
+impl OriginSystem {
+    /// Whether a catalog's list shows all resources of this system to an application. Where it does not, a resource that
+    /// is not listed is not absent: SharePoint sites are listed to delegated permissions only (Microsoft Graph docs,
+    /// "List resources", September 2026), and of systems that this version does not know nothing is known.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        match self {
+            Self::AadGroup | Self::AadApplication => true,
+            Self::SharePointOnline | Self::Other(_) => false,
+        }
+    }
+}
+
 string_enum! {
     /// How far a request to add or remove a resource has come.
     RequestState, Unknown {
@@ -130,23 +143,34 @@ pub struct ResourceRequest {
     pub id: ResourceRequestId,
     /// How far it has come.
     pub state: RequestState,
-    /// The resource, where the answer tells it.
-    #[serde(default, deserialize_with = "told")]
+    /// The resource, where the answer shows it: for a site the only place that an application may have its id from.
+    #[serde(default, deserialize_with = "resource_of")]
     pub resource: Option<RequestedResource>,
 }
 
-/// A resource as a request speaks of it.
+/// The resource of a request, as far as the request tells.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RequestedResource {
-    /// Its id in the catalog, where it has one already.
-    #[serde(default)]
+    /// Its id in the catalog; `None` while it has none.
+    #[serde(default, deserialize_with = "resource_id")]
     pub id: Option<ResourceId>,
+    /// The id of what it stands for, in the form of its origin system.
+    #[serde(default)]
+    pub origin_id: Option<String>,
+    /// Where it comes from.
+    #[serde(default)]
+    pub origin_system: Option<OriginSystem>,
 }
 
-/// What a request says of its resource; nothing where that cannot be read, for the request counts all the same.
-fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RequestedResource>, D::Error> {
-    let told = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(told).ok())
+/// A request whose resource cannot be read is a request all the same.
+fn resource_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RequestedResource>, D::Error> {
+    let resource = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(resource).ok())
+}
+
+fn resource_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ResourceId>, D::Error> {
+    Ok(absent_id(deserializer)?.map(ResourceId::from))
 }
 
 /// A resource as it comes: the expanded roles may be cut into pages of their own.
@@ -161,23 +185,27 @@ struct Wire {
 }
 
 impl Operation<'_> {
-    async fn all_resources(&self, call: Call) -> Result<Vec<Resource>, GraphError> {
-        let mut resources = Vec::new();
-        for wire in self.all(call).await? {
-            let Wire {
-                mut resource,
-                more_roles,
-                more_scopes,
-            } = wire;
-            if let Read::Read(roles) = &mut resource.roles {
-                self.rest(more_roles, roles).await?;
-            }
-            if let Read::Read(scopes) = &mut resource.scopes {
-                self.rest(more_scopes, scopes).await?;
-            }
-            resources.push(resource);
+    async fn whole_resource(&self, wire: Wire) -> Result<Resource, GraphError> {
+        let Wire {
+            mut resource,
+            more_roles,
+            more_scopes,
+        } = wire;
+        self.rest_of(more_roles, &mut resource.roles).await?;
+        self.rest_of(more_scopes, &mut resource.scopes).await?;
+        Ok(resource)
+    }
+
+    async fn all_resources(&self, call: Call) -> Result<Listed<Resource>, GraphError> {
+        let Listed { elements, unreadable } = self.all(call).await?;
+        let mut resources = Vec::with_capacity(elements.len());
+        for wire in elements {
+            resources.push(self.whole_resource(wire).await?);
         }
-        Ok(resources)
+        Ok(Listed {
+            elements: resources,
+            unreadable,
+        })
     }
 }
 
@@ -252,12 +280,13 @@ struct CatalogReference<'a> {
 
 impl Graph {
     /// A catalog's resources with their roles and scopes. `GET catalogs/{id}/resources?$expand=roles,scopes`;
-    /// EntitlementManagement.Read.All or a role on the catalog. Lags behind requests by some seconds.
+    /// EntitlementManagement.Read.All or a role on the catalog. Lags behind requests by some seconds, and leaves sites out
+    /// for application tokens: see [`OriginSystem::is_listed`].
     ///
     /// # Errors
     ///
     /// As every operation: see [`super::GraphErrorKind`].
-    pub async fn list_resources(&self, catalog: &CatalogId) -> Result<Vec<Resource>, GraphError> {
+    pub async fn list_resources(&self, catalog: &CatalogId) -> Result<Listed<Resource>, GraphError> {
         let op = self.operation("catalogs.resources.list", READ);
         let call = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "resources"])?);
         op.all_resources(call.query(&[("$expand", "roles,scopes".to_owned())]))
@@ -265,27 +294,36 @@ impl Graph {
     }
 
     /// The resource of a catalog that stands for this origin id; `None` where the catalog answers without it, which for
-    /// some seconds after a request proves little.
+    /// some seconds after a request proves little, and for a site nothing: see [`OriginSystem::is_listed`].
     /// `GET catalogs/{id}/resources?$filter=originId eq '…'&$expand=roles,scopes`; EntitlementManagement.Read.All or a
     /// role on the catalog.
     ///
     /// # Errors
     ///
-    /// As every operation: see [`super::GraphErrorKind`].
+    /// `InvalidResponse` where only a resource answers that cannot be read: it may be this one.
     pub async fn find_resource(&self, catalog: &CatalogId, origin_id: &str) -> Result<Option<Resource>, GraphError> {
         let op = self.operation("catalogs.resources.find", READ);
         let call = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "resources"])?).query(&[
             ("$filter", odata::eq("originId", origin_id)),
             ("$expand", "roles,scopes".to_owned()),
         ]);
-        let found = op.all_resources(call).await?;
-        Ok(found
+        let Listed { elements, unreadable } = op.all_resources(call).await?;
+        let found = elements
             .into_iter()
-            .find(|resource| resource.origin_id.eq_ignore_ascii_case(origin_id)))
+            .find(|resource| resource.origin_id.eq_ignore_ascii_case(origin_id));
+        match found {
+            Some(resource) => Ok(Some(resource)),
+            None => op
+                .readable(Listed {
+                    elements: Vec::<Resource>::new(),
+                    unreadable,
+                })
+                .map(|_| None),
+        }
     }
 
     /// The roles of a resource from the catalog's own collection, which answers where the resource's expand stays
-    /// empty (terraform-provider-azuread #1880).
+    /// empty (terraform-provider-azuread #1880), and may answer for a site that the list leaves out.
     /// `GET catalogs/{id}/resourceRoles?$filter=(originSystem eq '…' and resource/id eq '…')&$expand=resource`;
     /// EntitlementManagement.Read.All or a role on the catalog.
     ///
@@ -297,7 +335,7 @@ impl Graph {
         catalog: &CatalogId,
         origin_system: OriginSystem,
         resource: &ResourceId,
-    ) -> Result<Vec<ResourceRole>, GraphError> {
+    ) -> Result<Listed<ResourceRole>, GraphError> {
         let op = self.operation("catalogs.resourceRoles.list", READ);
         let filter = format!(
             "({} and {})",
@@ -311,7 +349,8 @@ impl Graph {
 
     /// Asks for a resource to be added to a catalog. `POST resourceRequests` (`adminAdd`);
     /// EntitlementManagement.ReadWrite.All, and for app-only callers Group.ReadWrite.All, Application.ReadWrite.All or
-    /// Sites.FullControl.All. Not repeated; a second request is refused as already onboarded.
+    /// Sites.FullControl.All. Not repeated; a second request is refused as already onboarded. The answer tells the
+    /// resource where the service shows it.
     ///
     /// # Errors
     ///
@@ -386,8 +425,8 @@ impl Graph {
             .await
     }
 
-    /// One resource request; `None` only where Graph says 404. `GET resourceRequests/{id}?$expand=resource`;
-    /// EntitlementManagement.Read.All.
+    /// One resource request with its resource; `None` only where Graph says 404.
+    /// `GET resourceRequests/{id}?$expand=resource`; EntitlementManagement.Read.All.
     ///
     /// # Errors
     ///

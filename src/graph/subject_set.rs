@@ -1,5 +1,7 @@
 //! Who a policy speaks of: Graph's `subjectSet` and its derived types.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -51,10 +53,16 @@ pub enum SubjectSet {
         /// The service principal's object id.
         id: ObjectId,
     },
-    /// A kind that this version does not know; never written.
+    /// The owners of the target application.
+    TargetApplicationOwners,
+    /// The sponsors or owners of the target agent identity.
+    TargetAgentIdentitySponsorsOrOwners,
+    /// A kind that this version does not know, or one that does not say whom it means; never written.
     Unknown {
         /// Its `@odata.type`, empty where there was none.
         odata_type: String,
+        /// The set as it came, so that it can be compared and shown.
+        raw: Value,
     },
 }
 
@@ -62,7 +70,7 @@ pub enum SubjectSet {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
-    #[serde(rename = "@odata.type", default)]
+    #[serde(rename = "@odata.type", default, deserialize_with = "super::wire::null_as_default")]
     odata_type: String,
     user_id: Option<ObjectId>,
     group_id: Option<ObjectId>,
@@ -74,7 +82,35 @@ struct Wire {
 
 impl<'de> Deserialize<'de> for SubjectSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = Wire::deserialize(deserializer)?;
+        let value = Value::deserialize(deserializer)?;
+        if value.is_object() {
+            Ok(Self::of(&value))
+        } else {
+            Err(serde::de::Error::custom("a subject set is not an object"))
+        }
+    }
+}
+
+impl fmt::Display for SubjectSet {
+    /// The set in Graph's own shape.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { odata_type: _, raw } => write!(f, "{raw}"),
+            known => known.to_body().map_or(Ok(()), |body| write!(f, "{body}")),
+        }
+    }
+}
+
+impl SubjectSet {
+    /// The set that an answer's object stands for.
+    pub(super) fn of(value: &Value) -> Self {
+        let unknown = |odata_type: String| Self::Unknown {
+            odata_type,
+            raw: value.clone(),
+        };
+        let Ok(wire) = Wire::deserialize(value) else {
+            return unknown(text(value, "@odata.type"));
+        };
         let kind = wire.odata_type.strip_prefix(PREFIX).unwrap_or(&wire.odata_type);
         let known = match kind {
             "singleUser" => wire.user_id.map(|user_id| Self::SingleUser { user_id }),
@@ -93,19 +129,33 @@ impl<'de> Deserialize<'de> for SubjectSet {
             "targetUserSponsors" => Some(Self::TargetUserSponsors),
             "attributeRuleMembers" => wire.membership_rule.map(|rule| Self::AttributeRuleMembers { rule }),
             "singleServicePrincipal" => wire.service_principal_id.map(|id| Self::SingleServicePrincipal { id }),
+            "targetApplicationOwners" => Some(Self::TargetApplicationOwners),
+            "targetAgentIdentitySponsorsOrOwners" => Some(Self::TargetAgentIdentitySponsorsOrOwners),
+            // Kinds that are newer than this version.
             _ => None,
         };
         // A known kind without its id says nothing about whom it means either.
-        Ok(known.unwrap_or(Self::Unknown {
-            odata_type: wire.odata_type,
-        }))
+        known.unwrap_or_else(|| unknown(wire.odata_type))
     }
-}
 
-impl SubjectSet {
+    /// The property that says whom the set means, for the kinds that have one.
+    pub(super) fn property(&self) -> Option<&'static str> {
+        let (_, field) = self.wire()?;
+        field.map(|(name, _)| name)
+    }
+
     /// The set as Graph wants it; `None` for one that this version does not know.
     pub(super) fn to_body(&self) -> Option<Value> {
-        let (kind, field) = match self {
+        let (kind, field) = self.wire()?;
+        let mut body = json!({"@odata.type": format!("{PREFIX}{kind}")});
+        if let Some((name, value)) = field {
+            body[name] = value;
+        }
+        Some(body)
+    }
+
+    fn wire(&self) -> Option<(&'static str, Option<(&'static str, Value)>)> {
+        Some(match self {
             Self::SingleUser { user_id } => ("singleUser", Some(("userId", json!(user_id)))),
             Self::GroupMembers { group_id } => ("groupMembers", Some(("groupId", json!(group_id)))),
             Self::ConnectedOrganizationMembers { id } => (
@@ -119,14 +169,15 @@ impl SubjectSet {
             Self::TargetUserSponsors => ("targetUserSponsors", None),
             Self::AttributeRuleMembers { rule } => ("attributeRuleMembers", Some(("membershipRule", json!(rule)))),
             Self::SingleServicePrincipal { id } => ("singleServicePrincipal", Some(("servicePrincipalId", json!(id)))),
+            Self::TargetApplicationOwners => ("targetApplicationOwners", None),
+            Self::TargetAgentIdentitySponsorsOrOwners => ("targetAgentIdentitySponsorsOrOwners", None),
             Self::Unknown { .. } => return None,
-        };
-        let mut body = json!({"@odata.type": format!("{PREFIX}{kind}")});
-        if let Some((name, value)) = field {
-            body[name] = value;
-        }
-        Some(body)
+        })
     }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -135,15 +186,16 @@ mod tests {
 
     #[test]
     fn a_kind_that_is_newer_than_us_is_kept_and_never_written() {
-        let set: SubjectSet =
-            serde_json::from_value(json!({"@odata.type": "#microsoft.graph.targetApplicationOwners"})).unwrap();
-        assert_eq!(
-            set,
-            SubjectSet::Unknown {
-                odata_type: "#microsoft.graph.targetApplicationOwners".to_owned()
-            }
-        );
-        assert_eq!(set.to_body(), None);
+        for raw in [
+            json!({"@odata.type": "#microsoft.graph.aNewKind", "x": 1}),
+            json!({"@odata.type": "#microsoft.graph.singleUser", "userId": null}),
+            json!({"@odata.type": "#microsoft.graph.singleUser", "userId": 7}),
+        ] {
+            let set: SubjectSet = serde_json::from_value(raw.clone()).unwrap();
+            let odata_type = raw["@odata.type"].as_str().unwrap().to_owned();
+            assert_eq!(set.to_body(), None);
+            assert_eq!(set, SubjectSet::Unknown { odata_type, raw });
+        }
     }
 
     #[test]
@@ -161,6 +213,8 @@ mod tests {
                 rule: "(user.department -eq \"Marketing\")".to_owned(),
             },
             SubjectSet::SingleServicePrincipal { id: "s".into() },
+            SubjectSet::TargetApplicationOwners,
+            SubjectSet::TargetAgentIdentitySponsorsOrOwners,
         ];
         for set in sets {
             let read: SubjectSet = serde_json::from_value(set.to_body().unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! The door: every request to Graph goes through [`Operation::send`].
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,6 +79,10 @@ pub(super) struct Shared {
     pub(super) package_expand_refused: AtomicBool,
     /// The service has refused to filter a catalog's packages by name: filter all packages.
     pub(super) package_filter_refused: AtomicBool,
+    /// The service has refused to leave expired assignments out: ask for each live state.
+    pub(super) assignment_filter_refused: AtomicBool,
+    /// The elements of lists that could not be read and were told already, by id and reason.
+    pub(super) told: Mutex<HashSet<(Option<String>, String)>>,
 }
 
 impl fmt::Debug for Graph {
@@ -112,6 +117,8 @@ impl Graph {
             token: Mutex::default(),
             package_expand_refused: AtomicBool::new(false),
             package_filter_refused: AtomicBool::new(false),
+            assignment_filter_refused: AtomicBool::new(false),
+            told: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),

@@ -310,7 +310,9 @@ fn subject(set: &SubjectSet) -> String {
         SubjectSet::ExternalSponsors => "external sponsors".into(),
         SubjectSet::TargetUserSponsors => "the target's sponsors".into(),
         SubjectSet::AttributeRuleMembers { rule } => format!("rule {rule}"),
-        SubjectSet::Unknown { odata_type } => format!("unknown {odata_type}"),
+        SubjectSet::TargetApplicationOwners => "the target application's owners".into(),
+        SubjectSet::TargetAgentIdentitySponsorsOrOwners => "the target agent's sponsors or owners".into(),
+        SubjectSet::Unknown { odata_type, raw } => format!("unknown {odata_type} {raw}"),
     }
 }
 

@@ -103,6 +103,7 @@ impl Managed for Catalog {
             .graph
             .find_catalogs_named(name)
             .await?
+            .provisional()
             .into_iter()
             .map(candidate)
             .collect())

@@ -611,7 +611,8 @@ fn refused(name: &str, resource: &NewResource, is_seen: bool, error: &GraphError
             format!(
                 "resource {name}: bringing it into the catalog needs the application permission {permission}; grant it, or let an administrator add the resource: {error}"
             ),
-        );
+        )
+        .traced(error.trace());
     }
     if error.has_code("ResourceNotFoundInOriginSystem") {
         let origin = &resource.origin_id;
@@ -637,7 +638,7 @@ fn refused(name: &str, resource: &NewResource, is_seen: bool, error: &GraphError
         )
         .remedy(remedy);
     }
-    Problem::new(Reason::GraphRefused, format!("resource {name}: {error}"))
+    Problem::new(Reason::GraphRefused, format!("resource {name}: {error}")).traced(error.trace())
 }
 
 pub(crate) async fn remove_resource(

@@ -19,7 +19,7 @@ use futures::{
 use super::halt::{Halt, Retry, Stage, Step};
 use crate::{
     api::Reason,
-    graph::{Graph, GraphError, GraphErrorKind, GroupKey, ServicePrincipalKey, SiteKey, UserKey},
+    graph::{Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, ServicePrincipalKey, SiteKey, UserKey},
     plan::{
         Problem,
         bindings::{Answer, Bound, DirectoryKey, DirectoryObject, Mistake, Unsuitable, believed, decide, missing},
@@ -252,7 +252,7 @@ impl Directory {
             _ if error.is_transient() => (Reason::GraphUnavailable, None),
             _ => (Reason::GraphRefused, None),
         };
-        let problem = Problem::new(reason, error.to_string()).at(field);
+        let problem = Problem::new(reason, error.to_string()).at(field).traced(error.trace());
         Halt {
             problem: match remedy {
                 Some(remedy) => problem.remedy(remedy),
@@ -314,46 +314,47 @@ async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError
 
 /// What an id probably is that stands for nothing of its kind; `None` also where it could not be told.
 async fn likely(graph: &Graph, key: &DirectoryKey) -> Option<Mistake> {
-    let is_user = async |id: &str| {
-        let found = graph.find_users(&UserKey::Id(id.to_owned())).await;
-        found.is_ok_and(|found| !found.is_empty())
-    };
-    let is_group = async |id: &str| {
-        let found = graph.find_groups(&GroupKey::Id(id.to_owned())).await;
-        found.is_ok_and(|found| !found.is_empty())
-    };
-    let principals = async |key: ServicePrincipalKey| graph.find_service_principals(&key).await.unwrap_or_default();
-    let by_id = |id: &str| ServicePrincipalKey::Id(id.to_owned());
-    match key {
-        DirectoryKey::Group(GroupKey::Id(id)) => {
-            if is_user(id).await {
-                Some(Mistake::Kind("user"))
-            } else if principals(by_id(id)).await.is_empty() {
-                None
-            } else {
-                Some(Mistake::Kind("service principal"))
-            }
-        }
-        DirectoryKey::User(UserKey::Id(id)) => is_group(id).await.then_some(Mistake::Kind("group")),
-        DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(id)) => {
-            let of_app = principals(ServicePrincipalKey::AppId(id.clone())).await;
-            if let Some(principal) = of_app.first() {
-                Some(Mistake::AppId(principal.id.to_string()))
-            } else if is_group(id).await {
-                Some(Mistake::Kind("group"))
-            } else if is_user(id).await {
-                Some(Mistake::Kind("user"))
-            } else {
-                None
-            }
-        }
-        DirectoryKey::ServicePrincipal(ServicePrincipalKey::AppId(id)) => {
-            let found = principals(by_id(id)).await;
-            (!found.is_empty()).then_some(Mistake::ServicePrincipal)
+    let (asked, id) = match key {
+        DirectoryKey::User(UserKey::Id(id)) => (ObjectKind::User, id),
+        DirectoryKey::Group(GroupKey::Id(id)) => (ObjectKind::Group, id),
+        DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(id) | ServicePrincipalKey::AppId(id)) => {
+            (ObjectKind::ServicePrincipal, id)
         }
         DirectoryKey::User(UserKey::UserPrincipalName(_) | UserKey::Mail(_))
         | DirectoryKey::Group(GroupKey::DisplayName(_) | GroupKey::MailNickname(_) | GroupKey::UniqueName(_))
         | DirectoryKey::ServicePrincipal(ServicePrincipalKey::DisplayName(_))
-        | DirectoryKey::Site(SiteKey::Url(_) | SiteKey::Id(_)) => None,
+        | DirectoryKey::Site(SiteKey::Url(_) | SiteKey::Id(_)) => return None,
+    };
+    let of_app = async |app_id: &str| {
+        let found = graph
+            .find_service_principals(&ServicePrincipalKey::AppId(app_id.to_owned()))
+            .await;
+        let found = found.ok().and_then(|found| found.into_iter().next());
+        found.map(|principal| principal.id.to_string())
+    };
+    if let DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(id)) = key
+        && let Some(principal) = of_app(id).await
+    {
+        return Some(Mistake::AppId(principal));
+    }
+    let identified = graph.identify(&[id.as_str().into()]).await.ok()?;
+    let Identified { kind, app_id, .. } = identified.into_iter().next().flatten()?;
+    let is_app_id = matches!(key, DirectoryKey::ServicePrincipal(ServicePrincipalKey::AppId(_)));
+    match kind {
+        ObjectKind::ServicePrincipal if is_app_id => Some(Mistake::ServicePrincipal),
+        // It is what it should be: younger than the answer.
+        kind if kind == asked => None,
+        ObjectKind::User => Some(Mistake::Kind("user")),
+        ObjectKind::Group => Some(Mistake::Kind("group")),
+        ObjectKind::ServicePrincipal => Some(Mistake::Kind("service principal")),
+        ObjectKind::Application if asked == ObjectKind::ServicePrincipal => {
+            let principal = match app_id {
+                Some(app_id) => of_app(&app_id).await,
+                None => None,
+            };
+            Some(Mistake::ApplicationObject(principal))
+        }
+        ObjectKind::Application => Some(Mistake::Kind("app registration")),
+        ObjectKind::Other(_) => None,
     }
 }

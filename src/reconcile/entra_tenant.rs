@@ -117,7 +117,8 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
                 "the token holds {needed}, but entitlement management refuses us: {error}; check that tenant {} has a licence for Microsoft Entra ID P2 or Microsoft Entra ID Governance",
                 tenant.id
             ),
-        )),
+        )
+        .traced(error.trace())),
         Ok(_) | Err(_) => {
             let held = if roles.is_empty() {
                 "none at all".to_owned()
@@ -148,7 +149,7 @@ fn sign_in(tenant: &Tenant, error: &GraphError) -> Halt {
             )
         }
         GraphErrorKind::Throttled | GraphErrorKind::ServiceUnavailable | GraphErrorKind::Timeout => {
-            Halt::sync(Reason::GraphUnavailable, error.to_string(), Retry::Backoff)
+            Halt::sync(Reason::GraphUnavailable, error.to_string(), Retry::Backoff).traced(error.trace())
         }
         _ => unreachable(error),
     }
@@ -185,6 +186,7 @@ fn unreachable(error: &GraphError) -> Halt {
             error.to_string().trim_end_matches('.')
         ),
     )
+    .traced(error.trace())
 }
 
 fn waiting(reason: Reason, message: String) -> Halt {

@@ -60,6 +60,14 @@ impl Halt {
         }
     }
 
+    /// The same halt, with what differs from request to request.
+    pub(crate) fn traced(self, trace: Option<String>) -> Self {
+        Self {
+            problem: self.problem.traced(trace),
+            ..self
+        }
+    }
+
     /// The object changed in Kubernetes since we read it.
     pub(crate) fn stale() -> Self {
         Self {
@@ -82,7 +90,6 @@ impl Halt {
 
 impl From<GraphError> for Halt {
     fn from(error: GraphError) -> Self {
-        let message = error.to_string();
         let (reason, retry) = match error.kind {
             GraphErrorKind::Throttled
             | GraphErrorKind::ServiceUnavailable
@@ -103,13 +110,18 @@ impl From<GraphError> for Halt {
             | GraphErrorKind::InvalidResponse
             | GraphErrorKind::Unexpected => (Reason::GraphRefused, Retry::Backoff),
         };
-        let message = match (&reason, error.needed_permission) {
-            (Reason::NeedsTenantPermission, Some(permission)) => format!(
-                "{message}; grant the application permission {permission} (or a role on the catalog, where one serves), then wait or ask for a visit"
-            ),
-            _ => message,
+        let problem = Problem::new(reason, error.to_string()).traced(error.trace());
+        let problem = match (reason, error.needed_permission) {
+            (Reason::NeedsTenantPermission, Some(permission)) => problem.remedy(format!(
+                "grant the application permission {permission} (or a role on the catalog, where one serves), then wait or ask for a visit"
+            )),
+            _ => problem,
         };
-        Self::sync(reason, message, retry)
+        Self {
+            problem,
+            stage: Stage::Sync,
+            retry,
+        }
     }
 }
 

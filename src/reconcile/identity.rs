@@ -332,7 +332,8 @@ pub(crate) async fn create<K: Managed, M: Send>(
                 Reason::OutcomeUnknown,
                 format!("{error}; looking for it before trying again"),
                 Retry::After(Duration::from_millis(500)),
-            ))
+            )
+            .traced(error.trace()))
         }
         Err(error) => {
             subject.abandon().await?;

@@ -93,7 +93,7 @@ impl Inventory {
         {
             return Ok(catalogs.clone());
         }
-        let catalogs = self.graph.list_catalogs().await?;
+        let catalogs = self.graph.list_catalogs().await?.provisional();
         let now = Instant::now();
         *known = Some((now, catalogs.clone()));
         *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
@@ -169,7 +169,7 @@ impl Inventory {
                 return Ok(resources.clone());
             }
         }
-        let mut resources = self.graph.list_resources(catalog).await?;
+        let mut resources = self.graph.list_resources(catalog).await?.provisional();
         for resource in &mut resources {
             if resource.origin_system == OriginSystem::AadApplication && resource.known_roles().is_empty() {
                 resource.roles = Read::Read(Listed::of(self.app_roles(&mut view, catalog, resource).await?));
@@ -212,7 +212,8 @@ impl Inventory {
         let roles = self
             .graph
             .list_resource_roles(catalog, resource.origin_system.clone(), &resource.id)
-            .await?;
+            .await?
+            .provisional();
         view.app_roles
             .insert(resource.id.as_str().to_owned(), (Instant::now(), roles.clone()));
         Ok(roles)
@@ -256,7 +257,7 @@ impl Inventory {
             return Ok(());
         }
         let packages = match self.graph.list_access_packages(catalog).await {
-            Ok(packages) => packages,
+            Ok(packages) => packages.provisional(),
             Err(error) if error.kind == GraphErrorKind::Forbidden => {
                 return Err(access_lost(&format!("catalog {catalog}"), &error));
             }
@@ -292,7 +293,12 @@ impl Inventory {
             Err(error) if error.kind == GraphErrorKind::Forbidden => {
                 let listed = self.graph.list_access_packages(catalog).await;
                 match listed {
-                    Ok(packages) if packages.iter().all(|package| package.id != *id) => None,
+                    Ok(packages)
+                        if !packages.hides(id.as_str())
+                            && packages.elements.iter().all(|package| package.id != *id) =>
+                    {
+                        None
+                    }
                     _ => return Err(access_lost(&format!("access package {id}"), &error)),
                 }
             }
@@ -316,7 +322,11 @@ impl Inventory {
                 return Ok(view.packages.values().filter(named).cloned().collect());
             }
         }
-        Ok(self.graph.find_access_packages_named(catalog, name).await?)
+        Ok(self
+            .graph
+            .find_access_packages_named(catalog, name)
+            .await?
+            .provisional())
     }
 
     pub(crate) async fn package_born(&self, catalog: &CatalogId, package: AccessPackage) {
@@ -471,4 +481,5 @@ fn access_lost(what: &str, error: &crate::graph::GraphError) -> Halt {
         ),
         Retry::Backoff,
     )
+    .traced(error.trace())
 }

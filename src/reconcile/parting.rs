@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{DeletionPolicy, Grant, Management, ORPHAN, Reason},
-    graph::{self, AccessPackageId, AssignmentState, CatalogId, GraphErrorKind},
+    graph::{self, AccessPackageId, AssignmentState, CatalogId},
     plan::{assignment_policy::closed, limits},
 };
 
@@ -118,7 +118,19 @@ pub(crate) async fn wait_for_assignments(
     policy: Option<&graph::PolicyId>,
     method: DeletionPolicy,
 ) -> Step<()> {
-    let mut live = tenant.graph.list_live_assignments(package).await?;
+    let listed = tenant.graph.list_live_assignments(package).await?;
+    if let Some(unreadable) = listed.unreadable.first() {
+        return Err(Halt::sync(
+            Reason::GraphRefused,
+            format!(
+                "{} assignments cannot be read, so nobody knows who holds access: {}",
+                listed.unreadable.len(),
+                unreadable.why
+            ),
+            Retry::Backoff,
+        ));
+    }
+    let mut live = listed.elements;
     if let Some(policy) = policy {
         // One whose policy is not told may be of this policy.
         live.retain(|assignment| assignment.policy.as_ref().is_none_or(|of| of == policy));
@@ -132,11 +144,7 @@ pub(crate) async fn wait_for_assignments(
             .iter()
             .filter(|assignment| assignment.state != AssignmentState::Delivering)
         {
-            match tenant.graph.request_assignment_remove(&assignment.id).await {
-                Ok(()) => {}
-                Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {}
-                Err(error) => return Err(error.into()),
-            }
+            tenant.graph.request_assignment_remove(&assignment.id).await?;
         }
     }
     let who: Vec<String> = live

@@ -66,7 +66,7 @@ impl Tenant {
                 Reason::Unreachable
             };
             Halt {
-                problem: Problem::new(reason, format!("spec.credentials: {error}")),
+                problem: Problem::new(reason, format!("spec.credentials: {error}")).traced(error.trace()),
                 stage: Stage::References,
                 retry: Retry::Backoff,
             }

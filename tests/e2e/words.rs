@@ -186,8 +186,9 @@ fn a_missing_licence_is_named() -> Result<()> {
         "NotLicensed",
         "the token holds EntitlementManagement.ReadWrite.All, but entitlement management refuses us: catalogs.list: HTTP \
          403 StandIn_TenantNotLicensed: The tenant has no licence for this feature: Microsoft Entra ID P2 or Microsoft \
-         Entra ID Governance is required. (needs EntitlementManagement.Read.All) [request-id …]; check that tenant \
-         11111111-1111-4111-8111-111111111111 has a licence for Microsoft Entra ID P2 or Microsoft Entra ID Governance",
+         Entra ID Governance is required. (needs EntitlementManagement.Read.All); check that tenant \
+         11111111-1111-4111-8111-111111111111 has a licence for Microsoft Entra ID P2 or Microsoft Entra ID Governance \
+         [request-id …]",
     )
 }
 

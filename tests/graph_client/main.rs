@@ -5,12 +5,21 @@
 //! |---|---|
 //! | `door` | who gets the bearer, what is sent again and what is not, deadlines, read-only |
 //! | `entities` | what the operations send and how they read answers, fallbacks and batches included |
+//! | `holders` | who holds a package, and taking it away |
+//! | `lookups` | many look-ups in one request, and what an id stands for |
+//! | `robust` | what cannot be read or is newer than us costs itself alone and is never lost |
 //! | `sign_in` | each credential, refusals, and that no secret shows |
 
 #[cfg(test)]
 mod door;
 #[cfg(test)]
 mod entities;
+#[cfg(test)]
+mod holders;
+#[cfg(test)]
+mod lookups;
+#[cfg(test)]
+mod robust;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]

@@ -172,7 +172,7 @@ fn no_output_of_a_credential_shows_a_secret() {
 
 thread_local! {
     /// What this thread logged; a test and all that it spawns run on a thread of their own.
-    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    pub(crate) static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 struct ThreadLog;
@@ -190,7 +190,7 @@ impl std::io::Write for ThreadLog {
 
 /// One subscriber for the whole process: whether a line is of interest is decided once for all threads, so that one for
 /// a single thread may never see a line that another thread met first.
-fn listen() {
+pub(crate) fn listen() {
     static LISTENING: Once = Once::new();
     LISTENING.call_once(|| {
         tracing_subscriber::fmt()

@@ -1,0 +1,177 @@
+//! What a policy's answer has beside what this version's model declares: a write built from the model would lose it.
+
+use serde_json::{Map, Value};
+
+use super::subject_set::SubjectSet;
+
+/// The kind that a stage is of where it does not say; anything else has settings of its own.
+const STAGE: &str = "#microsoft.graph.accessPackageApprovalStage";
+
+/// What v1.0 lets a client write of a policy. Reviews, automatic assignment, notifications, questions and workflow
+/// extensions are kept in Graph's own shape, so nothing within them is lost.
+const POLICY: &[&str] = &[
+    "displayName",
+    "description",
+    "allowedTargetScope",
+    "specificAllowedTargets",
+    "expiration",
+    "requestorSettings",
+    "requestApprovalSettings",
+    "reviewSettings",
+    "automaticRequestSettings",
+    "notificationSettings",
+    "questions",
+    "customExtensionStageSettings",
+];
+/// What the service alone writes.
+const READ_ONLY: &[&str] = &["id", "createdDateTime", "modifiedDateTime", "accessPackage", "catalog"];
+const EXPIRATION: &[&str] = &["type", "duration", "endDateTime"];
+const REQUESTORS: &[&str] = &[
+    "enableTargetsToSelfAddAccess",
+    "enableTargetsToSelfUpdateAccess",
+    "enableTargetsToSelfRemoveAccess",
+    "allowCustomAssignmentSchedule",
+    "enableOnBehalfRequestorsToAddAccess",
+    "enableOnBehalfRequestorsToUpdateAccess",
+    "enableOnBehalfRequestorsToRemoveAccess",
+    "onBehalfRequestors",
+];
+const APPROVAL: &[&str] = &[
+    "isApprovalRequiredForAdd",
+    "isApprovalRequiredForUpdate",
+    "isRequestorJustificationRequired",
+    "stages",
+];
+const STAGE_SETTINGS: &[&str] = &[
+    "durationBeforeAutomaticDenial",
+    "isApproverJustificationRequired",
+    "isEscalationEnabled",
+    "durationBeforeEscalation",
+    "approverInformationVisibility",
+];
+const APPROVERS: &[&str] = &[
+    "primaryApprovers",
+    "fallbackPrimaryApprovers",
+    "escalationApprovers",
+    "fallbackEscalationApprovers",
+];
+
+/// The paths, in the order of the answer; annotations and nulls are nothing.
+pub(super) fn undeclared(policy: &Value) -> Vec<String> {
+    let mut found = Found::default();
+    found.properties("", policy, &[POLICY, READ_ONLY]);
+    found.sets("specificAllowedTargets", policy.get("specificAllowedTargets"));
+    if let Some(expiration) = policy.get("expiration") {
+        found.properties("expiration", expiration, &[EXPIRATION]);
+    }
+    if let Some(requestors) = policy.get("requestorSettings") {
+        found.properties("requestorSettings", requestors, &[REQUESTORS]);
+        found.sets(
+            "requestorSettings.onBehalfRequestors",
+            requestors.get("onBehalfRequestors"),
+        );
+    }
+    if let Some(approval) = policy.get("requestApprovalSettings") {
+        found.properties("requestApprovalSettings", approval, &[APPROVAL]);
+        let stages = approval.get("stages").and_then(Value::as_array);
+        for (index, stage) in stages.into_iter().flatten().enumerate() {
+            found.stage(&format!("requestApprovalSettings.stages[{index}]"), stage);
+        }
+    }
+    found.paths
+}
+
+#[derive(Default)]
+struct Found {
+    paths: Vec<String>,
+}
+
+impl Found {
+    fn properties(&mut self, at: &str, value: &Value, declared: &[&[&str]]) {
+        for (name, value) in value.as_object().into_iter().flat_map(Map::iter) {
+            let is_declared = declared.iter().any(|names| names.contains(&name.as_str()));
+            if !is_declared && !value.is_null() && !name.contains('@') {
+                let dot = if at.is_empty() { "" } else { "." };
+                self.paths.push(format!("{at}{dot}{name}"));
+            }
+        }
+    }
+
+    fn stage(&mut self, at: &str, stage: &Value) {
+        let kind = stage.get("@odata.type").and_then(Value::as_str).unwrap_or(STAGE);
+        if kind != STAGE {
+            self.paths.push(format!("{at} ({kind})"));
+        }
+        self.properties(at, stage, &[STAGE_SETTINGS, APPROVERS]);
+        for name in APPROVERS {
+            self.sets(&format!("{at}.{name}"), stage.get(name));
+        }
+    }
+
+    fn sets(&mut self, at: &str, sets: Option<&Value>) {
+        for (index, value) in sets.and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let at = format!("{at}[{index}]");
+            match SubjectSet::of(value) {
+                SubjectSet::Unknown { odata_type, .. } => self.paths.push(format!("{at} ({odata_type})")),
+                known => {
+                    let own = known.property();
+                    // What a set is called is for people to read; the service ignores it.
+                    self.properties(&at, value, &[&["description"], own.as_slice()]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_v1_0_declares_is_no_surprise() {
+        let policy = json!({
+            "@odata.context": "x", "id": "1", "createdDateTime": "x", "modifiedDateTime": "x", "catalog": {"id": "c"},
+            "accessPackage": {"id": "p", "isRoleScopesVisible": true}, "displayName": "d", "newerAndNull": null,
+            "specificAllowedTargets": [
+                {"@odata.type": "#microsoft.graph.singleUser", "userId": "u", "description": "Ann"},
+                {"@odata.type": "#microsoft.graph.targetApplicationOwners"},
+            ],
+            "reviewSettings": {"aNewSetting": 1},
+            "requestApprovalSettings": {"stages": [{"primaryApprovers@odata.type": "x", "primaryApprovers":
+                [{"@odata.type": "#microsoft.graph.requestorManager", "managerLevel": 1}]}]},
+        });
+        assert_eq!(undeclared(&policy), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_write_would_lose_is_named_at_any_depth() {
+        let policy = json!({
+            "verifiableCredentialSettings": {},
+            "specificAllowedTargets": [{"@odata.type": "#microsoft.graph.aNewKind"},
+                {"@odata.type": "#microsoft.graph.groupMembers"}],
+            "expiration": {"type": "noExpiration", "grace": "P1D"},
+            "requestorSettings": {"enableMagic": false, "onBehalfRequestors":
+                [{"@odata.type": "#microsoft.graph.singleUser", "userId": "u", "isBackup": true}]},
+            "requestApprovalSettings": {"isMagic": true, "stages": [
+                {"@odata.type": "#microsoft.graph.accessPackageDynamicApprovalStage", "customExtension": {"id": "x"},
+                    "escalationApprovers": [{"@odata.type": "#microsoft.graph.aNewKind", "x": 1}]}]},
+        });
+        assert_eq!(
+            undeclared(&policy),
+            [
+                "verifiableCredentialSettings",
+                "specificAllowedTargets[0] (#microsoft.graph.aNewKind)",
+                "specificAllowedTargets[1] (#microsoft.graph.groupMembers)",
+                "expiration.grace",
+                "requestorSettings.enableMagic",
+                "requestorSettings.onBehalfRequestors[0].isBackup",
+                "requestApprovalSettings.isMagic",
+                "requestApprovalSettings.stages[0] (#microsoft.graph.accessPackageDynamicApprovalStage)",
+                "requestApprovalSettings.stages[0].customExtension",
+                "requestApprovalSettings.stages[0].escalationApprovers[0] (#microsoft.graph.aNewKind)",
+            ]
+        );
+    }
+}
