@@ -264,7 +264,12 @@ impl Bells {
             if let Some(catalog) = find(&self.stores.catalogs, None, &package.spec.catalog_ref.name) {
                 ring(&self.catalogs, &catalog);
             }
-            self.ring_tenant_of(package.status.as_ref().and_then(|status| status.entra.as_ref()));
+            self.ring_tenant_of(
+                package
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.identity.entra.as_ref()),
+            );
             self.ring_policies(package);
         }
     }
@@ -281,7 +286,7 @@ impl Bells {
             if let Some(package) = package {
                 ring(&self.packages, &package);
             }
-            self.ring_tenant_of(policy.status.as_ref().and_then(|status| status.entra.as_ref()));
+            self.ring_tenant_of(policy.status.as_ref().and_then(|status| status.identity.entra.as_ref()));
         }
     }
 

@@ -1,13 +1,12 @@
 //! AccessPackage: the roles that people get together.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, Applied, DeletionPolicy, DriftPolicy, EntraObject, Intent, Management, NameRef, UnmanagedPolicy, rules,
-    status::{entra_status, never_observed},
+    Adoption, DeletionPolicy, DriftPolicy, Management, NameRef, UnmanagedPolicy, rules,
+    status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
 
 /// An access package of Entra: roles of a catalog's resources that are requested, approved and ended together.
@@ -113,24 +112,15 @@ pub struct ResourceRole {
 }
 
 /// What Entra has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessPackageStatus {
-    /// The generation that the conditions speak of; -1 before the first visit.
-    #[serde(default = "never_observed")]
-    pub observed_generation: i64,
-    /// The last value of the annotation `reconcile-requested-at` that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
-    /// Which access package of Entra this is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entra: Option<EntraObject>,
-    /// A create that was begun and whose outcome is not known yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
-    /// What was last applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied: Option<Applied>,
+    /// How far the operator is with it.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// Which object of Entra it stands for.
+    #[serde(flatten)]
+    pub identity: Identity,
     /// Where people find it in My Access; present where the tenant's domain is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -140,27 +130,25 @@ pub struct AccessPackageStatus {
     /// Policies of the package that no AssignmentPolicy manages; never touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmanaged_policies: Vec<UnmanagedPolicy>,
-    /// Conditions: Ready, ReferencesResolved, Synced, Healthy, Reconciling, Stalled.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
 }
 
-entra_status!(AccessPackageStatus);
+impl ManagedStatus for AccessPackageStatus {
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
 
-impl Default for AccessPackageStatus {
-    fn default() -> Self {
-        Self {
-            observed_generation: never_observed(),
-            last_handled_reconcile_at: None,
-            entra: None,
-            intent: None,
-            applied: None,
-            url: None,
-            resource_roles: Vec::new(),
-            unmanaged_policies: Vec::new(),
-            conditions: Vec::new(),
-        }
+    fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+}
+
+impl EntraStatus for AccessPackageStatus {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn identity_mut(&mut self) -> &mut Identity {
+        &mut self.identity
     }
 }
 

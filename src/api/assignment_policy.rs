@@ -1,17 +1,15 @@
 //! AssignmentPolicy: who may request a package, who approves, for how long.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, Applied, DeletionPolicy, DriftPolicy, EntraObject, Intent, IsoDuration, Management, NameRef,
-    PinnedReference, Requirement,
+    Adoption, DeletionPolicy, DriftPolicy, IsoDuration, Management, NameRef, PinnedReference, Requirement,
     management::Empty,
     reference::{GroupRef, ServicePrincipalRef, UserRef},
     rules,
-    status::{entra_status, never_observed},
+    status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
 
 /// An assignment policy of an access package: who may request it, by whose approval, for how long.
@@ -365,50 +363,40 @@ pub struct Expiration {
 }
 
 /// What Entra has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AssignmentPolicyStatus {
-    /// The generation that the conditions speak of; -1 before the first visit.
-    #[serde(default = "never_observed")]
-    pub observed_generation: i64,
-    /// The last value of the annotation `reconcile-requested-at` that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
-    /// Which policy of Entra this is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entra: Option<EntraObject>,
+    /// How far the operator is with it.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// Which object of Entra it stands for.
+    #[serde(flatten)]
+    pub identity: Identity,
     /// Id of the access package that the policy belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_package_id: Option<String>,
-    /// A create that was begun and whose outcome is not known yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
-    /// What was last applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied: Option<Applied>,
     /// Names that were looked up, bound to what they stood for then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
     pub resolved: Vec<PinnedReference>,
-    /// Conditions: Ready, ReferencesResolved, Synced, Healthy, Reconciling, Stalled.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
 }
 
-entra_status!(AssignmentPolicyStatus);
+impl ManagedStatus for AssignmentPolicyStatus {
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
 
-impl Default for AssignmentPolicyStatus {
-    fn default() -> Self {
-        Self {
-            observed_generation: never_observed(),
-            last_handled_reconcile_at: None,
-            entra: None,
-            access_package_id: None,
-            intent: None,
-            applied: None,
-            resolved: Vec::new(),
-            conditions: Vec::new(),
-        }
+    fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+}
+
+impl EntraStatus for AssignmentPolicyStatus {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn identity_mut(&mut self) -> &mut Identity {
+        &mut self.identity
     }
 }

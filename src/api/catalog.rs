@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_TENANT, DeletionPolicy, EntraObject, Intent, IsoDuration, Management, NameRef, PinnedReference,
-    RequestorScope,
+    DEFAULT_TENANT, DeletionPolicy, IsoDuration, Management, NameRef, PinnedReference, RequestorScope,
     management::Empty,
     reference::{ApplicationRef, GroupRef, SharePointSiteRef},
     rules,
-    status::{Applied, entra_status, never_observed},
+    status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
 
 /// A catalog of Entra: the resources that access packages may hand out, and which namespaces may use which of them
@@ -136,6 +135,9 @@ pub enum CatalogDeletionPolicy {
 #[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner'])")
     .message("the roles of a group are Member and Owner: write no others")
     .field_path(".roles"))]
+#[x_kube(validation = Rule::new("self.roleAssignable == 'Denied' || has(self.group)")
+    .message("only groups can be role-assignable: remove it, or write Denied")
+    .field_path(".roleAssignable"))]
 pub struct CatalogResource {
     /// The name by which packages refer to the resource, for example `crm`. What it points at is immutable.
     #[schemars(length(max = 63))]
@@ -156,6 +158,12 @@ pub struct CatalogResource {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
     pub roles: Vec<String>,
+    /// Whether the group may be one that directory roles can be assigned to: whoever gets into such a group gets those
+    /// roles, Global Administrator perhaps. `Denied`: such a group is refused. `Allowed`: packages may hand it out, for
+    /// example `{name: helpdesk, group: {displayName: Helpdesk Administrators}, roleAssignable: Allowed}`. For groups
+    /// only. Default `Denied`.
+    #[serde(default)]
+    pub role_assignable: Permission,
 }
 
 impl CatalogResource {
@@ -225,8 +233,8 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub requestor_scopes: Option<Vec<RequestorScope>>,
-    /// `Required`: every policy has an approval stage. `Optional`: a policy may do without. Default, the strict value:
-    /// `Required`.
+    /// `Required`: whoever comes in was approved, and whoever may extend is approved anew (`approval.requiredForUpdate`).
+    /// `Optional`: a policy may do without. Default, the strict value: `Required`.
     #[serde(default)]
     pub approval: ApprovalLimit,
     /// The longest that an assignment may last, for example `P90D`. Absent, the strict value: `P365D`.
@@ -255,7 +263,7 @@ pub struct Limits {
 /// Whether somebody must approve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApprovalLimit {
-    /// Every policy has at least one approval stage.
+    /// Whoever comes in, or stays longer, was approved.
     #[default]
     Required,
     /// A policy may do without approval.
@@ -283,24 +291,15 @@ pub enum References {
 }
 
 /// What Entra has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CatalogStatus {
-    /// The generation that the conditions speak of; -1 before the first visit.
-    #[serde(default = "never_observed")]
-    pub observed_generation: i64,
-    /// The last value of the annotation `reconcile-requested-at` that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
-    /// Which catalog of Entra this is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entra: Option<EntraObject>,
-    /// A create that was begun and whose outcome is not known yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
-    /// What was last applied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied: Option<Applied>,
+    /// How far the operator is with it.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// Which object of Entra it stands for.
+    #[serde(flatten)]
+    pub identity: Identity,
     /// The catalog's resources, as far as the spec names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -309,26 +308,25 @@ pub struct CatalogStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
     pub resolved: Vec<PinnedReference>,
-    /// Conditions: Ready, ReferencesResolved, Synced, Healthy, Reconciling, Stalled.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
 }
 
-entra_status!(CatalogStatus);
+impl ManagedStatus for CatalogStatus {
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
 
-impl Default for CatalogStatus {
-    fn default() -> Self {
-        Self {
-            observed_generation: never_observed(),
-            last_handled_reconcile_at: None,
-            entra: None,
-            intent: None,
-            applied: None,
-            resources: Vec::new(),
-            resolved: Vec::new(),
-            conditions: Vec::new(),
-        }
+    fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+}
+
+impl EntraStatus for CatalogStatus {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn identity_mut(&mut self) -> &mut Identity {
+        &mut self.identity
     }
 }
 

@@ -1,13 +1,13 @@
 //! EntraTenant: how to reach one tenant, and how much the operator may do there.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     IsoDuration, management, rules,
-    status::{managed_status, never_observed},
+    status::{ManagedStatus, Standing},
 };
 
 /// One Entra tenant and the way to it. Objects that name no tenant use the one called `default`.
@@ -221,33 +221,33 @@ impl EntraTenantSpec {
 }
 
 /// What the operator found when it signed in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = only_the_conditions_of_a_tenant)]
 pub struct EntraTenantStatus {
-    /// The generation that the conditions speak of; -1 before the first visit.
-    #[serde(default = "never_observed")]
-    pub observed_generation: i64,
-    /// The last value of the annotation `reconcile-requested-at` that was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_handled_reconcile_at: Option<String>,
+    /// How far the operator is with it.
+    #[serde(flatten)]
+    pub standing: Standing,
     /// Application permissions that the token holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<String>,
-    /// Conditions: Ready, Reconciling, Stalled.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
 }
 
-managed_status!(EntraTenantStatus);
+impl ManagedStatus for EntraTenantStatus {
+    fn standing(&self) -> &Standing {
+        &self.standing
+    }
 
-impl Default for EntraTenantStatus {
-    fn default() -> Self {
-        Self {
-            observed_generation: never_observed(),
-            last_handled_reconcile_at: None,
-            permissions: Vec::new(),
-            conditions: Vec::new(),
-        }
+    fn standing_mut(&mut self) -> &mut Standing {
+        &mut self.standing
+    }
+}
+
+fn only_the_conditions_of_a_tenant(schema: &mut Schema) {
+    if let Some(conditions) = schema
+        .pointer_mut("/properties/conditions")
+        .and_then(Value::as_object_mut)
+    {
+        conditions.insert("description".into(), "Conditions: Ready, Reconciling, Stalled.".into());
     }
 }

@@ -11,6 +11,7 @@ mod entra_tenant;
 mod management;
 mod reason;
 mod reference;
+mod references;
 mod rules;
 mod schema;
 mod status;
@@ -32,10 +33,11 @@ pub use entra_tenant::{
 pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};
 pub use reason::Reason;
 pub use reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef};
+pub use references::{Reference, ReferenceAt, Refers};
 pub use schema::custom_resource_definitions;
 pub use status::{
-    Applied, ConditionType, EntraObject, EntraStatus, Intent, ManagedStatus, NEVER_OBSERVED, PinnedReference,
-    UnmanagedPolicy,
+    Applied, ConditionType, EntraObject, EntraStatus, Identity, Intent, ManagedStatus, NEVER_OBSERVED, PinnedReference,
+    Standing, TenantOfIntent, UnmanagedPolicy,
 };
 
 /// The API group of every kind and of every annotation.

@@ -9,10 +9,6 @@ use serde::{Deserialize, Serialize};
 /// `status.observedGeneration` of an object that no controller has looked at yet.
 pub const NEVER_OBSERVED: i64 = -1;
 
-pub(super) fn never_observed() -> i64 {
-    NEVER_OBSERVED
-}
-
 /// The condition types of every kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConditionType {
@@ -77,6 +73,22 @@ pub struct Intent {
     /// in it.
     #[serde(default)]
     pub fingerprint: String,
+    /// Id of the catalog that it goes into; for a catalog absent. A deletion finds it when package and Catalog are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    /// The tenant that it was sent to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantOfIntent>,
+}
+
+/// Which tenant a create was sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantOfIntent {
+    /// Cloud of the tenant.
+    pub cloud: String,
+    /// Tenant id.
+    pub tenant_id: String,
 }
 
 /// What was last applied, so that a change by somebody else can be told from a change of the spec.
@@ -106,78 +118,112 @@ pub struct UnmanagedPolicy {
     pub display_name: String,
 }
 
+/// How far the operator is with an object: what the status of every kind has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// The generation that the conditions speak of; -1 before the first visit.
+    #[serde(default = "never_observed")]
+    pub observed_generation: i64,
+    /// The last value of the annotation `reconcile-requested-at` that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// Conditions: Ready, ReferencesResolved, Synced, Healthy, Reconciling, Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            observed_generation: NEVER_OBSERVED,
+            last_handled_reconcile_at: None,
+            conditions: Vec::new(),
+        }
+    }
+}
+
+fn never_observed() -> i64 {
+    NEVER_OBSERVED
+}
+
+/// Which object of Entra an object stands for, and what was done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// Which object of Entra this is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entra: Option<EntraObject>,
+    /// A create that was begun and whose outcome is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// What was last applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
+}
+
 /// What the driver needs from any kind's status.
 pub trait ManagedStatus {
+    /// What the status of every kind has.
+    fn standing(&self) -> &Standing;
+    /// What the status of every kind has.
+    fn standing_mut(&mut self) -> &mut Standing;
     /// `observedGeneration`.
-    fn observed_generation_mut(&mut self) -> &mut i64;
+    fn observed_generation_mut(&mut self) -> &mut i64 {
+        &mut self.standing_mut().observed_generation
+    }
     /// `conditions`.
-    fn conditions(&self) -> &[Condition];
+    fn conditions(&self) -> &[Condition] {
+        &self.standing().conditions
+    }
     /// `conditions`.
-    fn conditions_mut(&mut self) -> &mut Vec<Condition>;
+    fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+        &mut self.standing_mut().conditions
+    }
     /// The Ready condition, where there is one yet.
     fn ready(&self) -> Option<&Condition> {
         let name = ConditionType::Ready.name();
         self.conditions().iter().find(|condition| condition.type_ == name)
     }
     /// `lastHandledReconcileAt`.
-    fn last_handled_mut(&mut self) -> &mut Option<String>;
+    fn last_handled_mut(&mut self) -> &mut Option<String> {
+        &mut self.standing_mut().last_handled_reconcile_at
+    }
     /// `lastHandledReconcileAt`.
-    fn last_handled(&self) -> Option<&str>;
+    fn last_handled(&self) -> Option<&str> {
+        self.standing().last_handled_reconcile_at.as_deref()
+    }
 }
 
 /// What the driver needs from the status of a kind that stands for an object of Entra.
 pub trait EntraStatus: ManagedStatus {
+    /// What the status of every such kind has.
+    fn identity(&self) -> &Identity;
+    /// What the status of every such kind has.
+    fn identity_mut(&mut self) -> &mut Identity;
     /// `entra`.
-    fn entra(&self) -> Option<&EntraObject>;
+    fn entra(&self) -> Option<&EntraObject> {
+        self.identity().entra.as_ref()
+    }
     /// `entra`.
-    fn entra_mut(&mut self) -> &mut Option<EntraObject>;
+    fn entra_mut(&mut self) -> &mut Option<EntraObject> {
+        &mut self.identity_mut().entra
+    }
     /// `intent`.
-    fn intent_mut(&mut self) -> &mut Option<Intent>;
+    fn intent(&self) -> Option<&Intent> {
+        self.identity().intent.as_ref()
+    }
+    /// `intent`.
+    fn intent_mut(&mut self) -> &mut Option<Intent> {
+        &mut self.identity_mut().intent
+    }
     /// `applied`.
-    fn applied_mut(&mut self) -> &mut Option<Applied>;
+    fn applied(&self) -> Option<&Applied> {
+        self.identity().applied.as_ref()
+    }
+    /// `applied`.
+    fn applied_mut(&mut self) -> &mut Option<Applied> {
+        &mut self.identity_mut().applied
+    }
 }
-
-macro_rules! managed_status {
-    ($status:ty) => {
-        impl $crate::api::ManagedStatus for $status {
-            fn observed_generation_mut(&mut self) -> &mut i64 {
-                &mut self.observed_generation
-            }
-            fn conditions(&self) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
-                &self.conditions
-            }
-            fn conditions_mut(&mut self) -> &mut Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
-                &mut self.conditions
-            }
-            fn last_handled_mut(&mut self) -> &mut Option<String> {
-                &mut self.last_handled_reconcile_at
-            }
-            fn last_handled(&self) -> Option<&str> {
-                self.last_handled_reconcile_at.as_deref()
-            }
-        }
-    };
-}
-pub(super) use managed_status;
-
-macro_rules! entra_status {
-    ($status:ty) => {
-        $crate::api::status::managed_status!($status);
-
-        impl $crate::api::EntraStatus for $status {
-            fn entra(&self) -> Option<&$crate::api::EntraObject> {
-                self.entra.as_ref()
-            }
-            fn entra_mut(&mut self) -> &mut Option<$crate::api::EntraObject> {
-                &mut self.entra
-            }
-            fn intent_mut(&mut self) -> &mut Option<$crate::api::Intent> {
-                &mut self.intent
-            }
-            fn applied_mut(&mut self) -> &mut Option<$crate::api::Applied> {
-                &mut self.applied
-            }
-        }
-    };
-}
-pub(super) use entra_status;

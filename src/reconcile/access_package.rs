@@ -203,7 +203,12 @@ impl Managed for AccessPackage {
             policy: subject.object.spec.drift_policy,
             requested: subject.requested().is_some(),
         };
-        let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift);
+        let plan = plan(
+            desired,
+            observed,
+            Base::of(subject.status.identity.applied.as_ref()),
+            drift,
+        );
         Ok(plan
             .managed(references.tenant.management)
             .managed(subject.object.spec.management))
@@ -276,7 +281,7 @@ impl Managed for AccessPackage {
         if let ObservedPackage::Present(package) = observed {
             let status = &mut subject.status;
             if may_write(&references.tenant, subject.object.spec.management) {
-                status.applied = Some(plan.applied.clone());
+                status.identity.applied = Some(plan.applied.clone());
             }
             let none = Vec::new();
             let scopes = package
@@ -326,7 +331,10 @@ impl Managed for AccessPackage {
 
 /// Whether the policy is in Entra, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
-    policy.status.as_ref().is_some_and(|status| status.entra.is_some())
+    policy
+        .status
+        .as_ref()
+        .is_some_and(|status| status.identity.entra.is_some())
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {
@@ -469,10 +477,10 @@ fn unmanaged(package: &graph::AccessPackage, policies: &[AssignmentPolicy]) -> V
     let claims = |id: &str| {
         policies.iter().any(|policy| {
             let status = policy.status.as_ref();
-            let entra = status.and_then(|status| status.entra.as_ref());
+            let entra = status.and_then(|status| status.identity.entra.as_ref());
             entra.is_some_and(|entra| entra.id.eq_ignore_ascii_case(id))
                 // One that is being created may show before its id is stored.
-                || status.is_some_and(|status| status.intent.is_some())
+                || status.is_some_and(|status| status.identity.intent.is_some())
                 || policy.spec.id.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(id))
         })
     };
@@ -497,7 +505,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
         annotated: subject.is_to_be_orphaned(),
         management: subject.object.spec.management,
         method: subject.object.spec.deletion_policy(),
-        is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+        is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
         catalog: &catalog,
         namespace: &namespace,
     };
@@ -506,7 +514,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AccessPackage>) -> St
         return Ok(());
     };
     let known = identity::own(&subject.object).cloned();
-    if known.is_none() && subject.status.intent.is_none() {
+    if known.is_none() && subject.status.identity.intent.is_none() {
         return Ok(());
     }
     let tenant = match &known {

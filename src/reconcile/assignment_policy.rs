@@ -155,7 +155,7 @@ impl Managed for AssignmentPolicy {
         }
         limits::check_policy(&spec, &covering, subject.now).map_err(limit)?;
         let entra = package_identity(&package)?;
-        if subject.status.entra.is_none() && subject.status.intent.is_none() && spec.id.is_none() {
+        if subject.status.identity.entra.is_none() && subject.status.identity.intent.is_none() && spec.id.is_none() {
             require_ready(&package)?;
         }
         let pins: BTreeMap<String, String> = subject
@@ -215,9 +215,14 @@ impl Managed for AssignmentPolicy {
             policy: subject.object.spec.drift_policy,
             requested: subject.requested().is_some(),
         };
-        let plan = plan(desired, observed, Base::of(subject.status.applied.as_ref()), drift)
-            .managed(references.tenant.management)
-            .managed(subject.object.spec.management);
+        let plan = plan(
+            desired,
+            observed,
+            Base::of(subject.status.identity.applied.as_ref()),
+            drift,
+        )
+        .managed(references.tenant.management)
+        .managed(subject.object.spec.management);
         if let (false, ObservedPolicy::Present(policy)) = (plan.is_empty(), observed) {
             let settings = unmanaged_settings(&policy.fields.provisional());
             if !settings.is_empty() {
@@ -294,7 +299,7 @@ impl Managed for AssignmentPolicy {
         if matches!(observed, ObservedPolicy::Present(_))
             && may_write(&references.tenant, subject.object.spec.management)
         {
-            subject.status.applied = Some(plan.applied.clone());
+            subject.status.identity.applied = Some(plan.applied.clone());
         }
         subject.status.resolved.clone_from(&references.pins);
         let ready = match held.clone() {
@@ -489,7 +494,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
         annotated: subject.is_to_be_orphaned(),
         management: spec.management,
         method: spec.deletion_policy(),
-        is_written: subject.status.applied.is_some() || subject.status.intent.is_some(),
+        is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
         catalog: &catalog,
         namespace: &namespace,
     };
@@ -498,7 +503,7 @@ async fn finalise(context: &Context, subject: &mut Subject<AssignmentPolicy>) ->
         return Ok(());
     };
     let known = identity::own(&subject.object).cloned();
-    if known.is_none() && subject.status.intent.is_none() {
+    if known.is_none() && subject.status.identity.intent.is_none() {
         return Ok(());
     }
     let tenant = match &known {
@@ -562,12 +567,17 @@ fn catalog_name(context: &Context, subject: &Subject<AssignmentPolicy>) -> Strin
     if let Some(package) = find(&context.stores.packages, Some(&subject.namespace()), package) {
         return package.spec.catalog_ref.name;
     }
-    let id = subject.status.entra.as_ref().map(|entra| entra.catalog_id.clone());
+    let id = subject
+        .status
+        .identity
+        .entra
+        .as_ref()
+        .map(|entra| entra.catalog_id.clone());
     let catalogs = matching(&context.stores.catalogs, |catalog| {
         catalog
             .status
             .as_ref()
-            .and_then(|status| status.entra.as_ref())
+            .and_then(|status| status.identity.entra.as_ref())
             .map(|entra| &entra.id)
             == id.as_ref()
     });

@@ -198,7 +198,7 @@ impl Managed for Catalog {
             policy: DriftPolicy::Cautious,
             requested: subject.requested().is_some(),
         };
-        let base = Base::of(subject.status.applied.as_ref());
+        let base = Base::of(subject.status.identity.applied.as_ref());
         let plan = plan(desired, &observed.catalog, &subject.status.resources, base, drift);
         Ok(plan
             .managed(references.tenant.management)
@@ -265,7 +265,7 @@ impl Managed for Catalog {
         let mut warning = references.warning.clone();
         if let ObservedCatalog::Present { resources, .. } = &observed.catalog {
             if may_write(&references.tenant, subject.object.spec.management) {
-                subject.status.applied = Some(plan.applied.clone());
+                subject.status.identity.applied = Some(plan.applied.clone());
             }
             let told = resources::statuses(
                 &subject.object.spec.resources,
@@ -369,7 +369,7 @@ async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()>
         package
             .status
             .as_ref()
-            .is_some_and(|status| status.entra.is_some() || status.intent.is_some())
+            .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
     };
     let dependants: Vec<String> = matching(&context.stores.packages, |package| {
         package.spec.catalog_ref.name == name && is_made(package)
@@ -400,7 +400,7 @@ async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()>
         }
         return Ok(());
     }
-    if known.is_none() && subject.status.intent.is_none() {
+    if known.is_none() && subject.status.identity.intent.is_none() {
         return Ok(());
     }
     let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
@@ -412,7 +412,7 @@ async fn finalise(context: &Context, subject: &mut Subject<Catalog>) -> Step<()>
         warning: None,
         retry: None,
     };
-    if subject.status.intent.is_some() {
+    if subject.status.identity.intent.is_some() {
         let place = Catalog::place(&references);
         identity::settle(context, &tenant, subject, &references, &place).await?;
     }

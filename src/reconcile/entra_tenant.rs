@@ -204,12 +204,16 @@ fn dependants(context: &Context, name: &str, tenant_id: &str) -> Vec<String> {
     let stores = &context.stores;
     let catalogs = matching(&stores.catalogs, |catalog| catalog.spec.tenant_ref.name == name);
     let packages = matching(&stores.packages, |package| {
-        is_here(package.status.as_ref().and_then(|status| status.entra.as_ref()))
-            || find(&stores.catalogs, None, &package.spec.catalog_ref.name)
-                .is_some_and(|catalog| catalog.spec.tenant_ref.name == name)
+        is_here(
+            package
+                .status
+                .as_ref()
+                .and_then(|status| status.identity.entra.as_ref()),
+        ) || find(&stores.catalogs, None, &package.spec.catalog_ref.name)
+            .is_some_and(|catalog| catalog.spec.tenant_ref.name == name)
     });
     let policies = matching(&stores.policies, |policy| {
-        is_here(policy.status.as_ref().and_then(|status| status.entra.as_ref()))
+        is_here(policy.status.as_ref().and_then(|status| status.identity.entra.as_ref()))
     });
     let catalogs = catalogs.iter().map(title);
     catalogs

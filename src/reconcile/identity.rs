@@ -353,6 +353,8 @@ mod tests {
             parent_id: "catalog".into(),
             started_at: started_at.into(),
             fingerprint: fingerprint("words"),
+            catalog_id: None,
+            tenant: None,
         }
     }
 

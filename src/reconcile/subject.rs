@@ -214,6 +214,8 @@ impl<K: Managed> Subject<K> {
             parent_id: parent_id.to_owned(),
             started_at: self.now.to_string(),
             fingerprint,
+            catalog_id: None,
+            tenant: None,
         });
         self.put().await
     }

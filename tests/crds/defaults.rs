@@ -46,6 +46,7 @@ fn no_default_widens_access() {
             r#"Catalog.grants[].limits.references "Any""#,
             r#"Catalog.grants[].limits.unlimitedDuration "Denied""#,
             r#"Catalog.management "Full""#,
+            r#"Catalog.resources[].roleAssignable "Denied""#,
             r#"Catalog.tenantRef {"name":"default"}"#,
             r#"AccessPackage.adoption "Never""#,
             r#"AccessPackage.description """#,

@@ -136,7 +136,7 @@ fn a_status_of_a_later_version_is_read() {
         object
     };
     let tenant: EntraTenant = serde_json::from_value(read(Kind::EntraTenant, json!({}))).unwrap();
-    assert_eq!(tenant.status.unwrap().conditions[0].type_, "Sunny");
+    assert_eq!(tenant.status.unwrap().standing.conditions[0].type_, "Sunny");
     let catalog: Catalog = serde_json::from_value(read(
         Kind::Catalog,
         json!({"entra": identity, "resources": [{"name": "crm", "originId": "o", "originSystem": "AzureResource",
@@ -152,7 +152,7 @@ fn a_status_of_a_later_version_is_read() {
     assert_eq!(package.status.unwrap().resource_roles[0].state, "Pending");
     let policy: AssignmentPolicy =
         serde_json::from_value(read(Kind::AssignmentPolicy, json!({"entra": identity}))).unwrap();
-    assert_eq!(policy.status.unwrap().entra.unwrap().cloud, "Mars");
+    assert_eq!(policy.status.unwrap().identity.entra.unwrap().cloud, "Mars");
 
     for crd in custom_resource_definitions() {
         let status = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];

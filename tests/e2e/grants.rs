@@ -235,13 +235,13 @@ fn each_written_limit_is_refused_in_words_with_nothing_written() -> Result<()> {
         ),
         (
             json!({"requestors": {"targets": named}}),
-            "spec.requestors.targets[0]: grant \"marketing\" allows users, groups and service principals by id only \
+            "spec.requestors.targets[0].group: grant \"marketing\" allows users, groups and service principals by id only \
              (limits.references)",
         ),
         (
             json!({"approval": {"stages": [{"approvers": [{"user": {"mail": "bob@contoso.com"}}]}]}}),
-            "spec.approval.stages[0].approvers[0]: grant \"marketing\" allows users, groups and service principals by \
-             id only (limits.references)",
+            "spec.approval.stages[0].approvers[0].user: grant \"marketing\" allows users, groups and service principals \
+             by id only (limits.references)",
         ),
     ];
     for (index, (patch, expected)) in cases.into_iter().enumerate() {

@@ -1,22 +1,44 @@
 //! What a catalog's grants allow a namespace. No grant, no write.
 //!
-//! An object fits where at least one grant allows all of it. A policy is held to the grants that cover every resource
-//! of its package: a lenient grant for harmless resources must not open a door to others.
+//! Each pair of a package and a way into it is allowed by one single grant, which covers all the roles that the package has
+//! or shall have: a lenient grant for harmless resources must not open a door to others. What cannot be judged fits none.
+//!
+//! | | |
+//! |---|---|
+//! | `choices` | an empty choice is no choice |
+//! | `terms` | what a policy lets people do, written in a spec or found in Entra |
+//! | `way` | a policy through which somebody could come in, told in words |
+//! | `roles` | the roles of a package, and which grants speak of them |
+//! | `fit` | one grant and one policy's terms: every limit is judged there |
+//! | `admission` | which roles go with which ways in |
+//! | `leave` | whose leave it takes to leave something behind |
 
-use std::{collections::BTreeMap, time::Duration};
+mod admission;
+mod choices;
+mod fit;
+mod leave;
+mod roles;
+mod terms;
+mod way;
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
+pub use admission::{admits, admits_takeover, outside};
+pub use choices::{named_once, past_end, well_formed};
+pub use leave::{Keeper, leave};
+pub use roles::RoleAt;
+pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
+pub use way::{Judged, Way};
+
 use super::Problem;
 use crate::api::{
-    AccessPackageSpec, Adoption, ApprovalLimit, Approver, AssignmentPolicySpec, CatalogSpec, DeletionPolicy,
-    Expiration, Grant, IsoDuration, NamedApprover, NamespaceScope, Permission, Reason, References, RequestorScope,
-    Target,
+    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Permission,
+    Reason,
 };
-
-const STRICT_SCOPES: [RequestorScope; 2] = [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
-const STRICT_DURATION: Duration = Duration::from_secs(365 * 86_400);
+use fit::{check_wishes, fits};
 
 /// A namespace as grants see it.
 #[derive(Clone, Copy, Debug)]
@@ -37,19 +59,41 @@ pub fn grants_for<'a>(catalog: &'a CatalogSpec, namespace: Namespace<'_>) -> Vec
         .collect()
 }
 
+/// Exactly one way of naming them counts: what is said twice, or not at all, covers nothing.
 fn covers(scope: &NamespaceScope, namespace: Namespace<'_>) -> bool {
-    let NamespaceScope { names, selector, all } = scope;
-    all.is_some()
-        || names
-            .as_ref()
-            .is_some_and(|names| names.iter().any(|name| name == namespace.name))
-        || selector
-            .as_ref()
-            .zip(namespace.labels)
-            .is_some_and(|(selector, labels)| selects(selector, labels))
+    match scope {
+        NamespaceScope {
+            names: Some(names),
+            selector: None,
+            all: None,
+        } => names.iter().any(|name| name == namespace.name),
+        NamespaceScope {
+            names: None,
+            selector: Some(selector),
+            all: None,
+        } => namespace.labels.is_some_and(|labels| selects(selector, labels)),
+        NamespaceScope {
+            names: None,
+            selector: None,
+            all: Some(_),
+        } => true,
+        NamespaceScope {
+            names: _,
+            selector: _,
+            all: _,
+        } => false,
+    }
 }
 
+/// An empty selector selects nothing: whoever means every namespace writes `all`.
 fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+    let LabelSelector {
+        match_expressions,
+        match_labels,
+    } = selector;
+    if match_expressions.iter().flatten().next().is_none() && match_labels.iter().flatten().next().is_none() {
+        return false;
+    }
     kube::core::Selector::try_from(selector.clone())
         .is_ok_and(|selector| kube::core::SelectorExt::matches(&selector, labels))
 }
@@ -61,6 +105,7 @@ pub fn covering<'a>(grants: &[&'a Grant], resources: &[&str]) -> Vec<&'a Grant> 
         .iter()
         .copied()
         .filter(|grant| {
+            // A grant that names no resources allows all of the catalog's.
             grant.resources.as_ref().is_none_or(|allowed| {
                 resources
                     .iter()
@@ -121,18 +166,10 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
 /// What keeps the policy from being written. `grants` are those that cover its package.
 ///
 /// # Errors
-/// [`Reason::LimitExceeded`], naming the field, the grant and the limit.
+/// [`Reason::InvalidSpec`] where a choice is empty; [`Reason::LimitExceeded`], naming the field, the grant and the limit.
 pub fn check_policy(policy: &AssignmentPolicySpec, grants: &[&Grant], now: Timestamp) -> Result<(), Problem> {
-    first_fitting(grants, |grant| {
-        check_common(grant, policy.id.as_deref(), policy.adoption, policy.deletion_policy())?;
-        check_scope(grant, policy)?;
-        check_approval(grant, policy)?;
-        if let Some(expiration) = &policy.expiration {
-            check_expiration(grant, expiration, now)?;
-        }
-        check_references(grant, policy)
-    })
-    .map(drop)
+    let terms = Terms::of_spec(policy)?;
+    first_fitting(grants, |grant| fits(grant, &terms, now)).map(drop)
 }
 
 /// Whether the grants let a deletion of this namespace's object leave Entra as it is.
@@ -163,189 +200,23 @@ fn first_fitting<'a>(
 }
 
 fn check_common(grant: &Grant, id: Option<&str>, adoption: Adoption, deletion: DeletionPolicy) -> Result<(), Problem> {
-    let adopts = id.is_some() || adoption == Adoption::ByName;
-    if adopts && grant.limits.adoption == Permission::Denied {
-        let field = if id.is_some() { "spec.id" } else { "spec.adoption" };
-        return Err(limited(
-            field,
-            grant,
-            "does not allow taking over objects that exist in Entra already (limits.adoption)",
-        ));
-    }
-    check_deletion_of(grant, deletion)
+    let adopts = match (id, adoption) {
+        (Some(_), _) => Some("spec.id"),
+        (None, Adoption::ByName) => Some("spec.adoption"),
+        (None, Adoption::Never) => None,
+    };
+    let limits = &grant.limits;
+    check_wishes(grant, adopts, limits.adoption, deletion, limits.deletion.as_deref())
 }
 
 fn check_deletion_of(grant: &Grant, method: DeletionPolicy) -> Result<(), Problem> {
-    let strict = [DeletionPolicy::Delete];
-    let allowed = grant.limits.deletion.as_deref().unwrap_or(&strict);
-    if allowed.contains(&method) {
-        return Ok(());
-    }
-    Err(limited(
-        "spec.deletionPolicy",
+    check_wishes(
         grant,
-        &format!("allows {allowed:?} only, not {method:?} (limits.deletion)"),
-    ))
-}
-
-fn check_scope(grant: &Grant, policy: &AssignmentPolicySpec) -> Result<(), Problem> {
-    let Some(requestors) = &policy.requestors else {
-        return Ok(());
-    };
-    let allowed = grant.limits.requestor_scopes.as_deref().unwrap_or(&STRICT_SCOPES);
-    if requestors.scope == RequestorScope::None || allowed.contains(&requestors.scope) {
-        return Ok(());
-    }
-    Err(limited(
-        "spec.requestors.scope",
-        grant,
-        &format!(
-            "allows {allowed:?} only, not {:?} (limits.requestorScopes)",
-            requestors.scope
-        ),
-    ))
-}
-
-fn check_approval(grant: &Grant, policy: &AssignmentPolicySpec) -> Result<(), Problem> {
-    let without = policy
-        .approval
-        .as_ref()
-        .is_none_or(|approval| approval.stages.is_none());
-    if without && grant.limits.approval == ApprovalLimit::Required {
-        return Err(limited(
-            "spec.approval",
-            grant,
-            "demands at least one approval stage (limits.approval)",
-        ));
-    }
-    Ok(())
-}
-
-fn check_expiration(grant: &Grant, expiration: &Expiration, now: Timestamp) -> Result<(), Problem> {
-    let Expiration {
-        never,
-        after_date_time,
-        after_duration,
-    } = expiration;
-    let limit = grant
-        .limits
-        .max_duration
-        .as_ref()
-        .and_then(IsoDuration::as_duration)
-        .unwrap_or(STRICT_DURATION);
-    let spelled = grant.limits.max_duration.as_ref().map_or("P365D", IsoDuration::as_str);
-    if never.is_some() && grant.limits.unlimited_duration == Permission::Denied {
-        return Err(limited(
-            "spec.expiration.never",
-            grant,
-            &format!("demands an end, at most {spelled} after the start (limits.unlimitedDuration)"),
-        ));
-    }
-    let too_long = |field: &str| limited(field, grant, &format!("allows at most {spelled} (limits.maxDuration)"));
-    if after_duration
-        .as_ref()
-        .is_some_and(|duration| duration.as_duration().is_none_or(|length| length > limit))
-    {
-        return Err(too_long("spec.expiration.afterDuration"));
-    }
-    if let Some(end) = after_date_time {
-        let seconds = end
-            .parse::<Timestamp>()
-            .ok()
-            .map(|end| end.as_second() - now.as_second());
-        if seconds.is_none_or(|seconds| seconds > i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)) {
-            return Err(too_long("spec.expiration.afterDateTime"));
-        }
-    }
-    Ok(())
-}
-
-fn check_references(grant: &Grant, policy: &AssignmentPolicySpec) -> Result<(), Problem> {
-    if grant.limits.references == References::Any {
-        return Ok(());
-    }
-    match named_references(policy).first() {
-        Some(field) => Err(limited(
-            field,
-            grant,
-            "allows users, groups and service principals by id only (limits.references)",
-        )),
-        None => Ok(()),
-    }
-}
-
-/// The fields that name an object of the directory by anything but its id.
-fn named_references(policy: &AssignmentPolicySpec) -> Vec<String> {
-    let mut fields = Vec::new();
-    if let Some(requestors) = &policy.requestors {
-        for (index, target) in requestors.targets.iter().enumerate() {
-            let Target {
-                user,
-                group,
-                service_principal,
-            } = target;
-            let by_name = user.as_ref().is_some_and(|user| user.id.is_none())
-                || group.as_ref().is_some_and(|group| group.id.is_none())
-                || service_principal
-                    .as_ref()
-                    .is_some_and(|principal| principal.id.is_none());
-            if by_name {
-                fields.push(format!("spec.requestors.targets[{index}]"));
-            }
-        }
-    }
-    let stages = policy
-        .approval
-        .as_ref()
-        .and_then(|approval| approval.stages.as_deref())
-        .unwrap_or_default();
-    for (index, stage) in stages.iter().enumerate() {
-        let path = format!("spec.approval.stages[{index}]");
-        fields.extend(named_approvers(&format!("{path}.approvers"), &stage.approvers));
-        fields.extend(named_fallbacks(
-            &format!("{path}.fallbackApprovers"),
-            &stage.fallback_approvers,
-        ));
-        if let Some(escalation) = &stage.escalation {
-            fields.extend(named_approvers(
-                &format!("{path}.escalation.approvers"),
-                &escalation.approvers,
-            ));
-            fields.extend(named_fallbacks(
-                &format!("{path}.escalation.fallbackApprovers"),
-                &escalation.fallback_approvers,
-            ));
-        }
-    }
-    fields
-}
-
-fn named_approvers(path: &str, approvers: &[Approver]) -> Vec<String> {
-    let by_name = |approver: &Approver| {
-        approver.user.as_ref().is_some_and(|user| user.id.is_none())
-            || approver.group.as_ref().is_some_and(|group| group.id.is_none())
-    };
-    indices(path, approvers.iter().map(by_name))
-}
-
-fn named_fallbacks(path: &str, approvers: &[NamedApprover]) -> Vec<String> {
-    let by_name = |approver: &NamedApprover| {
-        approver.user.as_ref().is_some_and(|user| user.id.is_none())
-            || approver.group.as_ref().is_some_and(|group| group.id.is_none())
-    };
-    indices(path, approvers.iter().map(by_name))
-}
-
-fn indices(path: &str, by_name: impl Iterator<Item = bool>) -> Vec<String> {
-    by_name
-        .enumerate()
-        .filter(|(_, by_name)| *by_name)
-        .map(|(index, _)| format!("{path}[{index}]"))
-        .collect()
-}
-
-fn limited(field: &str, grant: &Grant, limit: &str) -> Problem {
-    breach(field, &format!("grant {:?} {limit}", grant.name))
+        None,
+        Permission::Denied,
+        method,
+        grant.limits.deletion.as_deref(),
+    )
 }
 
 fn breach(field: &str, what: &str) -> Problem {
@@ -459,7 +330,7 @@ mod tests {
         assert!(
             problem
                 .message()
-                .starts_with("spec.approval.stages[0].approvers[0]: grant \"g\" allows users"),
+                .starts_with("spec.approval.stages[0].approvers[0].user: grant \"g\" allows users"),
             "{problem:?}"
         );
     }
@@ -507,5 +378,30 @@ mod tests {
         let unlabelled = BTreeMap::new();
         assert_eq!(grants_for(&catalog, named(Some(&unlabelled))).len(), 0);
         assert_eq!(grants_for(&catalog, named(None)).len(), 0);
+    }
+
+    #[test]
+    fn namespaces_that_are_named_twice_or_not_at_all_are_none() {
+        let labels = BTreeMap::from([("team".to_owned(), "marketing".to_owned())]);
+        let namespace = Namespace {
+            name: "marketing",
+            labels: Some(&labels),
+        };
+        for (scope, expected) in [
+            (json!({"names": ["marketing"]}), true),
+            (json!({"all": {}}), true),
+            (json!({}), false),
+            (json!({"names": ["other"], "all": {}}), false),
+            (json!({"names": ["marketing"], "all": {}}), false),
+            (json!({"selector": {}}), false),
+            (json!({"selector": {"matchLabels": {}, "matchExpressions": []}}), false),
+        ] {
+            let words = scope.to_string();
+            assert_eq!(
+                covers(&serde_json::from_value(scope).unwrap(), namespace),
+                expected,
+                "{words}"
+            );
+        }
     }
 }

@@ -1,0 +1,450 @@
+//! Every reference that a spec makes, with its field: what is named by name has to be found, and may be forbidden.
+//!
+//! Each spec is taken apart in full: a new field does not compile until somebody says here whether it refers to
+//! something.
+
+use super::{
+    AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
+    ClientCertificateCredential, ClientSecretCredential, Credentials, EntraTenantSpec, Escalation, NamedApprover,
+    Requestors, ResourceRole, SecretKeyRef, SecretRef, Target,
+    reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef},
+};
+
+/// What a field points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference<'a> {
+    /// An EntraTenant, by name.
+    Tenant(&'a NameRef),
+    /// A Catalog, by name.
+    Catalog(&'a NameRef),
+    /// An AccessPackage of the same namespace, by name.
+    AccessPackage(&'a NameRef),
+    /// A role of a resource of the Catalog, both as the Catalog names them.
+    ResourceRole(&'a ResourceRole),
+    /// A Secret of the operator's namespace, by name.
+    Secret(&'a str),
+    /// A user of the directory.
+    User(&'a UserRef),
+    /// A group of the directory.
+    Group(&'a GroupRef),
+    /// A service principal that may request.
+    ServicePrincipal(&'a ServicePrincipalRef),
+    /// An application as a resource.
+    Application(&'a ApplicationRef),
+    /// A SharePoint Online site.
+    Site(&'a SharePointSiteRef),
+}
+
+/// A reference and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceAt<'a> {
+    /// The field, for example `spec.approval.stages[0].approvers[1].user`.
+    pub field: String,
+    /// What it points at.
+    pub reference: Reference<'a>,
+}
+
+/// The ways in which a reference to the directory was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The ways that are written: exactly one of them is right.
+    pub ways: Vec<&'static str>,
+    /// All the ways that there are.
+    pub possible: Vec<&'static str>,
+    /// Whether the id, and nothing else, is written: then nothing has to be looked up.
+    pub is_id_alone: bool,
+}
+
+impl Reference<'_> {
+    /// How the object of the directory is given; `None` for what is not of the directory and has one spelling only.
+    #[must_use]
+    pub fn given(&self) -> Option<Given> {
+        match self {
+            Self::Tenant(_) | Self::Catalog(_) | Self::AccessPackage(_) | Self::ResourceRole(_) | Self::Secret(_) => {
+                None
+            }
+            Self::User(UserRef {
+                id,
+                user_principal_name,
+                mail,
+            }) => Some(given(
+                "id",
+                &[
+                    ("id", id.is_some()),
+                    ("userPrincipalName", user_principal_name.is_some()),
+                    ("mail", mail.is_some()),
+                ],
+            )),
+            Self::Group(GroupRef {
+                id,
+                display_name,
+                mail_nickname,
+                unique_name,
+            }) => Some(given(
+                "id",
+                &[
+                    ("id", id.is_some()),
+                    ("displayName", display_name.is_some()),
+                    ("mailNickname", mail_nickname.is_some()),
+                    ("uniqueName", unique_name.is_some()),
+                ],
+            )),
+            Self::ServicePrincipal(ServicePrincipalRef {
+                id,
+                app_id,
+                display_name,
+            }) => Some(given(
+                "id",
+                &[
+                    ("id", id.is_some()),
+                    ("appId", app_id.is_some()),
+                    ("displayName", display_name.is_some()),
+                ],
+            )),
+            Self::Application(ApplicationRef {
+                app_id,
+                service_principal_id,
+                display_name,
+            }) => Some(given(
+                "servicePrincipalId",
+                &[
+                    ("appId", app_id.is_some()),
+                    ("servicePrincipalId", service_principal_id.is_some()),
+                    ("displayName", display_name.is_some()),
+                ],
+            )),
+            Self::Site(SharePointSiteRef { url, id }) => {
+                Some(given("id", &[("url", url.is_some()), ("id", id.is_some())]))
+            }
+        }
+    }
+}
+
+fn given(id: &str, ways: &[(&'static str, bool)]) -> Given {
+    let written: Vec<_> = ways.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+    Given {
+        is_id_alone: written == [id],
+        ways: written,
+        possible: ways.iter().map(|(name, _)| *name).collect(),
+    }
+}
+
+/// A spec that may point at other things.
+pub trait Refers {
+    /// Everything that it points at, in the order of its fields.
+    fn references(&self) -> Vec<ReferenceAt<'_>>;
+}
+
+/// The references found so far.
+#[derive(Default)]
+struct Found<'a>(Vec<ReferenceAt<'a>>);
+
+impl<'a> Found<'a> {
+    fn add(&mut self, field: impl Into<String>, reference: Reference<'a>) {
+        self.0.push(ReferenceAt {
+            field: field.into(),
+            reference,
+        });
+    }
+
+    fn user(&mut self, field: &str, user: Option<&'a UserRef>) {
+        if let Some(user) = user {
+            self.add(format!("{field}.user"), Reference::User(user));
+        }
+    }
+
+    fn group(&mut self, field: &str, group: Option<&'a GroupRef>) {
+        if let Some(group) = group {
+            self.add(format!("{field}.group"), Reference::Group(group));
+        }
+    }
+
+    fn approvers(&mut self, field: &str, approvers: &'a [Approver]) {
+        for (index, approver) in approvers.iter().enumerate() {
+            let Approver {
+                user,
+                group,
+                requestor_manager: _,
+                internal_sponsors: _,
+                external_sponsors: _,
+            } = approver;
+            let field = format!("{field}.approvers[{index}]");
+            self.user(&field, user.as_ref());
+            self.group(&field, group.as_ref());
+        }
+    }
+
+    fn fallbacks(&mut self, field: &str, approvers: &'a [NamedApprover]) {
+        for (index, NamedApprover { user, group }) in approvers.iter().enumerate() {
+            let field = format!("{field}.fallbackApprovers[{index}]");
+            self.user(&field, user.as_ref());
+            self.group(&field, group.as_ref());
+        }
+    }
+
+    fn requestors(&mut self, requestors: &'a Requestors) {
+        let Requestors {
+            scope: _,
+            targets,
+            self_service: _,
+            justification: _,
+        } = requestors;
+        for (index, target) in targets.iter().enumerate() {
+            let Target {
+                user,
+                group,
+                service_principal,
+            } = target;
+            let field = format!("spec.requestors.targets[{index}]");
+            self.user(&field, user.as_ref());
+            self.group(&field, group.as_ref());
+            if let Some(principal) = service_principal {
+                let field = format!("{field}.servicePrincipal");
+                self.add(field, Reference::ServicePrincipal(principal));
+            }
+        }
+    }
+
+    fn approval(&mut self, approval: &'a Approval) {
+        let Approval {
+            not_required: _,
+            stages,
+            required_for_update: _,
+        } = approval;
+        for (index, stage) in stages.iter().flatten().enumerate() {
+            let ApprovalStage {
+                approvers,
+                fallback_approvers,
+                decision_timeout: _,
+                justification: _,
+                escalation,
+            } = stage;
+            let field = format!("spec.approval.stages[{index}]");
+            self.approvers(&field, approvers);
+            self.fallbacks(&field, fallback_approvers);
+            if let Some(Escalation {
+                after: _,
+                approvers,
+                fallback_approvers,
+            }) = escalation
+            {
+                let field = format!("{field}.escalation");
+                self.approvers(&field, approvers);
+                self.fallbacks(&field, fallback_approvers);
+            }
+        }
+    }
+}
+
+impl Refers for AssignmentPolicySpec {
+    fn references(&self) -> Vec<ReferenceAt<'_>> {
+        let Self {
+            access_package_ref,
+            display_name: _,
+            description: _,
+            requestors,
+            approval,
+            expiration: _,
+            management: _,
+            adoption: _,
+            id: _,
+            drift_policy: _,
+            deletion_policy: _,
+        } = self;
+        let mut found = Found::default();
+        found.add("spec.accessPackageRef", Reference::AccessPackage(access_package_ref));
+        if let Some(requestors) = requestors {
+            found.requestors(requestors);
+        }
+        if let Some(approval) = approval {
+            found.approval(approval);
+        }
+        found.0
+    }
+}
+
+impl Refers for AccessPackageSpec {
+    fn references(&self) -> Vec<ReferenceAt<'_>> {
+        let Self {
+            catalog_ref,
+            display_name: _,
+            description: _,
+            hidden: _,
+            resource_roles,
+            management: _,
+            adoption: _,
+            id: _,
+            drift_policy: _,
+            deletion_policy: _,
+        } = self;
+        let mut found = Found::default();
+        found.add("spec.catalogRef", Reference::Catalog(catalog_ref));
+        for (index, role) in resource_roles.iter().enumerate() {
+            found.add(format!("spec.resourceRoles[{index}]"), Reference::ResourceRole(role));
+        }
+        found.0
+    }
+}
+
+impl Refers for CatalogSpec {
+    fn references(&self) -> Vec<ReferenceAt<'_>> {
+        let Self {
+            tenant_ref,
+            id: _,
+            management: _,
+            display_name: _,
+            description: _,
+            state: _,
+            externally_visible: _,
+            resources,
+            grants: _,
+            deletion_policy: _,
+        } = self;
+        let mut found = Found::default();
+        found.add("spec.tenantRef", Reference::Tenant(tenant_ref));
+        for (index, resource) in resources.iter().enumerate() {
+            let CatalogResource {
+                name: _,
+                group,
+                application,
+                share_point_site,
+                roles: _,
+                role_assignable: _,
+            } = resource;
+            let field = format!("spec.resources[{index}]");
+            found.group(&field, group.as_ref());
+            if let Some(application) = application {
+                found.add(format!("{field}.application"), Reference::Application(application));
+            }
+            if let Some(site) = share_point_site {
+                found.add(format!("{field}.sharePointSite"), Reference::Site(site));
+            }
+        }
+        found.0
+    }
+}
+
+impl Refers for EntraTenantSpec {
+    fn references(&self) -> Vec<ReferenceAt<'_>> {
+        let Self {
+            tenant_id: _,
+            cloud: _,
+            domain: _,
+            credentials,
+            mode: _,
+            drift_interval: _,
+        } = self;
+        let Credentials {
+            workload_identity: _,
+            client_secret,
+            client_certificate,
+            managed_identity: _,
+        } = credentials;
+        let mut found = Found::default();
+        if let Some(ClientSecretCredential {
+            client_id: _,
+            secret_ref: SecretKeyRef { name, key: _ },
+        }) = client_secret
+        {
+            found.add("spec.credentials.clientSecret.secretRef", Reference::Secret(name));
+        }
+        if let Some(ClientCertificateCredential {
+            client_id: _,
+            secret_ref: SecretRef { name },
+        }) = client_certificate
+        {
+            found.add("spec.credentials.clientCertificate.secretRef", Reference::Secret(name));
+        }
+        found.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fields(spec: &impl Refers) -> Vec<String> {
+        spec.references().into_iter().map(|at| at.field).collect()
+    }
+
+    #[test]
+    fn every_reference_of_a_policy_has_its_path() {
+        let spec: AssignmentPolicySpec = serde_json::from_value(json!({
+            "accessPackageRef": {"name": "p"}, "displayName": "P",
+            "requestors": {"scope": "SpecificDirectoryUsers", "targets": [
+                {"group": {"displayName": "G"}}, {"user": {"id": "u"}}, {"servicePrincipal": {"appId": "a"}},
+            ]},
+            "approval": {"stages": [{
+                "approvers": [{"requestorManager": {}}, {"user": {"mail": "b@c"}}],
+                "fallbackApprovers": [{"group": {"id": "g"}}],
+                "escalation": {"after": "P1D", "approvers": [{"group": {"id": "g"}}],
+                    "fallbackApprovers": [{"user": {"id": "u"}}]},
+            }]},
+        }))
+        .unwrap();
+        assert_eq!(
+            fields(&spec),
+            [
+                "spec.accessPackageRef",
+                "spec.requestors.targets[0].group",
+                "spec.requestors.targets[1].user",
+                "spec.requestors.targets[2].servicePrincipal",
+                "spec.approval.stages[0].approvers[1].user",
+                "spec.approval.stages[0].fallbackApprovers[0].group",
+                "spec.approval.stages[0].escalation.approvers[0].group",
+                "spec.approval.stages[0].escalation.fallbackApprovers[0].user",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_reference_of_the_other_kinds_has_its_path() {
+        let package: AccessPackageSpec = serde_json::from_value(json!({
+            "catalogRef": {"name": "c"}, "displayName": "P", "resourceRoles": [{"resource": "crm", "role": "Reader"}],
+        }))
+        .unwrap();
+        assert_eq!(fields(&package), ["spec.catalogRef", "spec.resourceRoles[0]"]);
+        let catalog: CatalogSpec = serde_json::from_value(json!({"displayName": "C", "resources": [
+            {"name": "a", "group": {"displayName": "G"}}, {"name": "b", "application": {"appId": "a"}},
+            {"name": "c", "sharePointSite": {"url": "https://contoso.sharepoint.com"}},
+        ]}))
+        .unwrap();
+        assert_eq!(
+            fields(&catalog),
+            [
+                "spec.tenantRef",
+                "spec.resources[0].group",
+                "spec.resources[1].application",
+                "spec.resources[2].sharePointSite",
+            ]
+        );
+        let tenant: EntraTenantSpec = serde_json::from_value(json!({"tenantId": "t", "credentials": {
+            "clientSecret": {"clientId": "c", "secretRef": {"name": "s"}},
+            "clientCertificate": {"clientId": "c", "secretRef": {"name": "s"}},
+        }}))
+        .unwrap();
+        assert_eq!(
+            fields(&tenant),
+            [
+                "spec.credentials.clientSecret.secretRef",
+                "spec.credentials.clientCertificate.secretRef",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_id_beside_a_name_is_not_an_id_alone() {
+        let of = |id: Option<&str>, mail: Option<&str>| UserRef {
+            id: id.map(str::to_owned),
+            user_principal_name: None,
+            mail: mail.map(str::to_owned),
+        };
+        let given = |user: &UserRef| Reference::User(user).given().unwrap();
+        assert!(given(&of(Some("u"), None)).is_id_alone);
+        assert!(!given(&of(None, Some("a@b"))).is_id_alone);
+        assert!(!given(&of(Some("u"), Some("a@b"))).is_id_alone);
+        assert_eq!(given(&of(Some("u"), Some("a@b"))).ways, ["id", "mail"]);
+        assert!(given(&of(None, None)).ways.is_empty());
+    }
+}

@@ -1,0 +1,230 @@
+//! Whether one grant allows what one policy lets people do.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::{
+    breach,
+    terms::{Consent, Door, Lasting, Terms, Wishes, scope_of},
+};
+use crate::{
+    api::{ApprovalLimit, DeletionPolicy, Grant, IsoDuration, Limits, Permission, References, RequestorScope},
+    graph::AllowedTargetScope,
+    plan::Problem,
+};
+
+const STRICT_SCOPES: [RequestorScope; 2] = [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
+const STRICT_DURATION: Duration = Duration::from_secs(365 * 86_400);
+
+/// Whether this grant allows these terms. Every limit is judged here: a new one does not compile until it is.
+///
+/// # Errors
+/// [`Reason::LimitExceeded`], naming the field where a spec says it, the grant and the limit.
+pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), Problem> {
+    let Limits {
+        requestor_scopes,
+        approval,
+        max_duration,
+        unlimited_duration,
+        adoption,
+        references,
+        deletion,
+    } = &grant.limits;
+    let limited = |field: &str, limit: &str| {
+        let problem = breach(field, &format!("grant {:?} {limit}", grant.name));
+        // What Entra has, no field of a spec says.
+        match &terms.wishes {
+            Some(_) => problem,
+            None => Problem { field: None, ..problem },
+        }
+    };
+    if let Some(Wishes {
+        adopts,
+        deletion: method,
+        named: _,
+    }) = &terms.wishes
+    {
+        check_wishes(grant, *adopts, *adoption, *method, deletion.as_deref())?;
+    }
+    if !terms.unknown.is_empty() {
+        return Err(limited(
+            "spec",
+            &format!(
+                "allows nothing that this version cannot judge: {}",
+                terms.unknown.join(", ")
+            ),
+        ));
+    }
+    if terms.wishes.is_none() && !terms.is_open() {
+        return Ok(());
+    }
+    let allowed = requestor_scopes.as_deref().unwrap_or(&STRICT_SCOPES);
+    if !lets(allowed, &terms.scope) {
+        let words = match (&terms.scope, allowed) {
+            (AllowedTargetScope::Unknown(scope), _) => {
+                format!("allows no scope that this version does not know: {scope}")
+            }
+            (scope, allowed) => {
+                let asked = asked(scope);
+                format!("allows {allowed:?} only, not {asked} (limits.requestorScopes)")
+            }
+        };
+        return Err(limited("spec.requestors.scope", &words));
+    }
+    if *approval == ApprovalLimit::Required {
+        check_approval(terms, &limited)?;
+    }
+    check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
+    match (
+        references,
+        terms.wishes.as_ref().and_then(|wishes| wishes.named.first()),
+    ) {
+        (References::IdsOnly, Some(field)) => Err(limited(
+            field,
+            "allows users, groups and service principals by id only (limits.references)",
+        )),
+        (References::IdsOnly, None) | (References::Any, _) => Ok(()),
+    }
+}
+
+/// The limits that hold for any object of a namespace: taking over, and leaving.
+pub(super) fn check_wishes(
+    grant: &Grant,
+    adopts: Option<&str>,
+    adoption: Permission,
+    method: DeletionPolicy,
+    deletion: Option<&[DeletionPolicy]>,
+) -> Result<(), Problem> {
+    if let Some(field) = adopts
+        && adoption == Permission::Denied
+    {
+        return Err(breach(
+            field,
+            &format!(
+                "grant {:?} does not allow taking over objects that exist in Entra already (limits.adoption)",
+                grant.name
+            ),
+        ));
+    }
+    let allowed = deletion.unwrap_or(&[DeletionPolicy::Delete]);
+    if allowed.contains(&method) {
+        return Ok(());
+    }
+    Err(breach(
+        "spec.deletionPolicy",
+        &format!(
+            "grant {:?} allows {allowed:?} only, not {method:?} (limits.deletion)",
+            grant.name
+        ),
+    ))
+}
+
+fn lets(allowed: &[RequestorScope], scope: &AllowedTargetScope) -> bool {
+    match scope {
+        // Nobody: it opens nothing.
+        AllowedTargetScope::NotSpecified => true,
+        AllowedTargetScope::Unknown(_) => false,
+        // The spec cannot say it; it lets in some of those whom these let in.
+        AllowedTargetScope::SpecificConnectedOrganizationUsers => {
+            allowed.contains(&RequestorScope::AllConfiguredConnectedOrganizationUsers)
+                || allowed.contains(&RequestorScope::AllExternalUsers)
+        }
+        AllowedTargetScope::SpecificDirectoryUsers
+        | AllowedTargetScope::SpecificDirectoryServicePrincipals
+        | AllowedTargetScope::AllMemberUsers
+        | AllowedTargetScope::AllDirectoryUsers
+        | AllowedTargetScope::AllDirectoryServicePrincipals
+        | AllowedTargetScope::AllConfiguredConnectedOrganizationUsers
+        | AllowedTargetScope::AllExternalUsers
+        | AllowedTargetScope::AllDirectoryAgentIdentities => allowed.iter().any(|one| scope_of(*one) == *scope),
+    }
+}
+
+/// The scope as people write it in a spec: Graph's name with a capital.
+fn asked(scope: &AllowedTargetScope) -> String {
+    let name = scope.to_string();
+    let mut letters = name.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or(name)
+}
+
+/// Whoever comes in was approved, and whoever stays longer was approved anew.
+fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Result<(), Problem> {
+    for door in &terms.doors {
+        let (consent, is_update) = match door {
+            Door::ByRule => {
+                return Err(limited(
+                    "spec.approval",
+                    "demands approval, and a rule assigns without any (limits.approval)",
+                ));
+            }
+            Door::SelfAdd | Door::OnBehalfAdd => (&terms.add, false),
+            Door::SelfUpdate | Door::OnBehalfUpdate => (&terms.update, true),
+        };
+        match consent {
+            Consent::Asked => {}
+            Consent::Unknown(why) => {
+                return Err(limited(
+                    "spec.approval",
+                    &format!("demands approval, and who approves cannot be judged: {why} (limits.approval)"),
+                ));
+            }
+            Consent::NotAsked if is_update && terms.add == Consent::Asked => {
+                return Err(limited(
+                    "spec.approval.requiredForUpdate",
+                    "demands approval for an extension as for the first request (limits.approval)",
+                )
+                .remedy(
+                    "set requiredForUpdate: true, or requestors.selfService.update: false; or ask those who run the catalog for limits.approval: Optional",
+                ));
+            }
+            Consent::NotAsked => {
+                return Err(limited(
+                    "spec.approval",
+                    "demands at least one approval stage (limits.approval)",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_lasting(
+    terms: &Terms,
+    max: Option<&IsoDuration>,
+    unlimited: Permission,
+    now: Timestamp,
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    let spelled = max.map_or("P365D", IsoDuration::as_str);
+    let limit = match max {
+        None => STRICT_DURATION,
+        Some(max) => max.as_duration().ok_or_else(|| {
+            limited(
+                "spec.expiration",
+                &format!("has a limits.maxDuration that cannot be read ({max}), so it allows no duration"),
+            )
+        })?,
+    };
+    let too_long = |field| limited(field, &format!("allows at most {spelled} (limits.maxDuration)"));
+    match &terms.lasting {
+        Lasting::Never if unlimited == Permission::Denied => Err(limited(
+            "spec.expiration.never",
+            &format!("demands an end, at most {spelled} after the start (limits.unlimitedDuration)"),
+        )),
+        Lasting::For(length) if *length > limit => Err(too_long("spec.expiration.afterDuration")),
+        Lasting::Until(end)
+            if end.as_second().saturating_sub(now.as_second()) > i64::try_from(limit.as_secs()).unwrap_or(i64::MAX) =>
+        {
+            Err(too_long("spec.expiration.afterDateTime"))
+        }
+        Lasting::Unknown(why) => Err(limited(
+            "spec.expiration",
+            &format!("demands an end, and {why} (limits.maxDuration)"),
+        )),
+        Lasting::Never | Lasting::For(_) | Lasting::Until(_) => Ok(()),
+    }
+}

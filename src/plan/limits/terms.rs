@@ -1,0 +1,443 @@
+//! What a policy lets people do, wherever it is written.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::Value;
+
+use super::choices::well_formed;
+use crate::{
+    api::{
+        Adoption, AssignmentPolicySpec, DeletionPolicy, IsoDuration, Reason, Reference, Refers, RequestorScope,
+        SelfService,
+    },
+    graph::{
+        AllowedTargetScope, ApprovalSettings, ApprovalStage, ExpirationKind, PolicyRead, RequestorSettings, SubjectSet,
+    },
+    plan::Problem,
+};
+
+/// A way in which access begins or goes on without an administrator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Door {
+    /// People request for themselves.
+    SelfAdd,
+    /// People extend for themselves.
+    SelfUpdate,
+    /// Others request for them.
+    OnBehalfAdd,
+    /// Others extend for them.
+    OnBehalfUpdate,
+    /// A rule assigns.
+    ByRule,
+}
+
+/// Whether somebody is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// Somebody has to approve.
+    Asked,
+    /// Nobody has.
+    NotAsked,
+    /// That cannot be told, for this reason.
+    Unknown(String),
+}
+
+/// How long access lasts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// For ever.
+    Never,
+    /// Until then.
+    Until(Timestamp),
+    /// For so long.
+    For(Duration),
+    /// That cannot be told, for this reason.
+    Unknown(String),
+}
+
+/// What a spec asks for beside what the policy lets people do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wishes {
+    /// The field that asks to take over what exists, where one does.
+    pub adopts: Option<&'static str>,
+    /// What becomes of the policy at the end.
+    pub deletion: DeletionPolicy,
+    /// The fields that name an object of the directory by anything but its id.
+    pub named: Vec<String>,
+}
+
+/// What a policy lets people do: the same for what a spec says and for what Entra has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The doors that are open, in order, each once.
+    pub doors: Vec<Door>,
+    /// Who may use them.
+    pub scope: AllowedTargetScope,
+    /// Whether somebody approves before access begins.
+    pub add: Consent,
+    /// Whether somebody approves before access goes on.
+    pub update: Consent,
+    /// How long access lasts.
+    pub lasting: Lasting,
+    /// What else it says that this version cannot judge: any of it may be a door.
+    pub unknown: Vec<String>,
+    /// What the spec asks for; `None` for what Entra has.
+    pub wishes: Option<Wishes>,
+}
+
+impl Terms {
+    /// What the spec says.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidSpec`] with the field and what to write, where something is missing, empty or said twice.
+    pub fn of_spec(spec: &AssignmentPolicySpec) -> Result<Self, Problem> {
+        well_formed(spec)?;
+        let required = |field| Problem::new(Reason::InvalidSpec, "it is required").at(field);
+        let requestors = spec.requestors.as_ref().ok_or_else(|| required("spec.requestors"))?;
+        let approval = spec.approval.as_ref().ok_or_else(|| required("spec.approval"))?;
+        let expiration = spec.expiration.as_ref().ok_or_else(|| required("spec.expiration"))?;
+        let SelfService {
+            add,
+            update,
+            remove: _,
+            custom_schedule: _,
+        } = requestors.self_service;
+        let asked = |is: bool| if is { Consent::Asked } else { Consent::NotAsked };
+        let has_stages = approval.stages.as_ref().is_some_and(|stages| !stages.is_empty());
+        let lasting = match (&expiration.after_date_time, &expiration.after_duration) {
+            (Some(end), _) => until(Some(end)),
+            (None, Some(duration)) => lasts(Some(duration.as_str())),
+            // `well_formed` saw to it that `never` is written.
+            (None, None) => Lasting::Never,
+        };
+        let adopts = match (&spec.id, spec.adoption) {
+            (Some(_), _) => Some("spec.id"),
+            (None, Adoption::ByName) => Some("spec.adoption"),
+            (None, Adoption::Never) => None,
+        };
+        Ok(Self {
+            doors: doors(&[(add, Door::SelfAdd), (update, Door::SelfUpdate)]),
+            scope: scope_of(requestors.scope),
+            add: asked(has_stages),
+            update: asked(has_stages && approval.required_for_update),
+            lasting,
+            unknown: Vec::new(),
+            wishes: Some(Wishes {
+                adopts,
+                deletion: spec.deletion_policy(),
+                named: named(spec),
+            }),
+        })
+    }
+
+    /// What the policy of Entra says.
+    #[must_use]
+    pub fn of_entra(policy: &PolicyRead) -> Self {
+        let PolicyRead {
+            display_name: _,
+            description: _,
+            allowed_target_scope,
+            specific_allowed_targets,
+            expiration,
+            requestor_settings,
+            request_approval_settings,
+            // Reviews take access away, or leave it; notifications, questions and extensions open no door.
+            review_settings: _,
+            automatic_request_settings,
+            notification_settings: _,
+            questions: _,
+            custom_extension_stage_settings: _,
+            undeclared,
+        } = policy;
+        let RequestorSettings {
+            enable_targets_to_self_add_access,
+            enable_targets_to_self_update_access,
+            enable_targets_to_self_remove_access: _,
+            allow_custom_assignment_schedule: _,
+            enable_on_behalf_requestors_to_add_access,
+            enable_on_behalf_requestors_to_update_access,
+            enable_on_behalf_requestors_to_remove_access: _,
+            on_behalf_requestors,
+        } = requestor_settings;
+        let ApprovalSettings {
+            is_approval_required_for_add,
+            is_approval_required_for_update,
+            is_requestor_justification_required: _,
+            stages,
+        } = request_approval_settings;
+        let consent = |is_required: bool| {
+            if is_required {
+                approved(stages)
+            } else {
+                Consent::NotAsked
+            }
+        };
+        let mut unknown = undeclared.clone();
+        unknown.extend(strangers("specificAllowedTargets", specific_allowed_targets));
+        unknown.extend(strangers("onBehalfRequestors", on_behalf_requestors));
+        let lasting = match &expiration.kind {
+            // No end is told, so none is certain.
+            ExpirationKind::NoExpiration | ExpirationKind::NotSpecified => Lasting::Never,
+            ExpirationKind::AfterDateTime => until(expiration.end.as_deref()),
+            ExpirationKind::AfterDuration => lasts(expiration.duration.as_deref()),
+            ExpirationKind::Unknown(kind) => Lasting::Unknown(format!("expiration of the unknown kind {kind:?}")),
+        };
+        Self {
+            doors: doors(&[
+                (*enable_targets_to_self_add_access, Door::SelfAdd),
+                (*enable_targets_to_self_update_access, Door::SelfUpdate),
+                (*enable_on_behalf_requestors_to_add_access, Door::OnBehalfAdd),
+                (*enable_on_behalf_requestors_to_update_access, Door::OnBehalfUpdate),
+                (assigns(automatic_request_settings.as_ref()), Door::ByRule),
+            ]),
+            scope: allowed_target_scope.clone(),
+            add: consent(*is_approval_required_for_add),
+            update: consent(*is_approval_required_for_update),
+            lasting,
+            unknown,
+            wishes: None,
+        }
+    }
+
+    /// Whether anybody can come in, or stay, without an administrator. Who could go through is not asked: a door without
+    /// people is one change away from one with them.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.doors.is_empty()
+    }
+}
+
+/// The scope of the spec as Graph spells it.
+#[must_use]
+pub fn scope_of(scope: RequestorScope) -> AllowedTargetScope {
+    match scope {
+        RequestorScope::None => AllowedTargetScope::NotSpecified,
+        RequestorScope::SpecificDirectoryUsers => AllowedTargetScope::SpecificDirectoryUsers,
+        RequestorScope::SpecificDirectoryServicePrincipals => AllowedTargetScope::SpecificDirectoryServicePrincipals,
+        RequestorScope::AllMemberUsers => AllowedTargetScope::AllMemberUsers,
+        RequestorScope::AllDirectoryUsers => AllowedTargetScope::AllDirectoryUsers,
+        RequestorScope::AllDirectoryServicePrincipals => AllowedTargetScope::AllDirectoryServicePrincipals,
+        RequestorScope::AllDirectoryAgentIdentities => AllowedTargetScope::AllDirectoryAgentIdentities,
+        RequestorScope::AllConfiguredConnectedOrganizationUsers => {
+            AllowedTargetScope::AllConfiguredConnectedOrganizationUsers
+        }
+        RequestorScope::AllExternalUsers => AllowedTargetScope::AllExternalUsers,
+    }
+}
+
+fn doors(open: &[(bool, Door)]) -> Vec<Door> {
+    open.iter().filter(|(is, _)| *is).map(|(_, door)| *door).collect()
+}
+
+/// Whether a rule assigns. Only what says that it does not is taken not to.
+fn assigns(settings: Option<&Value>) -> bool {
+    settings.is_some_and(|settings| {
+        !settings.is_null() && settings.get("requestAccessForAllowedTargets") != Some(&Value::Bool(false))
+    })
+}
+
+/// Whether a stage has somebody to approve. One approver decides a stage, and every stage has to be passed: a stage of
+/// which all approvers are known is enough, one with somebody unknown among them proves nothing.
+fn approved(stages: &[ApprovalStage]) -> Consent {
+    let mut strange = Vec::new();
+    for stage in stages {
+        let ApprovalStage {
+            duration_before_automatic_denial: _,
+            is_approver_justification_required: _,
+            is_escalation_enabled: _,
+            duration_before_escalation: _,
+            primary_approvers,
+            fallback_primary_approvers,
+            escalation_approvers,
+            fallback_escalation_approvers,
+            approver_information_visibility: _,
+        } = stage;
+        let unknown: Vec<String> = [
+            ("primaryApprovers", primary_approvers),
+            ("fallbackPrimaryApprovers", fallback_primary_approvers),
+            ("escalationApprovers", escalation_approvers),
+            ("fallbackEscalationApprovers", fallback_escalation_approvers),
+        ]
+        .into_iter()
+        .flat_map(|(field, sets)| strangers(field, sets))
+        .collect();
+        if unknown.is_empty() && !primary_approvers.is_empty() {
+            return Consent::Asked;
+        }
+        strange.extend(unknown);
+    }
+    if strange.is_empty() {
+        Consent::NotAsked
+    } else {
+        Consent::Unknown(strange.join(", "))
+    }
+}
+
+fn strangers<'a>(field: &'a str, sets: &'a [SubjectSet]) -> impl Iterator<Item = String> + 'a {
+    sets.iter().filter_map(move |set| match set {
+        SubjectSet::Unknown { odata_type } => Some(format!("{field} of the unknown kind {odata_type:?}")),
+        SubjectSet::SingleUser { user_id: _ }
+        | SubjectSet::GroupMembers { group_id: _ }
+        | SubjectSet::ConnectedOrganizationMembers { id: _ }
+        | SubjectSet::RequestorManager { level: _ }
+        | SubjectSet::TargetManager { level: _ }
+        | SubjectSet::InternalSponsors
+        | SubjectSet::ExternalSponsors
+        | SubjectSet::TargetUserSponsors
+        | SubjectSet::AttributeRuleMembers { rule: _ }
+        | SubjectSet::SingleServicePrincipal { id: _ } => None,
+    })
+}
+
+fn until(end: Option<&str>) -> Lasting {
+    let time = end.and_then(|end| end.parse().ok());
+    time.map_or_else(
+        || Lasting::Unknown(format!("an end that is no time: {end:?}")),
+        Lasting::Until,
+    )
+}
+
+fn lasts(duration: Option<&str>) -> Lasting {
+    let length = duration.and_then(|duration| IsoDuration::new(duration).as_duration());
+    length.map_or_else(
+        || Lasting::Unknown(format!("a duration that cannot be read: {duration:?}")),
+        Lasting::For,
+    )
+}
+
+/// The fields of the policy that name a user, a group or a service principal by anything but the id.
+fn named(spec: &AssignmentPolicySpec) -> Vec<String> {
+    spec.references()
+        .into_iter()
+        .filter(|at| match at.reference {
+            Reference::User(_) | Reference::Group(_) | Reference::ServicePrincipal(_) => {
+                at.reference.given().is_some_and(|given| !given.is_id_alone)
+            }
+            Reference::Tenant(_)
+            | Reference::Catalog(_)
+            | Reference::AccessPackage(_)
+            | Reference::ResourceRole(_)
+            | Reference::Secret(_)
+            | Reference::Application(_)
+            | Reference::Site(_) => false,
+        })
+        .map(|at| at.field)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::graph::AssignmentPolicy;
+
+    fn entra(patch: Value) -> Terms {
+        let mut policy = json!({
+            "id": "1", "displayName": "P", "allowedTargetScope": "allMemberUsers",
+            "expiration": {"type": "afterDuration", "duration": "P90D"},
+            "requestorSettings": {"enableTargetsToSelfAddAccess": true},
+            "requestApprovalSettings": {"isApprovalRequiredForAdd": true, "stages": [
+                {"primaryApprovers": [{"@odata.type": "#microsoft.graph.singleUser", "userId": "u"}]},
+            ]},
+        });
+        for (field, value) in patch.as_object().unwrap() {
+            policy[field] = value.clone();
+        }
+        let policy: AssignmentPolicy = serde_json::from_value(policy).unwrap();
+        Terms::of_entra(&policy.fields)
+    }
+
+    fn approval(stages: Value) -> Consent {
+        entra(json!({"requestApprovalSettings": {"isApprovalRequiredForAdd": true, "stages": stages}})).add
+    }
+
+    #[test]
+    fn what_a_spec_says_and_what_entra_then_has_are_the_same_terms() {
+        let spec = serde_json::from_value(json!({
+            "accessPackageRef": {"name": "p"}, "displayName": "P",
+            "requestors": {"scope": "AllMemberUsers", "selfService": {"add": true}},
+            "approval": {"stages": [{"approvers": [{"user": {"id": "u"}}]}]},
+            "expiration": {"afterDuration": "P90D"},
+        }))
+        .unwrap();
+        let written = Terms {
+            wishes: None,
+            ..Terms::of_spec(&spec).unwrap()
+        };
+        assert_eq!(written, entra(json!({})));
+    }
+
+    #[test]
+    fn every_door_of_a_policy_of_entra_is_seen() {
+        let cases = [
+            (json!({"requestorSettings": {}}), vec![]),
+            (
+                json!({"requestorSettings": {"enableTargetsToSelfUpdateAccess": true}}),
+                vec![Door::SelfUpdate],
+            ),
+            (
+                json!({"requestorSettings": {"enableOnBehalfRequestorsToAddAccess": true,
+                    "enableOnBehalfRequestorsToUpdateAccess": true}}),
+                vec![Door::OnBehalfAdd, Door::OnBehalfUpdate],
+            ),
+            (
+                json!({"requestorSettings": null, "automaticRequestSettings": {"requestAccessForAllowedTargets": true}}),
+                vec![Door::ByRule],
+            ),
+            (
+                json!({"requestorSettings": null, "automaticRequestSettings": {}}),
+                vec![Door::ByRule],
+            ),
+            (
+                json!({"requestorSettings": null, "automaticRequestSettings": {"requestAccessForAllowedTargets": false}}),
+                vec![],
+            ),
+        ];
+        for (patch, doors) in cases {
+            let words = patch.to_string();
+            assert_eq!(entra(patch).doors, doors, "{words}");
+        }
+    }
+
+    #[test]
+    fn an_approval_without_an_approver_asks_nobody_and_one_of_strangers_proves_nothing() {
+        let bob = json!({"@odata.type": "#microsoft.graph.singleUser", "userId": "u"});
+        let owners = json!({"@odata.type": "#microsoft.graph.targetApplicationOwners"});
+        assert_eq!(approval(json!([])), Consent::NotAsked);
+        assert_eq!(approval(json!([{"primaryApprovers": []}])), Consent::NotAsked);
+        let unknown = |consent| matches!(consent, Consent::Unknown(_));
+        assert!(unknown(approval(json!([{"primaryApprovers": [owners]}]))));
+        assert!(unknown(approval(json!([{"primaryApprovers": [bob, owners]}]))));
+        assert!(unknown(approval(
+            json!([{"primaryApprovers": [bob], "escalationApprovers": [owners]}])
+        )));
+        let second_is_known = json!([{"primaryApprovers": [owners]}, {"primaryApprovers": [bob]}]);
+        assert_eq!(approval(second_is_known), Consent::Asked);
+    }
+
+    #[test]
+    fn an_end_that_is_not_told_is_none() {
+        let lasting = |expiration: Value| entra(json!({"expiration": expiration})).lasting;
+        assert_eq!(lasting(json!({"type": "notSpecified"})), Lasting::Never);
+        assert_eq!(lasting(json!({"type": "noExpiration"})), Lasting::Never);
+        for strange in [
+            json!({"type": "afterDuration"}),
+            json!({"type": "afterDuration", "duration": "P1Y"}),
+            json!({"type": "afterDateTime", "endDateTime": null}),
+            json!({"type": "afterReview"}),
+        ] {
+            assert!(matches!(lasting(strange.clone()), Lasting::Unknown(_)), "{strange}");
+        }
+    }
+
+    #[test]
+    fn targets_of_an_unknown_kind_are_unknown_terms() {
+        let terms = entra(json!({"specificAllowedTargets": [{"@odata.type": "#microsoft.graph.everybody"}]}));
+        assert_eq!(
+            terms.unknown,
+            ["specificAllowedTargets of the unknown kind \"#microsoft.graph.everybody\""]
+        );
+    }
+}
