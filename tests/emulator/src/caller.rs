@@ -12,6 +12,8 @@ pub(crate) struct Caller {
     pub(crate) client_id: String,
     pub(crate) object_id: String,
     pub(crate) permissions: Vec<String>,
+    /// Which of the emulator's tokens it is.
+    pub(crate) token_number: u64,
 }
 
 /// What an operation of entitlement management needs.

@@ -4,25 +4,30 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use serde_json::{Value, json};
 
+use crate::portal::{self, Refusal};
 use crate::quirks::Quirks;
 use crate::server::Emulator;
-use crate::store::{Kind, Object, Store, same, text, timestamp};
 
 type Shared = State<Arc<Emulator>>;
+
+const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 pub(crate) fn router(emulator: Arc<Emulator>) -> Router {
     Router::new()
         .route("/requests", get(requests))
+        .route("/requests/count", get(count))
         .route("/state", get(state))
         .route("/quirks", get(quirks).put(set_quirks))
         .route("/reset", post(reset))
+        .route("/state/{collection}", get(collection).post(create))
         .route("/state/{collection}/{*id}", patch(change).delete(remove))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(emulator)
 }
 
@@ -34,13 +39,48 @@ fn refuse(status: StatusCode, message: impl Into<String>) -> Response {
     json_answer(status, &json!({"error": message.into()}))
 }
 
-async fn requests(State(emulator): Shared) -> Response {
-    let lines: String = emulator.requests().iter().map(|line| format!("{line}\n")).collect();
+fn refused(refusal: Refusal) -> Response {
+    let status = match refusal {
+        Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+        Refusal::Wrong(_) => StatusCode::BAD_REQUEST,
+    };
+    refuse(status, refusal.message())
+}
+
+/// `since=N` leaves out the first N.
+async fn requests(State(emulator): Shared, RawQuery(query): RawQuery) -> Response {
+    let since = match query
+        .as_deref()
+        .map(|query| query.strip_prefix("since=").map(str::parse))
+    {
+        None => 0,
+        Some(Some(Ok(since))) => since,
+        Some(Some(Err(_)) | None) => return refuse(StatusCode::BAD_REQUEST, "the only query is since=NUMBER"),
+    };
+    let lines: String = emulator
+        .requests_since(since)
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
     ([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
 }
 
+async fn count(State(emulator): Shared) -> Response {
+    json_answer(StatusCode::OK, &json!({"count": emulator.request_count()}))
+}
+
 async fn state(State(emulator): Shared) -> Response {
-    json_answer(StatusCode::OK, &emulator.state())
+    json_answer(
+        StatusCode::OK,
+        &emulator.with_tenant(|world, store| portal::tenant(world, store)),
+    )
+}
+
+async fn collection(State(emulator): Shared, Path(name): Path<String>) -> Response {
+    match emulator.with_tenant(|world, store| portal::part(world, store, &name)) {
+        Some(part) => json_answer(StatusCode::OK, &part),
+        None => refuse(StatusCode::NOT_FOUND, format!("there is no collection '{name}'")),
+    }
 }
 
 async fn quirks(State(emulator): Shared) -> Response {
@@ -69,144 +109,29 @@ async fn reset(State(emulator): Shared) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// The keys under which an id is stored: a role scope's id may stand in several packages.
-fn keys(store: &Store, kind: Kind, id: &str) -> Vec<String> {
-    if store.get(kind, id).is_some() {
-        return vec![id.to_owned()];
-    }
-    let named = |object: &&Object| match kind {
-        Kind::Users => same(text(object, "userPrincipalName"), id),
-        Kind::Sites => same(text(object, "webUrl"), id),
-        _ => same(text(object, "id"), id),
+async fn create(State(emulator): Shared, Path(collection): Path<String>, body: Bytes) -> Response {
+    let Ok(given) = serde_json::from_slice::<Value>(&body) else {
+        return refuse(StatusCode::BAD_REQUEST, "the body is no JSON");
     };
-    let found = store.all(kind).filter(named);
-    match kind {
-        Kind::ResourceRoleScopes => found
-            .map(|object| crate::routes::packages::role_scope_key(text(object, "accessPackageId"), text(object, "id")))
-            .collect(),
-        _ => found.map(|object| text(object, "id").to_owned()).collect(),
-    }
-}
-
-fn merge(old: &mut Value, new: Value) {
-    match (old, new) {
-        (Value::Object(old), Value::Object(new)) => {
-            for (name, value) in new {
-                merge(old.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (old, new) => *old = new,
+    match emulator.with_tenant(|world, store| portal::create(world, store, &collection, given)) {
+        Ok(made) => json_answer(StatusCode::CREATED, &made),
+        Err(refusal) => refused(refusal),
     }
 }
 
 async fn change(State(emulator): Shared, Path((collection, id)): Path<(String, String)>, body: Bytes) -> Response {
-    let Some(kind) = Kind::named(&collection) else {
-        return refuse(StatusCode::NOT_FOUND, format!("there is no collection '{collection}'"));
-    };
     let Ok(Value::Object(changes)) = serde_json::from_slice::<Value>(&body) else {
         return refuse(StatusCode::BAD_REQUEST, "the body is no JSON object");
     };
-    emulator.with_store(|store| {
-        let keys = keys(store, kind, &id);
-        if keys.is_empty() {
-            return refuse(StatusCode::NOT_FOUND, format!("{collection} has no '{id}'"));
-        }
-        for key in &keys {
-            store.update(kind, key, |object| {
-                if object.contains_key("modifiedDateTime") {
-                    object.insert("modifiedDateTime".into(), json!(timestamp()));
-                }
-                for (name, value) in changes.clone() {
-                    merge(object.entry(name).or_insert(Value::Null), value);
-                }
-            });
-        }
-        crate::delivery::settle(store);
-        let now = keys
-            .first()
-            .and_then(|key| store.get(kind, key))
-            .cloned()
-            .unwrap_or_default();
-        json_answer(StatusCode::OK, &Value::Object(now))
-    })
-}
-
-/// What goes with an object that somebody deleted in the portal.
-fn belonging(store: &Store, kind: Kind, id: &str) -> Vec<(Kind, String)> {
-    let (key, kinds): (&str, &[Kind]) = match kind {
-        Kind::Catalogs => (
-            "catalogId",
-            &[Kind::AccessPackages, Kind::Resources, Kind::CustomWorkflowExtensions],
-        ),
-        Kind::AccessPackages => (
-            "accessPackageId",
-            &[Kind::AssignmentPolicies, Kind::ResourceRoleScopes, Kind::Assignments],
-        ),
-        Kind::Resources => ("resourceId", &[Kind::ResourceRoleScopes]),
-        _ => return Vec::new(),
-    };
-    kinds
-        .iter()
-        .flat_map(|kind| store.all(*kind).map(move |object| (*kind, object)))
-        .filter(|(_, object)| same(text(object, key), id))
-        .map(|(kind, object)| {
-            let key = match kind {
-                Kind::ResourceRoleScopes => {
-                    crate::routes::packages::role_scope_key(text(object, "accessPackageId"), text(object, "id"))
-                }
-                _ => text(object, "id").to_owned(),
-            };
-            (kind, key)
-        })
-        .collect()
-}
-
-fn delete(store: &mut Store, kind: Kind, key: &str) {
-    for (kind, key) in belonging(store, kind, key) {
-        delete(store, kind, &key);
+    match emulator.with_tenant(|world, store| portal::change(world, store, &collection, &id, changes)) {
+        Ok(now) => json_answer(StatusCode::OK, &now),
+        Err(refusal) => refused(refusal),
     }
-    store.remove(kind, key);
 }
 
 async fn remove(State(emulator): Shared, Path((collection, id)): Path<(String, String)>) -> Response {
-    let Some(kind) = Kind::named(&collection) else {
-        return refuse(StatusCode::NOT_FOUND, format!("there is no collection '{collection}'"));
-    };
-    emulator.with_store(|store| {
-        let keys = keys(store, kind, &id);
-        if keys.is_empty() {
-            return refuse(StatusCode::NOT_FOUND, format!("{collection} has no '{id}'"));
-        }
-        for key in keys {
-            delete(store, kind, &key);
-        }
-        crate::delivery::settle(store);
-        StatusCode::NO_CONTENT.into_response()
-    })
-}
-
-/// The whole tenant, with the ids that tie its objects together.
-pub(crate) fn tenant(store: &Store) -> Value {
-    let mut all = Object::new();
-    for kind in Kind::ALL {
-        let objects: Vec<Value> = store
-            .all(kind)
-            .map(|object| {
-                let mut object = object.clone();
-                object.remove("dueAt");
-                if kind == Kind::Resources {
-                    object.insert(
-                        "roles".into(),
-                        json!(crate::routes::resources::roles_of(store, &object)),
-                    );
-                    object.insert("scopes".into(), json!([crate::routes::resources::scope_of(&object)]));
-                }
-                Value::Object(object)
-            })
-            .collect();
-        all.insert(kind.name().to_owned(), json!(objects));
+    match emulator.with_tenant(|world, store| portal::delete(world, store, &collection, &id)) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refused(refusal),
     }
-    all.insert("settings".into(), Value::Object(store.settings.clone()));
-    all.insert("directory".into(), crate::delivery::directory(store));
-    Value::Object(all)
 }

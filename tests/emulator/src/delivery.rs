@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::store::{Grant, Kind, Object, Store, derived_id, ids, same, text, timestamp};
+use crate::clock::Clock;
+use crate::store::{Grant, Kind, Object, Store, derived_id, ids, same, text};
 
 /// The `status` text that goes with a state, as the documentation pairs them.
 pub(crate) fn status_of(state: &str) -> &'static str {
@@ -26,8 +27,8 @@ pub(crate) fn open_schedule(start: &str) -> Value {
 }
 
 /// The schedule that a policy gives to an assignment made now.
-pub(crate) fn schedule_of(policy: &Object) -> Value {
-    let now = timestamp();
+pub(crate) fn schedule_of(clock: Clock, policy: &Object) -> Value {
+    let now = clock.text();
     let expiration = policy.get("expiration").cloned().unwrap_or_default();
     let end = match expiration.get("type").and_then(Value::as_str) {
         Some("afterDateTime") => expiration.get("endDateTime").and_then(Value::as_str).map(str::to_owned),
@@ -35,7 +36,7 @@ pub(crate) fn schedule_of(policy: &Object) -> Value {
             .get("duration")
             .and_then(Value::as_str)
             .and_then(seconds)
-            .and_then(|seconds| Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).ok())
+            .and_then(|seconds| clock.now().checked_add(SignedDuration::from_secs(seconds)).ok())
             .map(|end| end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         _ => None,
     };
@@ -108,7 +109,7 @@ pub(crate) fn advance(store: &mut Store) {
         })
         .map(|request| (text(request, "id").to_owned(), request.clone()))
         .collect();
-    let today = Timestamp::now();
+    let today = store.clock.now();
     let ended: Vec<String> = store
         .all(Kind::Assignments)
         .filter(|assignment| is_live(assignment))
@@ -152,21 +153,23 @@ pub(crate) fn advance(store: &mut Store) {
                 });
             }
         }
+        let now = store.clock.text();
         store.update(Kind::AssignmentRequests, &id, |request| {
             request.remove("dueAt");
             request.insert("state".into(), json!("delivered"));
             request.insert("status".into(), json!("Delivered"));
-            request.insert("completedDateTime".into(), json!(timestamp()));
+            request.insert("completedDateTime".into(), json!(now));
         });
     }
     settle(store);
 }
 
 fn expire(store: &mut Store, assignment: &str) {
+    let now = store.clock.text();
     store.update(Kind::Assignments, assignment, |assignment| {
         assignment.insert("state".into(), json!("expired"));
         assignment.insert("status".into(), json!(status_of("expired")));
-        assignment.insert("expiredDateTime".into(), json!(timestamp()));
+        assignment.insert("expiredDateTime".into(), json!(now));
     });
 }
 

@@ -1,12 +1,15 @@
 //! A stand-in for Microsoft Graph v1.0 entitlement management and the Entra token endpoint: it refuses what the service
 //! refuses, and says 501 to what it does not know. The README holds what is emulated and from which source.
 
+mod address;
 mod batch;
 mod caller;
+mod clock;
 mod control;
 mod delivery;
 mod error;
 mod odata;
+mod portal;
 mod quirks;
 mod render;
 mod routes;
@@ -25,7 +28,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use quirks::{DropAfterCommit, FailNext, Lag, Quirks, Switch, Throttle};
+pub use quirks::{
+    DelegatedSites, DropAfterCommit, FailNext, HangNext, HugeBody, Lag, Lags, Quirks, ShownSites, Switch, Throttle,
+};
 pub use world::{World, WorldError};
 
 use server::{Emulator, Front, MakeFront};
@@ -125,13 +130,69 @@ impl Running {
     /// The requests so far, oldest first, as `GET /requests` shows them.
     #[must_use]
     pub fn requests(&self) -> Vec<Value> {
-        self.emulator.requests()
+        self.emulator.requests_since(0)
+    }
+
+    /// As [`Running::requests`], without the first `since`.
+    #[must_use]
+    pub fn requests_since(&self, since: usize) -> Vec<Value> {
+        self.emulator.requests_since(since)
+    }
+
+    /// How many requests there were so far.
+    #[must_use]
+    pub fn request_count(&self) -> usize {
+        self.emulator.request_count()
     }
 
     /// The tenant, as `GET /state` shows it.
     #[must_use]
     pub fn state(&self) -> Value {
-        self.emulator.state()
+        self.emulator.with_tenant(|world, store| portal::tenant(world, store))
+    }
+
+    /// One part of [`Running::state`]; nothing where there is no such part.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<Value> {
+        self.emulator
+            .with_tenant(|world, store| portal::part(world, store, name))
+    }
+
+    /// Somebody made this in the portal, one element or a list of them, in the shape of the world file; answers what is
+    /// there now.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn create(&self, collection: &str, given: Value) -> Result<Value, String> {
+        self.emulator
+            .with_tenant(|world, store| portal::create(world, store, collection, given))
+            .map_err(portal::Refusal::message)
+    }
+
+    /// Somebody changed this in the portal; answers what is there now.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there, or the changes are no object.
+    pub fn patch(&self, collection: &str, id: &str, changes: Value) -> Result<Value, String> {
+        let Value::Object(changes) = changes else {
+            return Err(format!("{changes} is no JSON object"));
+        };
+        self.emulator
+            .with_tenant(|world, store| portal::change(world, store, collection, id, changes))
+            .map_err(portal::Refusal::message)
+    }
+
+    /// Somebody deleted this in the portal.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there.
+    pub fn delete(&self, collection: &str, id: &str) -> Result<(), String> {
+        self.emulator
+            .with_tenant(|world, store| portal::delete(world, store, collection, id))
+            .map_err(portal::Refusal::message)
     }
 
     /// The switches as they stand now; counts go down.

@@ -1,16 +1,22 @@
-//! Switches for what Graph was seen to do on a bad day. Each is off unless asked for; the README names the source.
+//! Switches for what Graph was seen to do on a bad day. Each but `sharePointNeedsDelegated` is off unless asked for; the
+//! README names the source.
+
+mod sites;
+mod spent;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The switches. Absent means off.
+pub use sites::{DelegatedSites, ShownSites};
+
+/// The switches. Absent means off, but for [`Quirks::share_point_needs_delegated`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Quirks {
     /// Milliseconds that every Graph call takes at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<u64>,
-    /// How far lists and expands lag behind; single reads are right.
+    /// How far lists and expands lag behind; single reads are right unless they have a lag of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication_lag: Option<Lag>,
     /// `true`: policy creates in parallel answer 409 `DuplicateKey`; a number: so do the next that many.
@@ -46,6 +52,27 @@ pub struct Quirks {
     /// The next matching writes are done, and the connection is cut instead of an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop_after_commit: Option<DropAfterCommit>,
+    /// SharePoint sites are not listed to applications; on unless it is `false`.
+    #[serde(default, skip_serializing_if = "DelegatedSites::is_default")]
+    pub share_point_needs_delegated: DelegatedSites,
+    /// A role scope is refused where it names its resource by `originId` alone.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub role_scope_needs_resource_id: bool,
+    /// Names and descriptions are kept without white space at their end, and with LF for CRLF.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub trims_texts: bool,
+    /// `true`: tokens that were issued before this was set are refused; a number: so are the next that many requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reject_tokens: Option<Switch>,
+    /// Milliseconds that the service's clock is ahead of this machine's; negative: behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew: Option<i64>,
+    /// The next matching requests wait before anything is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hang_next: Option<HangNext>,
+    /// The next matching requests are answered behind MiB of white space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub huge_body: Option<HugeBody>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -67,18 +94,22 @@ pub enum Switch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Lag {
-    /// Lists and expands alike.
+    /// Lists and expands alike; single reads are right.
     Alike(u64),
     /// Each its own.
-    #[serde(rename_all = "camelCase")]
-    Apart {
-        /// Milliseconds for collections.
-        #[serde(default)]
-        lists: u64,
-        /// Milliseconds for `$expand`.
-        #[serde(default)]
-        expands: u64,
-    },
+    Apart(Lags),
+}
+
+/// Milliseconds of lag by read path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Lags {
+    /// Milliseconds for collections.
+    pub lists: u64,
+    /// Milliseconds for `$expand`.
+    pub expands: u64,
+    /// Milliseconds for single reads of entitlement management.
+    pub reads: u64,
 }
 
 /// Throttling: a count (with `Retry-After: 1`) or a count and its header.
@@ -143,6 +174,39 @@ pub enum DropAfterCommit {
     },
 }
 
+/// The next `count` requests that match are served only after `ms`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HangNext {
+    /// How many.
+    pub count: u64,
+    /// Milliseconds; a day without it, which is longer than any client waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+    /// Only this method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Only paths that contain this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// The next `count` requests that match are answered as ever, behind `mib` MiB of white space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HugeBody {
+    /// How many.
+    pub count: u64,
+    /// MiB of white space.
+    pub mib: u64,
+    /// Only this method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Only paths that contain this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
 fn matches(method: Option<&String>, path: Option<&String>, request: (&str, &str)) -> bool {
     method.is_none_or(|wanted| wanted.eq_ignore_ascii_case(request.0))
         && path.is_none_or(|part| request.1.contains(part))
@@ -155,7 +219,16 @@ impl Quirks {
     ///
     /// Names the switch that is unknown or has a wrong value.
     pub fn from_json(value: Value) -> Result<Self, String> {
-        serde_json::from_value(value).map_err(|error| error.to_string())
+        let names = value.as_object().cloned().unwrap_or_default();
+        serde_json::from_value(value).map_err(|error| {
+            // Serde does not say which switch has the wrong value.
+            let alone = |(name, value): (String, Value)| {
+                let one = Value::Object(std::iter::once((name.clone(), value)).collect());
+                let error = serde_json::from_value::<Self>(one).err()?;
+                Some(format!("quirk {name}: {error}"))
+            };
+            names.into_iter().find_map(alone).unwrap_or_else(|| error.to_string())
+        })
     }
 
     /// Sets one switch as the command line writes it: `NAME` or `NAME=VALUE`, the value in JSON.
@@ -170,85 +243,19 @@ impl Quirks {
         if let Some(all) = all.as_object_mut() {
             all.insert(name.to_owned(), value);
         }
-        *self = Self::from_json(all).map_err(|error| format!("quirk {name}: {error}"))?;
+        *self = Self::from_json(all)?;
         Ok(())
     }
 
-    pub(crate) fn lags(&self) -> (u64, u64) {
+    pub(crate) fn lags(&self) -> Lags {
         match self.replication_lag {
-            None => (0, 0),
-            Some(Lag::Alike(lag)) => (lag, lag),
-            Some(Lag::Apart { lists, expands }) => (lists, expands),
-        }
-    }
-
-    /// Whether the next request is throttled, and with which `Retry-After`.
-    pub(crate) fn take_throttle(&mut self) -> Option<Option<u64>> {
-        let (count, retry_after) = match self.throttle? {
-            Throttle::Times(count) => (count, Some(1)),
-            Throttle::Exactly { count, retry_after } => (count, retry_after),
-        };
-        let left = count.checked_sub(1)?;
-        self.throttle = match self.throttle {
-            _ if left == 0 => None,
-            Some(Throttle::Exactly { .. }) => Some(Throttle::Exactly {
-                count: left,
-                retry_after,
-            }),
-            Some(Throttle::Times(_)) | None => Some(Throttle::Times(left)),
-        };
-        Some(retry_after)
-    }
-
-    pub(crate) fn take_failure(&mut self, request: (&str, &str)) -> Option<FailNext> {
-        let failure = self.fail_next.as_mut()?;
-        if failure.count == 0 || !matches(failure.method.as_ref(), failure.path.as_ref(), request) {
-            return None;
-        }
-        failure.count -= 1;
-        let taken = failure.clone();
-        if taken.count == 0 {
-            self.fail_next = None;
-        }
-        Some(taken)
-    }
-
-    /// As [`Quirks::take_failure`], for a token request: only a failure that names the path meets it.
-    pub(crate) fn take_token_failure(&mut self, path: &str) -> Option<FailNext> {
-        self.fail_next.as_ref()?.path.as_ref()?;
-        self.take_failure(("POST", path))
-    }
-
-    pub(crate) fn take_drop(&mut self, request: (&str, &str)) -> bool {
-        let count = match &mut self.drop_after_commit {
-            None => return false,
-            Some(DropAfterCommit::Times(count)) => count,
-            Some(DropAfterCommit::Matching { count, method, path }) => {
-                if !matches(method.as_ref(), path.as_ref(), request) {
-                    return false;
-                }
-                count
-            }
-        };
-        if *count == 0 {
-            return false;
-        }
-        *count -= 1;
-        if *count == 0 {
-            self.drop_after_commit = None;
-        }
-        true
-    }
-
-    /// Whether this policy create collides. `parallel`: another one is under way.
-    pub(crate) fn take_duplicate_key(&mut self, parallel: bool) -> bool {
-        match self.duplicate_key {
-            Some(Switch::On(on)) => on && parallel,
-            Some(Switch::Times(count)) => {
-                self.duplicate_key = count.checked_sub(1).filter(|left| *left > 0).map(Switch::Times);
-                count > 0
-            }
-            None => false,
+            None => Lags::default(),
+            Some(Lag::Alike(lag)) => Lags {
+                lists: lag,
+                expands: lag,
+                reads: 0,
+            },
+            Some(Lag::Apart(lags)) => lags,
         }
     }
 }

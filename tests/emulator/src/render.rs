@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::GraphError;
 use crate::odata::expand::Expand;
-use crate::quirks::Quirks;
+use crate::quirks::{Quirks, ShownSites};
 use crate::schema;
 use crate::store::{Kind, Object, Store, ids, same, text};
 use crate::world::CatalogRole;
@@ -169,6 +169,10 @@ impl Glass<'_> {
             .collect()
     }
 
+    fn sites(&self) -> ShownSites {
+        self.quirks.share_point_needs_delegated.shown()
+    }
+
     fn one(&self, kind: Kind, id: &str) -> Led {
         Led::One(Shown::Stored(kind), self.store.get(kind, id).cloned())
     }
@@ -180,10 +184,11 @@ impl Glass<'_> {
                 Shown::Stored(Kind::AccessPackages),
                 self.owned(Kind::AccessPackages, "catalogId", id),
             ),
-            (Shown::Stored(Kind::Catalogs), "resources") => Led::Many(
-                Shown::Stored(Kind::Resources),
-                self.owned(Kind::Resources, "catalogId", id),
-            ),
+            (Shown::Stored(Kind::Catalogs), "resources") => {
+                let mut resources = self.owned(Kind::Resources, "catalogId", id);
+                resources.retain(|resource| self.sites().lists || !is_site(resource));
+                Led::Many(Shown::Stored(Kind::Resources), resources)
+            }
             (Shown::Stored(Kind::Catalogs), "customWorkflowExtensions") => Led::Many(
                 Shown::Stored(Kind::CustomWorkflowExtensions),
                 self.owned(Kind::CustomWorkflowExtensions, "catalogId", id),
@@ -193,10 +198,11 @@ impl Glass<'_> {
                 Shown::Stored(Kind::AssignmentPolicies),
                 self.owned(Kind::AssignmentPolicies, "accessPackageId", id),
             ),
-            (Shown::Stored(Kind::AccessPackages), "resourceRoleScopes") => Led::Many(
-                Shown::Stored(Kind::ResourceRoleScopes),
-                self.owned(Kind::ResourceRoleScopes, "accessPackageId", id),
-            ),
+            (Shown::Stored(Kind::AccessPackages), "resourceRoleScopes") => {
+                let mut role_scopes = self.owned(Kind::ResourceRoleScopes, "accessPackageId", id);
+                role_scopes.retain(|role_scope| self.sites().packages || !is_site(role_scope));
+                Led::Many(Shown::Stored(Kind::ResourceRoleScopes), role_scopes)
+            }
             (Shown::Stored(Kind::AccessPackages), "incompatibleAccessPackages") => Led::Many(
                 Shown::Stored(Kind::AccessPackages),
                 ids(object, name)
@@ -268,7 +274,11 @@ impl Glass<'_> {
             // A resource that has left its catalog is still known to the request.
             (Shown::Stored(Kind::ResourceRequests), "resource") => Led::One(
                 Shown::Stored(Kind::Resources),
-                object.get("resource").and_then(Value::as_object).cloned(),
+                object
+                    .get("resource")
+                    .and_then(Value::as_object)
+                    .filter(|resource| self.sites().requests || !is_site(resource))
+                    .cloned(),
             ),
             (Shown::Stored(Kind::ResourceRoleScopes), "role") => Led::One(
                 Shown::ResourceRole,
@@ -401,6 +411,11 @@ fn unknown(shown: Shown, name: &str) -> GraphError {
         "Parsing OData Select and Expand failed: Could not find a property named '{name}' on \
          type 'microsoft.graph.{type_name}'."
     ))
+}
+
+/// Whether a resource, or what hands one out, is a site.
+pub(crate) fn is_site(object: &Object) -> bool {
+    text(object, "originSystem") == "SharePointOnline"
 }
 
 fn inline(object: &Object, name: &str) -> Vec<Object> {

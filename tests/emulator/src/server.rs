@@ -1,26 +1,29 @@
 //! The HTTPS front: one request in, one answer out, or the connection cut.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::http::{Request, Response};
+use http_body::Frame;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::batch::{self, Part};
 use crate::caller::Caller;
+use crate::clock::Clock;
 use crate::error::GraphError;
 use crate::odata::Query;
 use crate::quirks::Quirks;
 use crate::routes::{self, Call, Reply};
 use crate::seed::SeedError;
-use crate::store::{Store, fresh_id, timestamp};
+use crate::store::{Store, fresh_id};
 use crate::token::{self, Signer};
 use crate::world::World;
 
@@ -37,10 +40,15 @@ const CONTENT_TYPE: &str =
 struct Inner {
     store: Store,
     quirks: Quirks,
+    /// The world file with what was changed of its applications since.
+    world: World,
+    /// Tokens with a lower number were issued before `rejectTokens` was set.
+    rejected_below: u64,
 }
 
 /// A running tenant.
 pub(crate) struct Emulator {
+    /// As it was read.
     world: World,
     inner: Mutex<Inner>,
     signer: Signer,
@@ -65,6 +73,8 @@ struct Outcome {
     retry_after: Option<u64>,
     challenge: bool,
     cut: bool,
+    /// MiB of white space before the body.
+    padding: u64,
     caller: Option<String>,
     note: Option<String>,
     /// What the log shows instead of the bodies.
@@ -79,6 +89,7 @@ impl Outcome {
             retry_after: None,
             challenge: false,
             cut: false,
+            padding: 0,
             caller: None,
             note: None,
             logged: None,
@@ -96,10 +107,18 @@ impl Drop for Counted<'_> {
 
 impl Emulator {
     pub(crate) fn new(world: World, quirks: Quirks, authority: &str) -> Result<Self, SeedError> {
-        let store = crate::seed::build(&world)?;
+        let mut clock = Clock::new();
+        clock.skew = quirks.clock_skew.unwrap_or(0);
+        let store = crate::seed::build(&world, clock)?;
+        let inner = Inner {
+            store,
+            quirks,
+            world: world.clone(),
+            rejected_below: 0,
+        };
         Ok(Self {
             world,
-            inner: Mutex::new(Inner { store, quirks }),
+            inner: Mutex::new(inner),
             signer: Signer::new(),
             graph: format!("{authority}/v1.0"),
             authority: authority.to_owned(),
@@ -112,12 +131,21 @@ impl Emulator {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn requests(&self) -> Vec<Value> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn clock(&self) -> Clock {
+        self.lock().store.clock
     }
 
-    pub(crate) fn state(&self) -> Value {
-        self.with_store(|store| crate::control::tenant(store))
+    fn log(&self) -> MutexGuard<'_, Vec<Value>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The requests from this number on, counted from the start or the last reset.
+    pub(crate) fn requests_since(&self, since: usize) -> Vec<Value> {
+        self.log().get(since..).unwrap_or_default().to_vec()
+    }
+
+    pub(crate) fn request_count(&self) -> usize {
+        self.log().len()
     }
 
     pub(crate) fn quirks(&self) -> Quirks {
@@ -125,26 +153,40 @@ impl Emulator {
     }
 
     pub(crate) fn set_quirks(&self, quirks: Quirks) {
-        self.lock().quirks = quirks;
+        let mut inner = self.lock();
+        inner.store.clock.skew = quirks.clock_skew.unwrap_or(0);
+        inner.quirks = quirks;
+        inner.rejected_below = self.signer.issued();
     }
 
-    pub(crate) fn with_store<T>(&self, use_it: impl FnOnce(&mut Store) -> T) -> T {
+    /// The tenant after everything that has come due.
+    pub(crate) fn with_tenant<T>(&self, use_it: impl FnOnce(&mut World, &mut Store) -> T) -> T {
         let mut inner = self.lock();
-        crate::delivery::advance(&mut inner.store);
-        use_it(&mut inner.store)
+        let Inner {
+            store,
+            world,
+            quirks: _,
+            rejected_below: _,
+        } = &mut *inner;
+        crate::delivery::advance(store);
+        use_it(world, store)
     }
 
     /// Back to the world file; the log is emptied, the quirks stay.
     pub(crate) fn reset(&self) {
-        if let Ok(store) = crate::seed::build(&self.world) {
-            self.lock().store = store;
+        let clock = self.clock();
+        if let Ok(store) = crate::seed::build(&self.world, clock) {
+            let mut inner = self.lock();
+            inner.store = store;
+            inner.world = self.world.clone();
         }
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.log().clear();
     }
 
     async fn answer(&self, request: Incoming) -> Result<Response<Body>, std::io::Error> {
-        let began = Instant::now();
-        let time = timestamp();
+        let clock = self.clock();
+        let began = clock.milliseconds();
+        let time = clock.text();
         let request_id = fresh_id();
         let client_request_id = request.headers.get("client-request-id").cloned();
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
@@ -183,7 +225,7 @@ impl Emulator {
             Some(logged) => logged,
             None => (readable(&request.body), outcome.body.clone().unwrap_or_default()),
         };
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = clock.milliseconds() - began;
         let mut line = json!({"time": time, "method": request.method, "path": request.target, "status": outcome.status,
             "milliseconds": milliseconds, "clientRequestId": client_request_id, "requestId": request_id,
             "caller": outcome.caller, "requestBody": asked, "responseBody": answered});
@@ -193,7 +235,7 @@ impl Emulator {
         if outcome.cut {
             line["dropped"] = json!(true);
         }
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        self.log().push(line);
         if outcome.cut {
             return Err(std::io::Error::other("the connection is cut after the commit"));
         }
@@ -202,6 +244,10 @@ impl Emulator {
             .header("request-id", &request_id)
             .header("client-request-id", &client_id)
             .header("Cache-Control", "no-cache")
+            .header(
+                "Date",
+                self.clock().now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+            )
             .header("Strict-Transport-Security", "max-age=31536000")
             .header("OData-Version", "4.0")
             .header("x-ms-ags-diagnostic", DIAGNOSTIC);
@@ -218,7 +264,14 @@ impl Emulator {
         let body = match outcome.body {
             Some(body) => {
                 response = response.header("Content-Type", CONTENT_TYPE);
-                Body::from(body.to_string())
+                let body = Bytes::from(body.to_string());
+                match outcome.padding {
+                    0 => Body::from(body),
+                    mib => Body::new(Padded {
+                        left: mib.saturating_mul(PADDING_PER_MIB),
+                        body: Some(body),
+                    }),
+                }
             }
             None => Body::empty(),
         };
@@ -229,7 +282,13 @@ impl Emulator {
         let fields = token::form(&request.body);
         let asked = token::without_secrets(&fields);
         let mut inner = self.lock();
-        if let Some(failure) = inner.quirks.take_token_failure(&request.target) {
+        let Inner {
+            store,
+            quirks,
+            world,
+            rejected_below: _,
+        } = &mut *inner;
+        if let Some(failure) = quirks.take_token_failure(&request.target) {
             let body = token::unavailable(failure.message.as_deref().unwrap_or("A transient error has occurred."));
             return Outcome {
                 caller: fields.get("client_id").cloned(),
@@ -238,16 +297,8 @@ impl Emulator {
                 ..Outcome::of(failure.status, Some(body))
             };
         }
-        let lifetime = inner.quirks.token_lifetime;
-        let answer = token::answer(
-            &self.signer,
-            &self.world,
-            &inner.store,
-            &self.authority,
-            tenant,
-            &fields,
-            lifetime,
-        );
+        let lifetime = quirks.token_lifetime;
+        let answer = token::answer(&self.signer, world, store, &self.authority, tenant, &fields, lifetime);
         let mut shown = answer.body.clone();
         if let Some(shown) = shown.as_object_mut() {
             shown.remove("access_token");
@@ -271,13 +322,24 @@ impl Emulator {
         else {
             return Err(GraphError::token("Access token is empty."));
         };
-        self.signer.verify(token).map_err(GraphError::token)
+        let now = self.clock().seconds();
+        let caller = self.signer.verify(token, now).map_err(GraphError::token)?;
+        let mut inner = self.lock();
+        let old = caller.token_number < inner.rejected_below;
+        if inner.quirks.take_rejection(old) {
+            return Err(GraphError::token("Access token has expired or is not yet valid."));
+        }
+        Ok(caller)
     }
 
     async fn graph_call(&self, request: &Incoming, path: &str, query: &str) -> Outcome {
         let latency = self.lock().quirks.latency.unwrap_or(0);
         if latency > 0 {
             tokio::time::sleep(Duration::from_millis(latency)).await;
+        }
+        let hang = self.lock().quirks.take_hang((&request.method, &request.target));
+        if let Some(milliseconds) = hang {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         }
         let caller = match self.caller(&request.headers) {
             Ok(caller) => caller,
@@ -330,10 +392,14 @@ impl Emulator {
         }
         let outcome = self.serve(&caller, &request.method, &raw_path, query, &request.body);
         let writes = request.method != "GET" && (200..300).contains(&outcome.status);
-        let cut = writes && self.lock().quirks.take_drop((&request.method, &request.target));
+        let asked = (request.method.as_str(), request.target.as_str());
+        let mut inner = self.lock();
+        let cut = writes && inner.quirks.take_drop(asked);
+        let padding = inner.quirks.take_padding(asked);
         Outcome {
             caller: who,
             cut,
+            padding,
             ..outcome
         }
     }
@@ -381,10 +447,15 @@ impl Emulator {
         };
         let mut note = None;
         let mut inner = self.lock();
-        let Inner { store, quirks } = &mut *inner;
+        let Inner {
+            store,
+            quirks,
+            world,
+            rejected_below: _,
+        } = &mut *inner;
         crate::delivery::advance(store);
         let mut call = Call {
-            world: &self.world,
+            world,
             store,
             quirks,
             caller,
@@ -509,6 +580,34 @@ fn readable(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
+const PADDING: Bytes = Bytes::from_static(&[b' '; 64 * 1024]);
+const PADDING_PER_MIB: u64 = 16;
+
+/// A body behind white space, which JSON lets stand before it; made while it is read, of no length told beforehand.
+struct Padded {
+    /// Pieces of [`PADDING`].
+    left: u64,
+    body: Option<Bytes>,
+}
+
+impl HttpBody for Padded {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let next = if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            Some(PADDING)
+        } else {
+            self.body.take()
+        };
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
 /// The service behind every connection. Its error cuts the connection without an answer.
 #[derive(Clone)]
 pub(crate) struct Front(pub(crate) Arc<Emulator>);
@@ -559,7 +658,7 @@ pub(crate) struct MakeFront(pub(crate) Front);
 
 impl<T> tower_service::Service<T> for MakeFront {
     type Response = Front;
-    type Error = std::convert::Infallible;
+    type Error = Infallible;
     type Future = std::future::Ready<Result<Front, Self::Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

@@ -2,9 +2,10 @@
 //! can be shown.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Instant;
 
 use serde_json::{Map, Value};
+
+use crate::clock::Clock;
 
 /// A JSON object as Graph has it.
 pub(crate) type Object = Map<String, Value>;
@@ -133,8 +134,10 @@ pub(crate) struct Grant {
 /// Everything that the tenant holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    began: Instant,
+    pub(crate) clock: Clock,
     next: u64,
+    /// Whether the tenant of the world file is complete: what is placed from now on is new.
+    pub(crate) lives: bool,
     collections: BTreeMap<Kind, Collection>,
     pub(crate) settings: Object,
     /// What entitlement management delivered, so that it takes out only that.
@@ -144,10 +147,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self {
-            began: Instant::now(),
+            clock,
             next: 1,
+            lives: false,
             collections: Kind::ALL
                 .into_iter()
                 .map(|kind| (kind, Collection::default()))
@@ -158,9 +162,9 @@ impl Store {
         }
     }
 
-    /// Milliseconds since the store began.
+    /// Milliseconds since the tenant's clock began.
     pub(crate) fn now(&self) -> i64 {
-        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
+        self.clock.milliseconds()
     }
 
     fn collection(&mut self, kind: Kind) -> &mut Collection {
@@ -171,6 +175,24 @@ impl Store {
         let collection = self.collections.get(&kind)?;
         let number = collection.index.get(&key.to_ascii_lowercase())?;
         collection.records.get(number)?.current()
+    }
+
+    /// Whether there is, or ever was, an object of this key.
+    pub(crate) fn knew(&self, kind: Kind, key: &str) -> bool {
+        self.collections
+            .get(&kind)
+            .is_some_and(|collection| collection.index.contains_key(&key.to_ascii_lowercase()))
+    }
+
+    /// The object as it was `lag` milliseconds ago.
+    pub(crate) fn get_late(&self, kind: Kind, key: &str, lag: u64) -> Option<&Object> {
+        if lag == 0 {
+            return self.get(kind, key);
+        }
+        let collection = self.collections.get(&kind)?;
+        let number = collection.index.get(&key.to_ascii_lowercase())?;
+        let moment = self.now() - i64::try_from(lag).unwrap_or(i64::MAX);
+        collection.records.get(number)?.at(moment)
     }
 
     /// The objects as they were `lag` milliseconds ago, oldest first, with their place in the order.
@@ -204,9 +226,10 @@ impl Store {
         self.put(kind, key, value, now);
     }
 
-    /// An object that was always there: no replica lags behind it.
-    pub(crate) fn seed(&mut self, kind: Kind, key: &str, value: Object) {
-        self.put(kind, key, value, i64::MIN);
+    /// An object that was not made through Graph. One of the world file was always there: no replica lags behind it.
+    pub(crate) fn place(&mut self, kind: Kind, key: &str, value: Object) {
+        let from = if self.lives { self.now() } else { i64::MIN };
+        self.put(kind, key, value, from);
     }
 
     /// Changes an object; false when there is none.
@@ -232,13 +255,18 @@ impl Store {
     pub(crate) fn remove(&mut self, kind: Kind, key: &str) -> bool {
         let now = self.now();
         let collection = self.collection(kind);
-        let Some(number) = collection.index.remove(&key.to_ascii_lowercase()) else {
-            return false;
-        };
-        if let Some(record) = collection.records.get_mut(&number) {
-            record.push(now, None);
+        // The index keeps it: a late replica still has it.
+        let record = collection
+            .index
+            .get(&key.to_ascii_lowercase())
+            .and_then(|number| collection.records.get_mut(number));
+        match record {
+            Some(record) if record.current().is_some() => {
+                record.push(now, None);
+                true
+            }
+            _ => false,
         }
-        true
     }
 
     /// Any directory object that can be a principal.
@@ -269,11 +297,6 @@ pub(crate) fn ids(object: &Object, name: &str) -> Vec<String> {
 /// Equal but for the case of ASCII letters.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
-}
-
-/// The present moment as Graph writes it.
-pub(crate) fn timestamp() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
 /// A fresh object id.

@@ -1,11 +1,11 @@
 //! The Entra token endpoint (client credentials) and the check of its tokens.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::{constant_time, digest, hmac, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -27,6 +27,7 @@ const RESOURCES: [&str; 4] = [
 /// Signs and checks the emulator's own tokens.
 pub(crate) struct Signer {
     key: hmac::Key,
+    issued: AtomicU64,
 }
 
 /// A refusal of the token endpoint.
@@ -73,7 +74,13 @@ impl Signer {
             .collect();
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+            issued: AtomicU64::new(0),
         }
+    }
+
+    /// How many tokens there are by now.
+    pub(crate) fn issued(&self) -> u64 {
+        self.issued.load(Ordering::SeqCst)
     }
 
     fn sign(&self, claims: &Value) -> String {
@@ -87,7 +94,7 @@ impl Signer {
     /// # Errors
     ///
     /// The message of `InvalidAuthenticationToken`.
-    pub(crate) fn verify(&self, token: &str) -> Result<Caller, &'static str> {
+    pub(crate) fn verify(&self, token: &str, now: i64) -> Result<Caller, &'static str> {
         let (head, tag) = token.rsplit_once('.').ok_or("IDX14100: JWT is not well formed.")?;
         let tag = URL_SAFE_NO_PAD
             .decode(tag)
@@ -98,11 +105,7 @@ impl Signer {
             .split_once('.')
             .and_then(|(_, claims)| decode(claims))
             .ok_or("IDX14100: JWT is not well formed.")?;
-        if claims
-            .get("exp")
-            .and_then(Value::as_i64)
-            .is_none_or(|exp| exp <= Timestamp::now().as_second())
-        {
+        if claims.get("exp").and_then(Value::as_i64).is_none_or(|exp| exp <= now) {
             return Err("Lifetime validation failed, the token is expired.");
         }
         let word = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -111,6 +114,7 @@ impl Signer {
             client_id: word("appid"),
             object_id: word("oid"),
             permissions: roles.filter_map(Value::as_str).map(str::to_owned).collect(),
+            token_number: claims.get("rh").and_then(Value::as_u64).unwrap_or_default(),
         })
     }
 
@@ -120,11 +124,12 @@ impl Signer {
             .all(Kind::ServicePrincipals)
             .find(|principal| same(text(principal, "appId"), &application.client_id))
             .map(|principal| text(principal, "id").to_owned());
-        let now = Timestamp::now().as_second();
+        let now = store.clock.seconds();
+        let number = self.issued.fetch_add(1, Ordering::SeqCst);
         self.sign(
             &json!({"aud": audience, "iss": format!("https://sts.windows.net/{}/", world.tenant.id), "iat": now,
             "nbf": now, "exp": now + lifetime, "appid": application.client_id, "oid": object_id, "sub": object_id,
-            "tid": world.tenant.id, "idtyp": "app", "roles": application.app_permissions, "ver": "1.0",
+            "tid": world.tenant.id, "idtyp": "app", "roles": application.app_permissions, "ver": "1.0", "rh": number,
             "app_displayname": application.display_name, "uti": uuid::Uuid::new_v4().simple().to_string()}),
         )
     }
@@ -183,7 +188,7 @@ pub(crate) fn answer(
     lifetime: Option<i64>,
 ) -> TokenAnswer {
     let client = fields.get("client_id").cloned();
-    match grant(world, authority, tenant, fields) {
+    match grant(world, store.clock.seconds(), authority, tenant, fields) {
         Ok((application, audience)) => {
             let lifetime = lifetime.unwrap_or(LIFETIME);
             TokenAnswer {
@@ -195,7 +200,7 @@ pub(crate) fn answer(
         }
         Err(refused) => {
             let (trace, correlation) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
-            let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+            let time = store.clock.now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
             let number = refused.number;
             let description = format!(
                 "AADSTS{number}: {} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}",
@@ -214,6 +219,7 @@ pub(crate) fn answer(
 
 fn grant<'a>(
     world: &'a World,
+    now: i64,
     authority: &str,
     tenant: &str,
     fields: &BTreeMap<String, String>,
@@ -292,7 +298,7 @@ fn grant<'a>(
                 "The request body must contain the following parameter: 'client_assertion_type'.",
             ));
         }
-        check_assertion(application, authority, world, assertion)?;
+        check_assertion(application, now, authority, world, assertion)?;
     } else {
         let given = field("client_secret");
         let right = application
@@ -329,6 +335,7 @@ fn malformed() -> TokenError {
 
 fn check_assertion(
     application: &Application,
+    now: i64,
     authority: &str,
     world: &World,
     assertion: &str,
@@ -341,7 +348,6 @@ fn check_assertion(
     let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| malformed())?;
     let signed = format!("{head}.{body}");
     let word = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let now = Timestamp::now().as_second();
     if claims
         .get("exp")
         .and_then(Value::as_i64)
@@ -389,7 +395,7 @@ fn check_assertion(
                 ),
             ));
         }
-        return check_certificate(pem, &header, &algorithm, signed.as_bytes(), &tag);
+        return check_certificate(pem, now, &header, &algorithm, signed.as_bytes(), &tag);
     }
     let mismatch = |what: &str| {
         TokenError::new(
@@ -455,7 +461,14 @@ fn pem_block(pem: &str) -> Option<Vec<u8>> {
     None
 }
 
-fn check_certificate(pem: &str, header: &Value, algorithm: &str, signed: &[u8], tag: &[u8]) -> Result<(), TokenError> {
+fn check_certificate(
+    pem: &str,
+    now: i64,
+    header: &Value,
+    algorithm: &str,
+    signed: &[u8],
+    tag: &[u8],
+) -> Result<(), TokenError> {
     let refused = |why: &str| {
         TokenError::new(
             401,
@@ -483,7 +496,6 @@ fn check_certificate(pem: &str, header: &Value, algorithm: &str, signed: &[u8], 
     }
     let (_, certificate) =
         X509Certificate::from_der(&der).map_err(|_| refused("The registered certificate cannot be read."))?;
-    let now = Timestamp::now().as_second();
     if certificate.validity().not_after.timestamp() < now || certificate.validity().not_before.timestamp() > now {
         return Err(refused("The key was expired."));
     }
@@ -510,15 +522,27 @@ fn verify_signature(algorithm: &str, key: &[u8], signed: &[u8], tag: &[u8]) -> R
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
     fn an_expired_token_and_a_foreign_one_are_refused() {
         let signer = Signer::new();
         let expired = signer.sign(&json!({"exp": Timestamp::now().as_second() - 1}));
-        assert!(signer.verify(&expired).unwrap_err().contains("expired"));
+        assert!(
+            signer
+                .verify(&expired, Timestamp::now().as_second())
+                .unwrap_err()
+                .contains("expired")
+        );
         let foreign = Signer::new().sign(&json!({"exp": Timestamp::now().as_second() + 100}));
-        assert!(signer.verify(&foreign).unwrap_err().contains("signature"));
-        assert!(signer.verify("nonsense").is_err());
+        assert!(
+            signer
+                .verify(&foreign, Timestamp::now().as_second())
+                .unwrap_err()
+                .contains("signature")
+        );
+        assert!(signer.verify("nonsense", 0).is_err());
     }
 }

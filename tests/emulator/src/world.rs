@@ -44,6 +44,16 @@ pub(crate) struct Tenant {
     pub(crate) share_point_host: Option<String>,
 }
 
+impl Tenant {
+    /// The host of its sites: named, or made of the domain.
+    pub(crate) fn share_point_host(&self) -> String {
+        self.share_point_host.clone().unwrap_or_else(|| {
+            let name = self.domain.split('.').next().unwrap_or("contoso");
+            format!("{name}.sharepoint.com")
+        })
+    }
+}
+
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Application {
@@ -201,6 +211,21 @@ pub(crate) struct Site {
     pub(crate) roles: Vec<SiteRole>,
 }
 
+impl Site {
+    /// The root site of a tenant whose world file does not name it.
+    pub(crate) fn root(web_url: String) -> Self {
+        let role = |origin_id: &str, name: &str| SiteRole {
+            origin_id: origin_id.to_owned(),
+            display_name: format!("Communication site {name}"),
+        };
+        Self {
+            web_url,
+            display_name: Some("Communication site".to_owned()),
+            roles: vec![role("4", "Visitors"), role("5", "Members"), role("3", "Owners")],
+        }
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SiteRole {
@@ -259,7 +284,7 @@ impl World {
     pub fn from_yaml(text: &str) -> Result<Self, WorldError> {
         let world: Self = serde_saphyr::from_str(text).map_err(|error| WorldError(error.to_string()))?;
         // The references are checked by building it once.
-        crate::seed::build(&world).map_err(|what| match line_of(text, &what.needle) {
+        crate::seed::build(&world, crate::clock::Clock::new()).map_err(|what| match line_of(text, &what.needle) {
             Some(line) => WorldError(format!("line {line}: {}", what.message)),
             None => WorldError(what.message),
         })?;

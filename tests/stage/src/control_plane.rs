@@ -326,6 +326,11 @@ impl ControlPlane {
             .collect()
     }
 
+    /// The API server, to freeze it or to let it go on.
+    pub fn api_server(&mut self) -> &mut Supervised {
+        &mut self.apiserver
+    }
+
     /// The servers' names and process ids.
     #[must_use]
     pub fn processes(&self) -> Vec<(&str, u32)> {

@@ -1,10 +1,8 @@
 //! The Graph emulator, in this process.
 
 use std::path::Path;
-use std::time::Duration;
 
-use graph_emulator::{Options, Running, World};
-use reqwest::blocking::Client;
+use graph_emulator::{Options, Quirks, Running, World};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -15,7 +13,6 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Emulator {
     running: Running,
-    http: Client,
     // Ends the server's tasks when it is dropped.
     _runtime: Runtime,
     _dir: RunDir,
@@ -40,16 +37,8 @@ impl Emulator {
         };
         let running = runtime.block_on(graph_emulator::start(world, options));
         let running = running.map_err(|error| Error::Emulator(error.to_string()))?;
-        // Only for its control endpoint, which is plain HTTP: there is nobody to trust.
-        let http = Client::builder()
-            .tls_certs_only([])
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .map_err(|error| Error::Http(format!("cannot make an HTTP client: {error}")))?;
         Ok(Self {
             running,
-            http,
             _runtime: runtime,
             _dir: dir,
         })
@@ -88,15 +77,15 @@ impl Emulator {
     /// How many requests there were until now: where a later look starts.
     #[must_use]
     pub fn mark(&self) -> usize {
-        self.requests().len()
+        self.running.request_count()
     }
 
     /// The Graph requests since a mark (0: since the start), without those for tokens.
     #[must_use]
     pub fn graph_calls_since(&self, mark: usize) -> Vec<Value> {
-        self.requests()
+        self.running
+            .requests_since(mark)
             .into_iter()
-            .skip(mark)
             .filter(|request| !is_token_request(request))
             .collect()
     }
@@ -113,7 +102,8 @@ impl Emulator {
         self.graph_calls_since(mark).into_iter().filter(is_write).collect()
     }
 
-    /// What the tenant now holds: an array for each collection, and `directory`.
+    /// What the tenant now holds: an array for each collection, and `directory`. All of it: who waits for something looks
+    /// at [`Emulator::collection`], which is quicker.
     #[must_use]
     pub fn state(&self) -> Value {
         self.running.state()
@@ -124,10 +114,25 @@ impl Emulator {
     /// # Errors
     /// [`Error::Emulator`] where there is no such collection.
     pub fn collection(&self, name: &str) -> Result<Vec<Value>> {
-        match self.state()[name].take() {
-            Value::Array(elements) => Ok(elements),
+        match self.running.part(name) {
+            Some(Value::Array(elements)) => Ok(elements),
             _ => Err(Error::Emulator(format!("/state has no collection {name}"))),
         }
+    }
+
+    /// The element of a collection with this id; none where it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] where there is no such collection.
+    pub fn element(&self, collection: &str, id: &str) -> Result<Option<Value>> {
+        let elements = self.collection(collection)?;
+        Ok(elements.into_iter().find(|element| element["id"] == id))
+    }
+
+    /// Who is now in which group, application role and site role.
+    #[must_use]
+    pub fn directory(&self) -> Value {
+        self.running.part("directory").unwrap_or_default()
     }
 
     /// Replaces all quirks: an object of name to value.
@@ -135,7 +140,15 @@ impl Emulator {
     /// # Errors
     /// [`Error::Emulator`] for a quirk that it does not know.
     pub fn set_quirks(&self, quirks: &Value) -> Result<()> {
-        self.control("PUT", "/quirks", Some(quirks)).map(drop)
+        let quirks = Quirks::from_json(quirks.clone()).map_err(Error::Emulator)?;
+        self.running.set_quirks(quirks);
+        Ok(())
+    }
+
+    /// The quirks that are left: a count that has run out is gone, so that a test can wait until a fault was met.
+    #[must_use]
+    pub fn quirks(&self) -> Value {
+        serde_json::to_value(self.running.quirks()).unwrap_or_default()
     }
 
     /// Back to the world file.
@@ -143,13 +156,26 @@ impl Emulator {
         self.running.reset();
     }
 
-    /// Someone changed this element in the portal.
+    /// Someone made this in the portal, one element or a list of them, in the shape of the world file (an access package
+    /// with `catalog: {id}`); answers what is there now.
+    ///
+    /// # Errors
+    /// [`Error::Emulator`] with what is wrong with it.
+    pub fn create_state(&self, collection: &str, element: &Value) -> Result<Value> {
+        self.running
+            .create(collection, element.clone())
+            .map_err(Error::Emulator)
+    }
+
+    /// Someone changed this element in the portal. `applications`, by client id: what the next tokens say.
     ///
     /// # Errors
     /// [`Error::Emulator`] where it is not there.
     pub fn patch_state(&self, collection: &str, id: &str, patch: &Value) -> Result<()> {
-        self.control("PATCH", &format!("/state/{collection}/{id}"), Some(patch))
+        self.running
+            .patch(collection, id, patch.clone())
             .map(drop)
+            .map_err(Error::Emulator)
     }
 
     /// Someone deleted this element in the portal.
@@ -157,27 +183,7 @@ impl Emulator {
     /// # Errors
     /// [`Error::Emulator`] where it is not there.
     pub fn delete_state(&self, collection: &str, id: &str) -> Result<()> {
-        self.control("DELETE", &format!("/state/{collection}/{id}"), None)
-            .map(drop)
-    }
-
-    fn control(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String> {
-        let problem = |what: String| Error::Emulator(format!("{method} {path}: {what}"));
-        let verb = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| problem(error.to_string()))?;
-        let mut request = self
-            .http
-            .request(verb, format!("{}{path}", self.running.endpoints.control));
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().map_err(|error| problem(error.to_string()))?;
-        let status = response.status();
-        let text = response.text().map_err(|error| problem(error.to_string()))?;
-        if status.is_success() {
-            Ok(text)
-        } else {
-            Err(problem(format!("{status}: {text}")))
-        }
+        self.running.delete(collection, id).map_err(Error::Emulator)
     }
 }
 

@@ -19,6 +19,7 @@ mod certificates;
 pub mod control_plane;
 pub mod emulator;
 mod error;
+mod furnish;
 mod history;
 pub mod operator;
 pub mod process;

@@ -23,6 +23,18 @@ pub struct Operator {
 }
 
 impl Operator {
+    /// One that is not running yet; what it writes goes to the file `log`, over restarts.
+    #[must_use]
+    pub fn new(binary: &Path, arguments: Vec<String>, environment: Vec<(String, String)>, log: &Path) -> Self {
+        Self {
+            binary: binary.to_owned(),
+            arguments,
+            environment,
+            log: log.to_owned(),
+            process: None,
+        }
+    }
+
     /// Starts `binary run …`; what it writes goes to the file `log`, over restarts.
     ///
     /// # Errors
@@ -33,19 +45,12 @@ impl Operator {
         environment: Vec<(String, String)>,
         log: &Path,
     ) -> Result<Self> {
-        let (binary, log) = (binary.to_owned(), log.to_owned());
-        let mut operator = Self {
-            binary,
-            arguments,
-            environment,
-            log,
-            process: None,
-        };
+        let mut operator = Self::new(binary, arguments, environment, log);
         operator.restart()?;
         Ok(operator)
     }
 
-    /// Starts it again with the same arguments; one that runs is ended first by SIGTERM.
+    /// Starts it, or starts it again, with the same arguments; one that runs is ended first by SIGTERM.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io).

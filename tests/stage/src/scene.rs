@@ -2,11 +2,11 @@ use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{ControlPlane, Emulator, Error, Operator, Result, Review, User, condition_in, wait_for, workspace, world};
+use crate::furnish::{Rules, team_user};
+use crate::{ControlPlane, Emulator, Error, Operator, Result, Review, Supervised, User, workspace, world};
 
 /// The namespace that the operator runs in.
 pub const OPERATOR_NAMESPACE: &str = "entra-access-operator";
@@ -15,10 +15,9 @@ pub const SECRET_NAME: &str = "entra-credentials";
 /// Its key.
 pub const SECRET_KEY: &str = "clientSecret";
 
-const GROUP: &str = "access.entra-operator.io";
-const SERVICE_ACCOUNT: &str = "entra-access-operator";
+pub(crate) const GROUP: &str = "access.entra-operator.io";
+pub(crate) const SERVICE_ACCOUNT: &str = "entra-access-operator";
 const OPERATOR_USER: &str = "system:serviceaccount:entra-access-operator:entra-access-operator";
-const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How the operator signs in at the tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +29,14 @@ pub enum Credentials {
     WorkloadIdentity,
 }
 
+/// When the operator starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Start {
+    #[default]
+    WithTheStage,
+    WhenAsked,
+}
+
 /// What a stage is started with.
 #[derive(Clone, Debug)]
 pub struct StageBuilder {
@@ -39,6 +46,10 @@ pub struct StageBuilder {
     quirks: Option<Value>,
     credentials: Credentials,
     definitions: Option<PathBuf>,
+    rules: Rules,
+    admission_policy: bool,
+    teams: Vec<String>,
+    start: Start,
     operator_groups: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -79,6 +90,38 @@ impl StageBuilder {
     #[must_use]
     pub fn definitions(mut self, folder: &Path) -> Self {
         self.definitions = Some(folder.to_owned());
+        self
+    }
+
+    /// The definitions without any rule in CEL (`x-kubernetes-validations`), as those of an older version have none: what
+    /// the operator then reads is what it must refuse by itself.
+    #[must_use]
+    pub fn without_cel(mut self) -> Self {
+        self.rules = Rules::NoCel;
+        self
+    }
+
+    /// With the chart's admission policy in force, rendered for the stage's operator: nobody else writes status, the
+    /// administrator included.
+    #[must_use]
+    pub fn admission_policy(mut self) -> Self {
+        self.admission_policy = true;
+        self
+    }
+
+    /// A namespace with a team, whose user is [`Stage::team`]: every verb on its access packages and assignment policies
+    /// and on their finalizers, none on their status, and nothing else.
+    #[must_use]
+    pub fn team(mut self, namespace: &str) -> Self {
+        self.users.push((team_user(namespace), Vec::new()));
+        self.teams.push(namespace.to_owned());
+        self
+    }
+
+    /// The operator is there but not running until `stage.operator()?.restart()`.
+    #[must_use]
+    pub fn operator_later(mut self) -> Self {
+        self.start = Start::WhenAsked;
         self
     }
 
@@ -151,10 +194,21 @@ impl StageBuilder {
             .definitions
             .clone()
             .unwrap_or_else(|| workspace::root().join("crds"));
-        stage.apply_definitions(&definitions)?;
+        stage.apply_definitions(&definitions, self.rules)?;
         stage.furnish()?;
+        for namespace in &self.teams {
+            stage.settle_team(namespace)?;
+        }
+        if self.admission_policy {
+            stage.enforce_admission()?;
+        }
         if let Some(binary) = &self.operator {
-            stage.operator = Some(stage.start_operator(binary, &self)?);
+            let mut operator = stage.prepare_operator(binary, &self, "operator")?;
+            match self.start {
+                Start::WithTheStage => operator.restart()?,
+                Start::WhenAsked => {}
+            }
+            stage.operator = Some(operator);
         }
         Ok(stage)
     }
@@ -197,6 +251,10 @@ impl Stage {
             quirks: None,
             credentials: Credentials::default(),
             definitions: None,
+            rules: Rules::default(),
+            admission_policy: false,
+            teams: Vec::new(),
+            start: Start::default(),
             operator_groups: groups.map(str::to_owned).to_vec(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -210,7 +268,7 @@ impl Stage {
         &self.emulator
     }
 
-    /// The operator, to end it and to start it again.
+    /// The operator, to end it (SIGTERM, or SIGKILL as a crash), to freeze it, and to start it again.
     ///
     /// # Errors
     /// [`Error::Build`] where the stage was started without one.
@@ -218,6 +276,12 @@ impl Stage {
         self.operator
             .as_mut()
             .ok_or_else(|| Error::Build("this stage was started without an operator".to_owned()))
+    }
+
+    /// The API server, to freeze it ([`Signal::Stop`](crate::Signal)) as a cluster that does not answer, and to let it
+    /// go on.
+    pub fn api_server(&mut self) -> &mut Supervised {
+        self.control_plane.api_server()
     }
 
     /// What the operator logged.
@@ -232,6 +296,14 @@ impl Stage {
     /// [`Error::Build`], in no case that is known.
     pub fn operator_user(&self) -> Result<&User> {
         self.control_plane.user(OPERATOR_USER)
+    }
+
+    /// The user of a namespace's team.
+    ///
+    /// # Errors
+    /// [`Error::Build`] where the stage was started without [`StageBuilder::team`] of this namespace.
+    pub fn team(&self, namespace: &str) -> Result<&User> {
+        self.control_plane.user(&team_user(namespace))
     }
 
     /// An EntraTenant of this name that reaches the emulator's tenant, as YAML.
@@ -273,66 +345,6 @@ impl Stage {
         control_plane.stop();
     }
 
-    fn apply_definitions(&self, folder: &Path) -> Result<()> {
-        let place = folder.display().to_string();
-        if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) || !folder.is_dir() {
-            return Err(Error::Build(format!(
-                "no resource definitions in {place}; write them with `cargo run -- crd --write crds`"
-            )));
-        }
-        self.kubectl(&["apply", "--server-side", "-f", &place])?;
-        let served = wait_for("the resource definitions to be established", ESTABLISHED_WITHIN, || {
-            let definitions = self
-                .list("customresourcedefinitions", None)
-                .map_err(|error| error.to_string())?;
-            let pending = definitions.iter().find(|definition| {
-                condition_in(definition, "Established").is_none_or(|condition| condition["status"] != "True")
-            });
-            match pending {
-                Some(pending) => Err(pending["metadata"]["name"].to_string()),
-                None => Ok(definitions),
-            }
-        })?;
-        for definition in served {
-            self.serve_at_once(definition)?;
-        }
-        Ok(())
-    }
-
-    /// Spares every stage two delays that only matter to clusters of several API servers.
-    fn serve_at_once(&self, mut definition: Value) -> Result<()> {
-        let name = definition["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        // Within two seconds of being established, the API server lets every create wait for two seconds.
-        let conditions = definition["status"]["conditions"].as_array_mut();
-        for condition in conditions
-            .into_iter()
-            .flatten()
-            .filter(|condition| condition["type"] == "Established")
-        {
-            condition["lastTransitionTime"] = json!("2000-01-01T00:00:00Z");
-        }
-        let status = json!({"status": {"conditions": definition["status"]["conditions"]}});
-        self.patch("customresourcedefinitions", &name, None, &status)?;
-        // Storage comes after being established: whoever is too early is told to come again a second later.
-        self.list(&name, None).map(drop)
-    }
-
-    fn furnish(&self) -> Result<()> {
-        self.apply_object(&json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE},
-        }))?;
-        self.apply_object(&json!({
-            "apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"name": SERVICE_ACCOUNT, "namespace": OPERATOR_NAMESPACE},
-        }))?;
-        self.apply_object(&json!({
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": SECRET_NAME, "namespace": OPERATOR_NAMESPACE},
-            "stringData": {SECRET_KEY: world::CLIENT_SECRET},
-        }))?;
-        Ok(())
-    }
-
     /// One more operator of the same kind, as a second replica is; `name` is that of its pod and of its log.
     ///
     /// # Errors
@@ -344,14 +356,12 @@ impl Stage {
             .ok_or_else(|| Error::Build("this builder names no operator".to_owned()))?;
         let mut builder = builder.clone();
         builder.environment.push(("POD_NAME".to_owned(), name.to_owned()));
-        self.start_operator_as(&binary, &builder, name)
+        let mut operator = self.prepare_operator(&binary, &builder, name)?;
+        operator.restart()?;
+        Ok(operator)
     }
 
-    fn start_operator(&self, binary: &Path, builder: &StageBuilder) -> Result<Operator> {
-        self.start_operator_as(binary, builder, "operator")
-    }
-
-    fn start_operator_as(&self, binary: &Path, builder: &StageBuilder, name: &str) -> Result<Operator> {
+    fn prepare_operator(&self, binary: &Path, builder: &StageBuilder, name: &str) -> Result<Operator> {
         let kubeconfig = self.operator_user()?.kubeconfig().display().to_string();
         let mut environment = vec![
             ("KUBECONFIG".to_owned(), kubeconfig),
@@ -378,11 +388,11 @@ impl Stage {
             .map(str::to_owned)
             .to_vec();
         arguments.extend(builder.arguments.iter().cloned());
-        Operator::start(
+        Ok(Operator::new(
             binary,
             arguments,
             environment,
             &self.folder().join(format!("{name}.log")),
-        )
+        ))
     }
 }

@@ -421,7 +421,7 @@ fn passes(value: &Value, lower: bool, sort: Sort, operator: Operator, literal: &
     };
     match (value, literal) {
         (Value::Null, Literal::Null) => operator == Operator::Eq,
-        (_, Literal::Null) => operator == Operator::Ne,
+        (_, Literal::Null) | (Value::Null, _) => operator == Operator::Ne,
         (Value::Bool(value), Literal::Boolean(wanted)) => (value == wanted) == (operator == Operator::Eq),
         (Value::String(text), Literal::Date(wanted)) => {
             let ordering = moment(text).zip(moment(wanted)).map(|(one, other)| one.cmp(&other));

@@ -9,23 +9,20 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, fresh_id, same, text, timestamp};
+use crate::store::{Kind, Object, fresh_id, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::Assignments);
 const REQUEST: Shown = Shown::Stored(Kind::AssignmentRequests);
 
+const EITHER: &[Operator] = &[Operator::Eq, Operator::Ne];
+
 const RULES: Rules = Rules {
     type_name: "accessPackageAssignment",
     rules: &[
-        ("accesspackage/id", "/accessPackageId", Sort::CaseLess, &[Operator::Eq]),
-        (
-            "assignmentpolicy/id",
-            "/assignmentPolicyId",
-            Sort::CaseLess,
-            &[Operator::Eq],
-        ),
+        ("accesspackage/id", "/accessPackageId", Sort::CaseLess, EITHER),
+        ("assignmentpolicy/id", "/assignmentPolicyId", Sort::CaseLess, EITHER),
         ("target/objectid", "/target/objectId", Sort::CaseLess, &[Operator::Eq]),
-        ("state", "/state", Sort::CaseLess, &[Operator::Eq]),
+        ("state", "/state", Sort::CaseLess, EITHER),
         ("id", "/id", Sort::CaseLess, &[Operator::Eq]),
     ],
     directory: false,
@@ -254,13 +251,13 @@ fn add(call: &mut Call<'_>, body: &Object, given: &Object) -> Answer {
             "The target has access that is incompatible with this access package.",
         ));
     }
-    let (assignment_id, now) = (fresh_id(), timestamp());
+    let (assignment_id, now) = (fresh_id(), call.store.clock.text());
     let asked = body.get("schedule").filter(|schedule| {
         schedule
             .pointer("/expiration/type")
             .is_some_and(|kind| kind != "notSpecified")
     });
-    let mut schedule = object(asked.cloned().unwrap_or_else(|| schedule_of(&policy)));
+    let mut schedule = object(asked.cloned().unwrap_or_else(|| schedule_of(call.store.clock, &policy)));
     crate::schema::complete("entitlementManagementSchedule", &mut schedule);
     if schedule.get("startDateTime").is_none_or(Value::is_null) {
         schedule.insert("startDateTime".into(), json!(now));
@@ -329,7 +326,7 @@ fn submit(call: &mut Call<'_>, kind: &str, body: &Object, assignment: &Object) -
     let target = assignment.get("target").cloned().unwrap_or_default();
     let request = object(
         json!({"id": id, "requestType": kind, "state": "submitted", "status": "Accepted",
-        "createdDateTime": timestamp(), "completedDateTime": null, "schedule": schedule, "answers": answers,
+        "createdDateTime": call.store.clock.text(), "completedDateTime": null, "schedule": schedule, "answers": answers,
         "justification": body.get("justification"), "customExtensionCalloutInstances": [],
         "accessPackageId": text(assignment, "accessPackageId"), "assignmentId": text(assignment, "id"),
         "targetObjectId": target.get("objectId"), "requestor": subject(call.store, &call.caller.object_id),
@@ -383,11 +380,12 @@ fn cancel(call: &mut Call<'_>, id: &str) -> Answer {
     if text(&request, "requestType") == "adminAdd" {
         call.store.remove(Kind::Assignments, text(&request, "assignmentId"));
     }
+    let now = call.store.clock.text();
     call.store.update(Kind::AssignmentRequests, id, |request| {
         request.remove("dueAt");
         request.insert("state".into(), json!("canceled"));
         request.insert("status".into(), json!("Canceled"));
-        request.insert("completedDateTime".into(), json!(timestamp()));
+        request.insert("completedDateTime".into(), json!(now));
     });
     Reply::empty(204)
 }

@@ -8,7 +8,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema::object;
-use crate::store::{Kind, Object, fresh_id, same, text, timestamp};
+use crate::store::{Kind, Object, fresh_id, same, text};
 use crate::world::CatalogRole;
 
 const SHOWN: Shown = Shown::Stored(Kind::Catalogs);
@@ -67,7 +67,7 @@ fn create(call: &mut Call<'_>) -> Answer {
             return call.senseless(format!("{name} cannot be set when a catalog is created"));
         }
     }
-    let (id, now) = (fresh_id(), timestamp());
+    let (id, now) = (fresh_id(), call.store.clock.text());
     crate::schema::complete("accessPackageCatalog", &mut catalog);
     if catalog.get("state").is_none_or(Value::is_null) {
         catalog.insert("state".into(), json!("published"));
@@ -117,9 +117,10 @@ fn update(call: &mut Call<'_>, id: &str) -> Answer {
     {
         return call.senseless("displayName is empty");
     }
+    let now = call.store.clock.text();
     call.store.update(Kind::Catalogs, id, |catalog| {
         catalog.extend(changes);
-        catalog.insert("modifiedDateTime".into(), json!(timestamp()));
+        catalog.insert("modifiedDateTime".into(), json!(now));
     });
     Reply::empty(204)
 }

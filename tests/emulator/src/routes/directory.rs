@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Call, Reply};
+use crate::address::same_site;
 use crate::caller::{READ_APPLICATIONS, READ_GROUPS, READ_SITES, READ_UNITS, READ_USERS};
 use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
@@ -61,6 +62,7 @@ const UNITS: Rules = Rules {
 pub(super) fn serve(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
     if let ("GET", ["sites", rest @ ..]) = (call.method, rest)
         && !rest.is_empty()
+        && *rest != ["getAllSites"]
     {
         return Some(site(call, &rest.join("/")));
     }
@@ -150,32 +152,20 @@ fn site(call: &Call<'_>, name: &str) -> Answer {
         return Err(GraphError::denied());
     }
     let not_found = || GraphError::new(404, "itemNotFound", "Requested site could not be found");
-    let host = call.world.tenant.share_point_host.clone().unwrap_or_default();
+    let host = call.world.tenant.share_point_host();
     let url = match name.split_once(":/") {
         Some((host, path)) => format!("https://{host}/{}", path.trim_end_matches([':', '/'])),
         None if name == "root" => format!("https://{host}"),
         None => format!("https://{name}"),
     };
-    let url = url.trim_end_matches('/');
     let found = call
         .store
         .all(Kind::Sites)
-        .find(|site| same(text(site, "webUrl"), url) || same(text(site, "id"), name));
-    if let Some(found) = found {
-        return call.one(200, Shown::Stored(Kind::Sites), found);
+        .find(|site| same_site(text(site, "webUrl"), &url) || same(text(site, "id"), name));
+    match found {
+        Some(found) => call.one(200, Shown::Stored(Kind::Sites), found),
+        None => Err(not_found()),
     }
-    let root = format!("https://{host}");
-    if host.is_empty() || !same(url, &root) {
-        return Err(not_found());
-    }
-    // Every tenant has a root site, also where the world file does not name it.
-    let made = crate::schema::object(
-        json!({"id": format!("{host},{},{}", crate::store::derived_id(&["siteCollection", &root]),
-        crate::store::derived_id(&["web", &root])), "displayName": "Communication site", "name": "", "webUrl": root,
-        "description": null, "createdDateTime": "2024-01-15T09:00:00Z", "lastModifiedDateTime": "2024-01-15T09:00:00Z",
-        "isPersonalSite": false, "root": {}}),
-    );
-    call.one(200, Shown::Stored(Kind::Sites), &made)
 }
 
 fn by_ids(call: &mut Call<'_>) -> Answer {

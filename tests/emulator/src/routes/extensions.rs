@@ -8,7 +8,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema;
-use crate::store::{Kind, Object, fresh_id, same, text, timestamp};
+use crate::store::{Kind, Object, fresh_id, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::CustomWorkflowExtensions);
 
@@ -74,7 +74,7 @@ fn create(call: &mut Call<'_>, catalog: &str) -> Answer {
         return call.senseless(why);
     }
     schema::complete("customCalloutExtension", &mut extension);
-    let (id, now) = (fresh_id(), timestamp());
+    let (id, now) = (fresh_id(), call.store.clock.text());
     extension.insert("id".into(), json!(id));
     extension.insert("createdDateTime".into(), json!(now));
     extension.insert("lastModifiedDateTime".into(), json!(now));
@@ -103,7 +103,7 @@ fn update(call: &mut Call<'_>, catalog: &str, id: &str) -> Answer {
         return call.senseless(why);
     }
     schema::complete("customCalloutExtension", &mut new);
-    new.insert("lastModifiedDateTime".into(), json!(timestamp()));
+    new.insert("lastModifiedDateTime".into(), json!(call.store.clock.text()));
     new.insert("lastModifiedBy".into(), json!(call.caller.client_id));
     let stored = new.clone();
     call.store

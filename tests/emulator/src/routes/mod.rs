@@ -63,7 +63,7 @@ impl Call<'_> {
         Glass {
             store: self.store,
             quirks: self.quirks,
-            lag: self.quirks.lags().1,
+            lag: self.quirks.lags().expands,
         }
     }
 
@@ -74,7 +74,12 @@ impl Call<'_> {
             return Err(GraphError::invalid_model());
         };
         match schema::check(type_name, &mut object) {
-            Ok(()) => Ok(object),
+            Ok(()) => {
+                if self.quirks.trims_texts {
+                    trim(&mut object);
+                }
+                Ok(object)
+            }
             Err(what) => {
                 *self.note = Some(what);
                 Err(GraphError::invalid_model())
@@ -106,7 +111,12 @@ impl Call<'_> {
             self.caller.allow_lists(self.store)?;
             return Err(GraphError::malformed_id(id));
         }
-        let Some(object) = self.store.get(kind, id).cloned() else {
+        let lag = if self.method == "GET" {
+            self.quirks.lags().reads
+        } else {
+            0
+        };
+        let Some(object) = self.store.get_late(kind, id, lag).cloned() else {
             return Err(self.absent());
         };
         self.caller
@@ -229,8 +239,27 @@ impl Call<'_> {
                     .is_some_and(|catalog| catalogs.contains(&catalog.to_lowercase()))
             })
         };
-        let all = self.store.list(kind, self.quirks.lags().0);
+        let all = self.store.list(kind, self.quirks.lags().lists);
         Ok(all.filter(|(_, object)| keep(object) && mine(object)).collect())
+    }
+}
+
+/// Names and descriptions without white space at their end and with LF for CRLF, however deep they stand.
+fn trim(object: &mut Object) {
+    fn value(inner: &mut Value) {
+        match inner {
+            Value::Object(inner) => trim(inner),
+            Value::Array(elements) => elements.iter_mut().for_each(value),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    for (name, inner) in object.iter_mut() {
+        match inner {
+            Value::String(text) if matches!(name.as_str(), "displayName" | "description") => {
+                *text = text.replace("\r\n", "\n").trim_end().to_owned();
+            }
+            other => value(other),
+        }
     }
 }
 

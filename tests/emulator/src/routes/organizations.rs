@@ -8,7 +8,7 @@ use crate::odata::filter::{Operator, Rules, Sort};
 use crate::odata::page;
 use crate::render::{Shown, directory_object};
 use crate::schema::{self, is_guid};
-use crate::store::{Kind, Object, derived_id, fresh_id, ids, same, text, timestamp};
+use crate::store::{Kind, Object, derived_id, fresh_id, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::ConnectedOrganizations);
 
@@ -43,7 +43,7 @@ pub(super) fn serve(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
         (_, []) => {
             let all = call
                 .store
-                .list(Kind::ConnectedOrganizations, call.quirks.lags().0)
+                .list(Kind::ConnectedOrganizations, call.quirks.lags().lists)
                 .collect();
             call.list(SHOWN, &RULES, all)
         }
@@ -98,7 +98,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     if organization.get("state").is_none_or(Value::is_null) {
         organization.insert("state".into(), json!("configured"));
     }
-    let (id, now) = (fresh_id(), timestamp());
+    let (id, now) = (fresh_id(), call.store.clock.text());
     organization.insert("id".into(), json!(id));
     organization.insert("createdDateTime".into(), json!(now));
     organization.insert("modifiedDateTime".into(), json!(now));
@@ -119,9 +119,10 @@ fn update(call: &mut Call<'_>, id: &str) -> Answer {
     named(call, id)?;
     let body = call.model("connectedOrganization")?;
     let changes = super::catalogs::changes(call, body, &["displayName", "description", "state"])?;
+    let now = call.store.clock.text();
     call.store.update(Kind::ConnectedOrganizations, id, |organization| {
         organization.extend(changes);
-        organization.insert("modifiedDateTime".into(), json!(timestamp()));
+        organization.insert("modifiedDateTime".into(), json!(now));
     });
     let organization = named(call, id)?;
     call.one(202, SHOWN, &organization)

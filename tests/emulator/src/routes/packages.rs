@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::resources::{roles_of, scope_of};
+use super::resources::{roles_of, same_origin, scope_of};
 use super::{Answer, Call, Reply, reference, referenced};
 use crate::caller::Need;
 use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
-use crate::render::Shown;
+use crate::render::{Shown, is_site};
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, Store, fresh_id, ids, same, text, timestamp};
+use crate::store::{Kind, Object, Store, fresh_id, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::AccessPackages);
 
@@ -93,7 +93,10 @@ const ROLE_SCOPE_RULES: Rules = Rules {
 
 fn below(call: &Call<'_>, package: &str, kind: Kind, rules: &Rules) -> Answer {
     call.found(Kind::AccessPackages, package, Need::Read)?;
-    let found = call.visible(kind, |object| same(text(object, "accessPackageId"), package))?;
+    let sites = call.quirks.share_point_needs_delegated.shown().packages;
+    let found = call.visible(kind, |object| {
+        same(text(object, "accessPackageId"), package) && (sites || !is_site(object))
+    })?;
     call.list(Shown::Stored(kind), rules, found)
 }
 
@@ -144,7 +147,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     }
     call.caller.allow(call.store, Need::Packages, Some(&catalog))?;
     name_is_taken(call, &catalog, &name, "")?;
-    let (id, now) = (fresh_id(), timestamp());
+    let (id, now) = (fresh_id(), call.store.clock.text());
     let package = object(
         json!({"id": id, "displayName": name, "description": body.get("description"),
         "isHidden": body.get("isHidden").and_then(Value::as_bool).unwrap_or(false), "createdDateTime": now,
@@ -166,9 +169,10 @@ fn update(call: &mut Call<'_>, id: &str) -> Answer {
         }
         name_is_taken(call, text(&package, "catalogId"), &name, id)?;
     }
+    let now = call.store.clock.text();
     call.store.update(Kind::AccessPackages, id, |package| {
         package.extend(changes);
-        package.insert("modifiedDateTime".into(), json!(timestamp()));
+        package.insert("modifiedDateTime".into(), json!(now));
     });
     Reply::empty(204)
 }
@@ -247,20 +251,19 @@ pub(crate) fn role_scope_of(
 ) -> Option<(String, Object)> {
     let catalog = text(store.get(Kind::AccessPackages, package)?, "catalogId").to_owned();
     let resource = store.all(Kind::Resources).find(|resource| {
-        same(text(resource, "catalogId"), &catalog)
-            && same(text(resource, "originId"), scope_origin.trim_end_matches('/'))
+        same(text(resource, "catalogId"), &catalog) && same_origin(text(resource, "originId"), scope_origin)
     })?;
     let role = roles_of(store, resource)
         .into_iter()
         .find(|role| same(text(role, "originId"), role_origin))?;
-    Some(made(package, resource, role))
+    Some(made(store, package, resource, role))
 }
 
-fn made(package: &str, resource: &Object, role: Object) -> (String, Object) {
+fn made(store: &Store, package: &str, resource: &Object, role: Object) -> (String, Object) {
     let scope = scope_of(resource);
     let id = format!("{}_{}", text(&role, "id"), text(&scope, "id"));
     let value = object(
-        json!({"id": id, "createdDateTime": timestamp(), "accessPackageId": package,
+        json!({"id": id, "createdDateTime": store.clock.text(), "accessPackageId": package,
         "resourceId": text(resource, "id"), "originSystem": text(resource, "originSystem"),
         "originId": text(resource, "originId"), "roleOriginId": text(&role, "originId"),
         "roleId": text(&role, "id"), "scopeId": text(&scope, "id"), "role": role, "scope": scope}),
@@ -294,7 +297,8 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
     if !resource_id.is_empty() && !is_guid(resource_id) {
         return Err(GraphError::malformed_id(resource_id));
     }
-    if resource_id.is_empty() && text(&named, "originId").is_empty() {
+    let unnamed = text(&named, "originId").is_empty() || call.quirks.role_scope_needs_resource_id;
+    if resource_id.is_empty() && unnamed {
         return call.senseless("role.resource needs its id");
     }
     let resource = call
@@ -303,7 +307,7 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
         .find(|resource| {
             same(text(resource, "catalogId"), text(&package, "catalogId"))
                 && if resource_id.is_empty() {
-                    same(text(resource, "originId"), text(&named, "originId"))
+                    same_origin(text(resource, "originId"), text(&named, "originId"))
                 } else {
                     same(text(resource, "id"), resource_id)
                 }
@@ -312,10 +316,8 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
         .ok_or_else(GraphError::not_found)?;
     let real_scope = scope_of(&resource);
     let scope_id = text(&scope, "id");
-    if !same(
-        text(&scope, "originId").trim_end_matches('/'),
-        text(&resource, "originId"),
-    ) || (!scope_id.is_empty() && !same(scope_id, text(&real_scope, "id")))
+    if !same_origin(text(&scope, "originId"), text(&resource, "originId"))
+        || (!scope_id.is_empty() && !same(scope_id, text(&real_scope, "id")))
     {
         return Err(GraphError::not_found());
     }
@@ -327,7 +329,7 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
     let Some(found) = found else {
         return Err(GraphError::role_not_found());
     };
-    let (key, value) = made(text(&package, "id"), &resource, found);
+    let (key, value) = made(call.store, text(&package, "id"), &resource, found);
     // The same role scope again has the same id; what the service answers is not documented: the same object.
     if call.store.get(Kind::ResourceRoleScopes, &key).is_none() {
         call.store.insert(Kind::ResourceRoleScopes, &key, value.clone());
@@ -338,8 +340,9 @@ fn add_role_scope(call: &mut Call<'_>, id: &str) -> Answer {
 }
 
 fn touch(store: &mut Store, package: &str) {
+    let now = store.clock.text();
     store.update(Kind::AccessPackages, package, |package| {
-        package.insert("modifiedDateTime".into(), json!(timestamp()));
+        package.insert("modifiedDateTime".into(), json!(now));
     });
 }
 

@@ -8,7 +8,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema::{self, is_guid};
-use crate::store::{Kind, Object, Store, fresh_id, same, text, timestamp};
+use crate::store::{Kind, Object, Store, fresh_id, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::AssignmentPolicies);
 
@@ -90,7 +90,7 @@ pub(crate) fn settle(store: &Store, policy: &mut Object) {
         .and_then(Value::as_object_mut)
         && schedule.get("startDateTime").is_none_or(Value::is_null)
     {
-        schedule.insert("startDateTime".into(), json!(timestamp()));
+        schedule.insert("startDateTime".into(), json!(store.clock.text()));
     }
     for value in policy.values_mut() {
         describe(store, value);
@@ -212,7 +212,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     policy.remove("catalog");
     policy.remove("@odata.type");
     settle(call.store, &mut policy);
-    let (id, now) = (fresh_id(), timestamp());
+    let (id, now) = (fresh_id(), call.store.clock.text());
     policy.insert("id".into(), json!(id));
     policy.insert("createdDateTime".into(), json!(now));
     policy.insert("modifiedDateTime".into(), json!(now));
@@ -252,7 +252,7 @@ fn replace(call: &mut Call<'_>, id: &str) -> Answer {
         "createdDateTime".into(),
         old.get("createdDateTime").cloned().unwrap_or_default(),
     );
-    policy.insert("modifiedDateTime".into(), json!(timestamp()));
+    policy.insert("modifiedDateTime".into(), json!(call.store.clock.text()));
     policy.insert("accessPackageId".into(), json!(text(&package, "id")));
     let new = policy.clone();
     call.store.update(Kind::AssignmentPolicies, id, |policy| *policy = new);

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Call, Reply, reference};
+use crate::address::same_site;
 use crate::caller::Need;
 use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
-use crate::render::Shown;
+use crate::quirks::ShownSites;
+use crate::render::{Shown, is_site};
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, Store, derived_id, fresh_id, ids, same, text, timestamp};
+use crate::store::{Kind, Object, Store, derived_id, fresh_id, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::Resources);
 
@@ -166,8 +168,12 @@ pub(crate) fn roles_of(store: &Store, resource: &Object) -> Vec<Object> {
 
 /// A site by its URL.
 pub(crate) fn site<'a>(store: &'a Store, url: &str) -> Option<&'a Object> {
-    let url = url.trim_end_matches('/');
-    store.all(Kind::Sites).find(|site| same(text(site, "webUrl"), url))
+    store.all(Kind::Sites).find(|site| same_site(text(site, "webUrl"), url))
+}
+
+/// Whether two `originId` are of one thing.
+pub(crate) fn same_origin(one: &str, other: &str) -> bool {
+    same(one, other) || (one.starts_with("https://") && same_site(one, other))
 }
 
 /// A resource for a catalog, named after its origin where it was not named.
@@ -205,7 +211,7 @@ pub(crate) fn new_resource(store: &Store, catalog: &str, given: &Object) -> Obje
         Some(id) => id.to_owned(),
         None => fresh_id(),
     };
-    let now = timestamp();
+    let now = store.clock.text();
     object(
         json!({"id": id, "displayName": or_source("displayName"), "description": or_source("description"),
         "originId": origin, "originSystem": system,
@@ -217,14 +223,25 @@ pub(crate) fn new_resource(store: &Store, catalog: &str, given: &Object) -> Obje
 pub(super) fn serve(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
     Some(match (call.method, rest) {
         ("GET", []) => call
-            .visible(Kind::Resources, |_| true)
+            .visible(Kind::Resources, |resource| sites(call).lists || !is_site(resource))
             .and_then(|found| call.list(SHOWN, &RULES, found)),
-        ("GET", [id]) => call
-            .found(Kind::Resources, id, Need::Read)
-            .and_then(|found| call.one(200, SHOWN, &found)),
+        ("GET", [id]) => read(call, id).and_then(|found| call.one(200, SHOWN, &found)),
         ("POST", [id, "refresh"]) => refresh(call, id),
         _ => return None,
     })
+}
+
+/// Where the caller, always an application, sees sites.
+fn sites(call: &Call<'_>) -> ShownSites {
+    call.quirks.share_point_needs_delegated.shown()
+}
+
+fn read(call: &Call<'_>, id: &str) -> Result<Object, GraphError> {
+    let resource = call.found(Kind::Resources, id, Need::Read)?;
+    if is_site(&resource) && !sites(call).reads {
+        return Err(call.absent());
+    }
+    Ok(resource)
 }
 
 fn refresh(call: &mut Call<'_>, id: &str) -> Answer {
@@ -245,13 +262,15 @@ fn refresh(call: &mut Call<'_>, id: &str) -> Answer {
 
 pub(super) fn list_of_catalog(call: &Call<'_>, catalog: &str) -> Answer {
     call.found(Kind::Catalogs, catalog, Need::Read)?;
-    let found = call.visible(Kind::Resources, |resource| same(text(resource, "catalogId"), catalog))?;
+    let found = call.visible(Kind::Resources, |resource| {
+        same(text(resource, "catalogId"), catalog) && (sites(call).lists || !is_site(resource))
+    })?;
     call.list(SHOWN, &RULES, found)
 }
 
 pub(super) fn get_of_catalog(call: &Call<'_>, catalog: &str, id: &str) -> Answer {
     call.found(Kind::Catalogs, catalog, Need::Read)?;
-    let resource = call.found(Kind::Resources, id, Need::Read)?;
+    let resource = read(call, id)?;
     if !same(text(&resource, "catalogId"), catalog) {
         return Err(call.absent());
     }
@@ -273,7 +292,9 @@ pub(super) fn roles_of_catalog(call: &Call<'_>, catalog: &str) -> Answer {
     };
     let mut roles = Vec::new();
     for (_, resource) in call.visible(Kind::Resources, |resource| {
-        same(text(resource, "catalogId"), catalog) && same(text(resource, "id"), resource_id)
+        same(text(resource, "catalogId"), catalog)
+            && same(text(resource, "id"), resource_id)
+            && (sites(call).resource_roles || !is_site(resource))
     })? {
         roles.extend(call.glass().roles(resource));
     }
@@ -282,7 +303,9 @@ pub(super) fn roles_of_catalog(call: &Call<'_>, catalog: &str) -> Answer {
 
 pub(super) fn scopes_of_catalog(call: &Call<'_>, catalog: &str) -> Answer {
     call.found(Kind::Catalogs, catalog, Need::Read)?;
-    let found = call.visible(Kind::Resources, |resource| same(text(resource, "catalogId"), catalog))?;
+    let found = call.visible(Kind::Resources, |resource| {
+        same(text(resource, "catalogId"), catalog) && (sites(call).resource_roles || !is_site(resource))
+    })?;
     let scopes = found
         .into_iter()
         .map(|(number, resource)| (number, scope_of(resource)))
@@ -329,6 +352,7 @@ pub(super) fn requests(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
             let resource = request
                 .get("resource")
                 .and_then(Value::as_object)
+                .filter(|resource| sites(call).requests || !is_site(resource))
                 .cloned()
                 .ok_or_else(|| call.absent())?;
             call.one(200, SHOWN, &resource)
@@ -374,11 +398,20 @@ fn request(call: &mut Call<'_>) -> Answer {
     };
     let id = fresh_id();
     let made = object(
-        json!({"id": id, "requestType": kind, "state": "delivered", "createdDateTime": timestamp(),
+        json!({"id": id, "requestType": kind, "state": "delivered", "createdDateTime": call.store.clock.text(),
         "catalogId": catalog, "resourceId": text(&resource, "id"), "resource": resource}),
     );
     call.store.insert(Kind::ResourceRequests, &id, made.clone());
-    call.one(201, Shown::Stored(Kind::ResourceRequests), &made)
+    let mut reply = call.one(201, Shown::Stored(Kind::ResourceRequests), &made)?;
+    // No list will show a site that was added: its id is told here, or nowhere.
+    if is_site(&resource)
+        && sites(call).answers
+        && let Some(Value::Object(body)) = &mut reply.body
+        && !body.contains_key("resource")
+    {
+        body.insert("resource".into(), call.glass().show(SHOWN, &resource, &[], &[])?);
+    }
+    Ok(reply)
 }
 
 fn origin_unknown() -> GraphError {
@@ -476,10 +509,8 @@ fn named(call: &Call<'_>, catalog: &str, given: &Object) -> Result<Object, Graph
     let found = call.store.all(Kind::Resources).find(|resource| {
         same(text(resource, "catalogId"), catalog)
             && if id.is_empty() {
-                same(
-                    text(resource, "originId"),
-                    text(given, "originId").trim_end_matches('/'),
-                ) && same(text(resource, "originSystem"), text(given, "originSystem"))
+                same_origin(text(resource, "originId"), text(given, "originId"))
+                    && same(text(resource, "originSystem"), text(given, "originSystem"))
             } else {
                 same(text(resource, "id"), id)
             }
@@ -526,9 +557,10 @@ fn change(call: &mut Call<'_>, catalog: &str, given: &Object) -> Result<Object, 
         }
     }
     let id = text(&resource, "id").to_owned();
+    let now = call.store.clock.text();
     call.store.update(Kind::Resources, &id, |resource| {
         resource.insert("attributes".into(), attributes);
-        resource.insert("modifiedDateTime".into(), json!(timestamp()));
+        resource.insert("modifiedDateTime".into(), json!(now));
     });
     Ok(call.store.get(Kind::Resources, &id).cloned().unwrap_or(resource))
 }

@@ -176,6 +176,33 @@ async fn a_second_request_meets_the_first() {
 }
 
 #[tokio::test]
+async fn a_removal_that_is_under_way_is_not_asked_for_twice() {
+    let Offer {
+        tenant,
+        package,
+        policy,
+        ..
+    } = offer().await;
+    let held = tenant
+        .delivered(&tenant.assign(&package, &policy, ANN).await.id())
+        .await;
+    tenant.set_quirk("deliveryDelay=400");
+    let path = format!("{EM}/assignmentRequests");
+    let removal = json!({"requestType": "adminRemove", "assignment": {"id": held["assignment"]["id"]}});
+    let asked = tenant.post(&path, removal.clone()).await;
+    assert_eq!(asked.status, 201);
+    tenant
+        .post(&path, removal.clone())
+        .await
+        .refused(400, "ExistingOpenRequest");
+    tenant.delivered(&asked.id()).await;
+    tenant
+        .post(&path, removal)
+        .await
+        .refused(400, "StandIn_AssignmentExpired");
+}
+
+#[tokio::test]
 async fn assignments_are_filtered_as_documented_and_show_their_target() {
     let Offer {
         tenant,

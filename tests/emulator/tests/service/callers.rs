@@ -153,3 +153,30 @@ async fn a_tenant_without_a_licence_has_no_entitlement_management_but_a_director
     assert!(refused.message().contains("licence"), "{}", refused.message());
     assert_eq!(tenant.get(&format!("/users/{ANN}")).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_role_assignable_group_wants_the_right_on_roles_or_ownership() {
+    let mut tenant = Tenant::start().await;
+    let group = tenant
+        .running
+        .create("groups", json!({"displayName": "Admins", "roleAssignable": true}))
+        .unwrap();
+    let group = group["id"].as_str().unwrap();
+    let seen = tenant
+        .get(&format!("/groups/{group}?$select=id,isAssignableToRole"))
+        .await;
+    assert_eq!(seen.body["isAssignableToRole"], true);
+    let catalog = tenant.catalog("Marketing").await;
+    let path = format!("{EM}/resourceRequests");
+    tenant
+        .post(&path, adding(&catalog, "AadGroup", group))
+        .await
+        .refused(400, "CallerNotResourceOwner");
+    let more = json!({"appPermissions": ["EntitlementManagement.ReadWrite.All", "RoleManagement.ReadWrite.Directory"]});
+    tenant.running.patch("applications", OPERATOR, more).unwrap();
+    tenant.sign_in(OPERATOR).await;
+    assert_eq!(
+        tenant.post(&path, adding(&catalog, "AadGroup", group)).await.status,
+        201
+    );
+}

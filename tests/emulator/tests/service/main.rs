@@ -19,6 +19,8 @@ mod packages;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod portal;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod quirks;
@@ -26,5 +28,7 @@ mod quirks;
 mod resources;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod sites;
 #[cfg(test)]
 mod tenant;

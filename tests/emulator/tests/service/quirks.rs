@@ -247,3 +247,153 @@ async fn tokens_can_be_short_lived_and_the_token_endpoint_can_fail() {
         .await;
     assert_eq!((status, &body["error"]), (503, &json!("temporarily_unavailable")));
 }
+
+#[tokio::test]
+async fn single_reads_of_a_late_replica_miss_what_is_new_and_keep_what_is_gone() {
+    let tenant = Tenant::start().await;
+    let catalog = tenant.catalog("Marketing").await;
+    let (old, gone) = (
+        tenant.package(&catalog, "Before").await,
+        tenant.package(&catalog, "Gone").await,
+    );
+    tokio::time::sleep(std::time::Duration::from_millis(800)).await;
+    tenant
+        .running
+        .set_quirks(Quirks::from_json(json!({"replicationLag": {"reads": 700}})).unwrap());
+    let new = tenant.package(&catalog, "New").await;
+    let path = |id: &str| format!("{EM}/accessPackages/{id}");
+    tenant.patch(&path(&old), json!({"displayName": "After"})).await;
+    tenant.delete(&path(&gone)).await;
+    tenant.get(&path(&new)).await.refused(404, "ResourceNotFound");
+    assert_eq!(tenant.get(&path(&old)).await.body["displayName"], "Before");
+    assert_eq!(tenant.get(&path(&gone)).await.status, 200);
+    let listed = tenant.get(&format!("{EM}/accessPackages")).await;
+    assert_eq!(listed.values().len(), 2, "lists are right");
+    assert_eq!(tenant.delete(&path(&new)).await.status, 204, "so are writes");
+    tenant
+        .until(&path(&old), |seen| seen.body["displayName"] == "After")
+        .await;
+    tenant.until(&path(&gone), |seen| seen.status == 404).await;
+}
+
+#[tokio::test]
+async fn texts_are_trimmed_where_the_service_does() {
+    let tenant = Tenant::start().await;
+    let body = json!({"displayName": "Marketing ", "description": "one\r\ntwo\n"});
+    let path = format!("{EM}/catalogs");
+    let kept = tenant.post(&path, body.clone()).await;
+    assert_eq!(kept.body["description"], body["description"]);
+    tenant.set_quirk("trimsTexts");
+    let trimmed = tenant.post(&path, body).await.body;
+    assert_eq!(
+        (&trimmed["displayName"], &trimmed["description"]),
+        (&json!("Marketing"), &json!("one\ntwo"))
+    );
+    let catalog = trimmed["id"].as_str().unwrap();
+    let changed = format!("{path}/{catalog}");
+    tenant.patch(&changed, json!({"description": "three\n\n"})).await;
+    assert_eq!(tenant.get(&changed).await.body["description"], "three");
+}
+
+#[tokio::test]
+async fn a_token_in_its_time_can_be_refused() {
+    let mut tenant = Tenant::with_quirk("rejectTokens=2").await;
+    let path = format!("{EM}/catalogs");
+    for _ in 0..2 {
+        let refused = tenant.get(&path).await;
+        refused.refused(401, "InvalidAuthenticationToken");
+        assert!(refused.headers.contains_key("www-authenticate"));
+    }
+    assert_eq!(tenant.get(&path).await.status, 200);
+    tenant.set_quirk("rejectTokens");
+    for _ in 0..3 {
+        tenant.get(&path).await.refused(401, "InvalidAuthenticationToken");
+    }
+    tenant.sign_in(crate::tenant::OPERATOR).await;
+    assert_eq!(tenant.get(&path).await.status, 200, "a token that was issued since");
+}
+
+#[tokio::test]
+async fn a_request_can_hang_while_others_are_served() {
+    let tenant = Tenant::start().await;
+    let catalog = tenant.catalog("Marketing").await;
+    let path = format!("{EM}/catalogs/{catalog}");
+    tenant.set_quirk(&format!(
+        r#"hangNext={{"count":1,"ms":1500,"path":"/catalogs/{catalog}"}}"#
+    ));
+    let hanging = async {
+        let began = std::time::Instant::now();
+        assert_eq!(tenant.get(&path).await.status, 200);
+        began.elapsed().as_millis()
+    };
+    let others = async {
+        tenant
+            .until(&format!("{EM}/catalogs"), |_| {
+                tenant.running.quirks() == Quirks::default()
+            })
+            .await;
+        let began = std::time::Instant::now();
+        assert_eq!(tenant.get(&path).await.status, 200);
+        began.elapsed().as_millis()
+    };
+    let (hung, served) = tokio::join!(hanging, others);
+    assert!(hung >= 1500 && served < 1500, "{hung} ms, {served} ms");
+    tenant.set_quirk(r#"hangNext={"count":1,"method":"GET"}"#);
+    let url = format!("{}{path}", tenant.running.endpoints.graph);
+    let waited = std::time::Duration::from_millis(300);
+    let ended = tokio::time::timeout(waited, tenant.raw("GET", &url, None)).await;
+    assert!(ended.is_err(), "for as long as anybody waits");
+}
+
+#[tokio::test]
+async fn a_body_can_be_huge_and_still_says_the_same() {
+    let tenant = Tenant::start().await;
+    tenant.catalog("Marketing").await;
+    tenant.set_quirk(r#"hugeBody={"count":1,"mib":3,"path":"/catalogs"}"#);
+    let url = format!("{}{EM}/catalogs", tenant.running.endpoints.graph);
+    let huge = tenant.raw("GET", &url, None).await.unwrap();
+    assert_eq!(huge.content_length(), None);
+    let text = huge.text().await.unwrap();
+    assert!(text.len() > 3 * 1024 * 1024, "{}", text.len());
+    let said: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(said["value"].as_array().unwrap().len(), 2);
+    let next = tenant.raw("GET", &url, None).await.unwrap().text().await.unwrap();
+    assert!(next.len() < 10_000);
+}
+
+#[tokio::test]
+async fn a_wrong_switch_is_named_wherever_it_is_set() {
+    for wrong in [
+        json!({"pageSize": 3, "replicationLag": {"read": 1}}),
+        json!({"pageSize": 3, "sharePointNeedsDelegated": {"pakages": true}}),
+    ] {
+        let name = wrong
+            .as_object()
+            .unwrap()
+            .keys()
+            .find(|name| *name != "pageSize")
+            .cloned();
+        let said = Quirks::from_json(wrong).unwrap_err();
+        assert!(said.contains(&name.unwrap()), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_clock_of_the_service_can_differ_from_this_machines() {
+    let tenant = Tenant::start().await;
+    let half_a_minute_behind = |text: &str| {
+        let told: jiff::Timestamp = text.parse().unwrap();
+        let behind = jiff::Timestamp::now().duration_since(told).as_secs();
+        (29..40).contains(&behind)
+    };
+    tenant.set_quirk("clockSkew=-30000");
+    let made = tenant
+        .post(&format!("{EM}/catalogs"), json!({"displayName": "Marketing"}))
+        .await;
+    assert_eq!(made.status, 201, "a token from the future is good: {}", made.body);
+    let told = made.body["createdDateTime"].as_str().unwrap();
+    assert!(half_a_minute_behind(told), "{told}");
+    let date = made.headers["date"].to_str().unwrap();
+    let date = jiff::fmt::rfc2822::parse(date).unwrap().timestamp().to_string();
+    assert!(half_a_minute_behind(&date), "{date}");
+}

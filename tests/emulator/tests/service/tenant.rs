@@ -257,12 +257,20 @@ impl Tenant {
         made.id()
     }
 
-    /// Adds a resource and gives it as the catalog lists it, with roles and scopes.
+    /// Adds a resource and gives it as the catalog lists it, with roles and scopes. A site, which is not listed, is read
+    /// by the id that the answer tells.
     pub async fn resource(&self, catalog: &str, system: &str, origin: &str) -> Value {
         let added = self
             .post(&format!("{EM}/resourceRequests"), adding(catalog, system, origin))
             .await;
         assert_eq!(added.status, 201, "{}", added.body);
+        if system == "SharePointOnline" {
+            let id = added.body["resource"]["id"].as_str().unwrap();
+            return self
+                .get(&format!("{EM}/resources/{id}?$expand=roles,scopes"))
+                .await
+                .body;
+        }
         let path = format!("{EM}/catalogs/{catalog}/resources?$filter=originId eq '{origin}'&$expand=roles,scopes");
         self.get(&path).await.values()[0].clone()
     }
