@@ -176,6 +176,7 @@ fn invalid(field: &str, what: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Refers as _;
 
     fn spec(rest: &serde_json::Value) -> AssignmentPolicySpec {
         let mut spec = serde_json::json!({
@@ -208,6 +209,19 @@ mod tests {
                 "spec.approval.stages[0].fallbackApprovers[0].group: group id=g",
             ]
         );
+    }
+
+    #[test]
+    fn every_reference_of_the_directory_that_the_spec_lists_is_bound() {
+        let spec = spec(&serde_json::json!({}));
+        let bound: Vec<String> = references(&spec).unwrap().into_iter().map(|(field, _)| field).collect();
+        let listed: Vec<String> = spec
+            .references()
+            .into_iter()
+            .filter(|one| one.reference.given().is_some())
+            .map(|one| one.field)
+            .collect();
+        assert_eq!(bound, listed);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{Catalog, CatalogResource, Management, PinnedReference, Reason, ResourceState, ResourceStatus},
+    api::{Catalog, CatalogResource, Management, Permission, PinnedReference, Reason, ResourceState, ResourceStatus},
     graph::{
         self, CatalogId, GraphError, GraphErrorKind, GroupKey, NewResource, OriginSystem, RequestState, Resource,
         ResourceId, ResourceRequest, SiteKey,
@@ -221,8 +221,11 @@ fn named(index: usize, spec: &CatalogResource) -> Step<(String, OriginSystem, Di
 }
 
 /// Whether the Catalog says that this group may be one that can hold directory roles.
-fn allows_role_assignable(_spec: &CatalogResource) -> bool {
-    false
+fn allows_role_assignable(spec: &CatalogResource) -> bool {
+    match spec.role_assignable {
+        Permission::Allowed => true,
+        Permission::Denied => false,
+    }
 }
 
 fn unexamined(path: &str, why: Problem) -> Problem {
@@ -269,7 +272,7 @@ pub(crate) async fn with_unlisted_sites(
 async fn site_by_id(tenant: &Tenant, catalog: &CatalogId, id: &ResourceId, origin_id: &str) -> Step<Resource> {
     let system = OriginSystem::SharePointOnline;
     let roles = match tenant.graph.list_resource_roles(catalog, system, id).await {
-        Ok(roles) => roles,
+        Ok(roles) => roles.provisional(),
         Err(error) if error.is_transient() => return Err(error.into()),
         // Not told here: asked for elsewhere.
         Err(_) => Vec::new(),

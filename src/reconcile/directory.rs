@@ -19,7 +19,9 @@ use futures::{
 use super::halt::{Halt, Retry, Stage, Step};
 use crate::{
     api::Reason,
-    graph::{Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, ServicePrincipalKey, SiteKey, UserKey},
+    graph::{
+        Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, ServicePrincipalKey, SiteKey, UserKey,
+    },
     plan::{
         Problem,
         bindings::{Answer, Bound, DirectoryKey, DirectoryObject, Mistake, Unsuitable, believed, decide, missing},
