@@ -32,7 +32,7 @@ use crate::{
 
 /// How many look-ups of one object go on side by side.
 const SIDE_BY_SIDE: usize = 8;
-/// For so long an answer serves all who want to bind the same name at once, or who were all asked for at once.
+/// For so long an answer serves all who want to bind the same name at once.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// What an object knows of its references already.
@@ -226,9 +226,10 @@ impl Directory {
 
     fn believed(&self, known: &Known, purpose: Purpose, asked_for: bool) -> Duration {
         match (known.misses, purpose) {
+            // What is under way serves all the same.
+            (_, _) if asked_for => Duration::ZERO,
             (0, Purpose::Verify) => self.verify_after(),
             (0, Purpose::Bind) => MOMENT,
-            (1.., _) if asked_for => MOMENT,
             (misses @ 1.., _) => believed(misses, self.drift_interval),
         }
     }

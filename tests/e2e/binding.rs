@@ -44,8 +44,9 @@ fn role_id(catalog: &Value, resource: &str, role: &str) -> String {
 /// How many requests since the mark asked for a resource of this system.
 fn asked_for(stage: &Stage, mark: usize, system: &str) -> usize {
     let calls = stage.emulator().graph_writes_since(mark);
-    let is_it =
-        |call: &&Value| line(call) == "POST resourceRequests" && call["body"]["resource"]["originSystem"] == system;
+    let is_it = |call: &&Value| {
+        line(call) == "POST resourceRequests" && call["requestBody"]["resource"]["originSystem"] == system
+    };
     calls.iter().filter(is_it).count()
 }
 
