@@ -100,15 +100,15 @@ tracked!(EntraTenant, tenants,
 tracked!(Catalog, catalogs,
     parent: Some(Parent { pointer: "/spec/tenantRef/name", default: Some(DEFAULT_TENANT), is_namespaced: false }),
     name: |catalog| Some(&catalog.spec.tenant_ref.name),
-    entra: |status| status.entra.as_ref(),
-    begun: |status| status.intent.is_some());
+    entra: |status| status.identity.entra.as_ref(),
+    begun: |status| status.identity.intent.is_some());
 tracked!(AccessPackage, packages,
     parent: Some(Parent { pointer: "/spec/catalogRef/name", default: None, is_namespaced: false }),
     name: |package| Some(&package.spec.catalog_ref.name),
-    entra: |status| status.entra.as_ref(),
-    begun: |status| status.intent.is_some());
+    entra: |status| status.identity.entra.as_ref(),
+    begun: |status| status.identity.intent.is_some());
 tracked!(AssignmentPolicy, policies,
     parent: Some(Parent { pointer: "/spec/accessPackageRef/name", default: None, is_namespaced: true }),
     name: |policy| Some(&policy.spec.access_package_ref.name),
-    entra: |status| status.entra.as_ref(),
-    begun: |status| status.intent.is_some());
+    entra: |status| status.identity.entra.as_ref(),
+    begun: |status| status.identity.intent.is_some());

@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 use kube::Resource as _;
 
 use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked};
+use crate::api;
 use crate::{
     api::{
         AccessPackage, AccessPackageSpec, AccessPackageStatus, Applied, AssignmentPolicy, AssignmentPolicySpec,
@@ -110,10 +111,8 @@ fn seen_tenant(tenant: &EntraTenant) -> SeenTenant<'_> {
     } = tenant;
     let ready = status.as_ref().and_then(|status| {
         let EntraTenantStatus {
-            observed_generation: _,
-            last_handled_reconcile_at: _,
+            standing: _,    // of it, Ready
             permissions: _, // what they come to is in Ready
-            conditions: _,  // of them, Ready
         } = status;
         ready(status)
     });
@@ -144,14 +143,14 @@ fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
     };
     if let Some(status) = status {
         let CatalogStatus {
-            observed_generation: _,
-            last_handled_reconcile_at: _,
-            entra,
-            intent: _,  // its own affair
-            applied: _, // likewise
+            standing: _, // of it, Ready
+            identity: api::Identity {
+                entra,
+                intent: _,  // its own affair
+                applied: _, // likewise
+            },
             resources,
             resolved: _, // what they come to is in `resources`
-            conditions: _,
         } = status;
         seen.entra = entra.as_ref();
         seen.resources = Some(resources);
@@ -187,15 +186,11 @@ fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
     };
     if let Some(status) = status {
         let AccessPackageStatus {
-            observed_generation: _, // Ready's own counts
-            last_handled_reconcile_at: _,
-            entra,
-            intent,
-            applied,
+            standing: _, // of it, Ready with its own generation
+            identity: api::Identity { entra, intent, applied },
             url: _,
             resource_roles,
             unmanaged_policies,
-            conditions: _,
         } = status;
         seen.entra = entra.as_ref();
         seen.intent = intent.as_ref();
@@ -236,14 +231,10 @@ fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
     };
     if let Some(status) = status {
         let AssignmentPolicyStatus {
-            observed_generation: _,
-            last_handled_reconcile_at: _,
-            entra,
+            standing: _, // of it, Ready
+            identity: api::Identity { entra, intent, applied },
             access_package_id,
-            intent,
-            applied,
             resolved,
-            conditions: _,
         } = status;
         seen.entra = entra.as_ref();
         seen.intent = intent.as_ref();

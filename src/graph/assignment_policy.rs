@@ -495,63 +495,6 @@ impl PolicyRead {
     }
 }
 
-/// The ways by which a policy lets somebody in, or keeps them in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Doors {
-    /// Targets may request the package for themselves.
-    pub self_add: bool,
-    /// Targets may extend their assignment.
-    pub self_update: bool,
-    /// Others may request it for them.
-    pub on_behalf_add: bool,
-    /// Others may extend their assignment.
-    pub on_behalf_update: bool,
-    /// They are let in by a rule.
-    pub automatic: bool,
-}
-
-impl Doors {
-    /// Whether any is open.
-    #[must_use]
-    pub fn any(self) -> bool {
-        let Self {
-            self_add,
-            self_update,
-            on_behalf_add,
-            on_behalf_update,
-            automatic,
-        } = self;
-        self_add || self_update || on_behalf_add || on_behalf_update || automatic
-    }
-}
-
-impl PolicyRead {
-    /// Which doors are open.
-    #[must_use]
-    pub fn doors(&self) -> Doors {
-        let RequestorSettings {
-            enable_targets_to_self_add_access,
-            enable_targets_to_self_update_access,
-            enable_targets_to_self_remove_access: _,
-            allow_custom_assignment_schedule: _,
-            enable_on_behalf_requestors_to_add_access,
-            enable_on_behalf_requestors_to_update_access,
-            enable_on_behalf_requestors_to_remove_access: _,
-            on_behalf_requestors: _,
-        } = &self.requestor_settings;
-        Doors {
-            self_add: *enable_targets_to_self_add_access,
-            self_update: *enable_targets_to_self_update_access,
-            on_behalf_add: *enable_on_behalf_requestors_to_add_access,
-            on_behalf_update: *enable_on_behalf_requestors_to_update_access,
-            automatic: self
-                .automatic_request_settings
-                .as_ref()
-                .is_some_and(|value| !value.is_null()),
-        }
-    }
-}
-
 impl From<PolicyBody> for PolicyRead {
     /// What Entra has after this was written.
     fn from(body: PolicyBody) -> Self {
@@ -694,27 +637,6 @@ impl Graph {
         body["id"] = Value::from(id.as_str());
         op.write(&Call::put(op.entitlement(&["assignmentPolicies", id.as_str()])?, body))
             .await
-    }
-
-    /// Shuts a policy for new requests: a PUT of what a fresh read answers, with nothing changed but its doors.
-    ///
-    /// # Errors
-    ///
-    /// As [`Graph::replace_assignment_policy`].
-    pub async fn close_assignment_policy(&self, id: &PolicyId) -> Result<Option<AssignmentPolicy>, GraphError> {
-        let Some(mut policy) = self.get_assignment_policy(id).await? else {
-            return Ok(None);
-        };
-        let mut body = policy.fields.provisional();
-        body.requestor_settings.enable_targets_to_self_add_access = false;
-        body.requestor_settings.enable_targets_to_self_update_access = false;
-        body.requestor_settings.enable_on_behalf_requestors_to_add_access = false;
-        body.requestor_settings.enable_on_behalf_requestors_to_update_access = false;
-        body.automatic_request_settings = None;
-        let package = policy.access_package.clone().unwrap_or_else(|| "".into());
-        self.replace_assignment_policy(id, &package, &body).await?;
-        policy.fields = body.into();
-        Ok(Some(policy))
     }
 
     /// Removes a policy; one that is gone is removed. `DELETE assignmentPolicies/{id}`;

@@ -52,7 +52,7 @@ pub use access_package::{
 };
 pub use assignment::{Assignment, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
 pub use assignment_policy::{
-    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Doors, Expiration, ExpirationKind,
+    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind,
     PolicyBody, PolicyRead, RequestorSettings,
 };
 pub use auth::{Credential, Secret, TokenClaims};
@@ -70,7 +70,9 @@ pub use line::{Line, LineBody, LineError, NotSent};
 pub use lookup::{Identified, ObjectKind};
 pub use odata::literal;
 pub use read::{Listed, Read, Unreadable};
-pub use resource::{NewResource, OriginSystem, RequestState, Resource, ResourceRequest, ResourceRole, ResourceScope};
+pub use resource::{
+    NewResource, OriginSystem, RequestState, RequestedResource, Resource, ResourceRequest, ResourceRole, ResourceScope,
+};
 pub use subject_set::SubjectSet;
 pub use transport::{Access, Exchange, Graph, Observer};
 

@@ -412,6 +412,19 @@ impl Graph {
             .await
     }
 
+    /// A resource by its id, with roles and scopes; `None` only where Graph says 404, which for a site may mean that
+    /// applications are not told. `GET resources/{id}?$expand=roles,scopes`; EntitlementManagement.Read.All.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn get_resource(&self, id: &ResourceId) -> Result<Option<Resource>, GraphError> {
+        let op = self.operation("resources.get", READ);
+        let call = Call::get(op.entitlement(&["resources", id.as_str()])?);
+        op.read_existing(&call.query(&[("$expand", "roles,scopes".to_owned())]))
+            .await
+    }
+
     /// One resource request with its resource; `None` only where Graph says 404.
     /// `GET resourceRequests/{id}?$expand=resource`; EntitlementManagement.Read.All.
     ///

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Act, Canonical, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem,
-    Rules, Set, Stake, Step,
+    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules, Stake, Step,
+    resources::missing, sites::same_origin,
 };
 use crate::{
     api::{Reason, ResourceStatus},
@@ -35,6 +35,8 @@ pub struct DesiredResource {
     pub name: String,
     /// What is sent to add it.
     pub resource: NewResource,
+    /// The directory has shown it.
+    pub is_seen: bool,
 }
 
 /// A catalog with everything in it.
@@ -48,6 +50,32 @@ pub struct SeenCatalog {
     pub unreadable: bool,
 }
 
+/// A resource to be brought in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Addition {
+    /// Its name in the spec.
+    pub name: String,
+    /// What is sent.
+    pub resource: NewResource,
+    /// The directory has shown it, so that it is no slip of the pen.
+    pub is_seen: bool,
+}
+
+impl fmt::Display for Addition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            resource,
+            is_seen: _,
+        } = self;
+        write!(
+            formatter,
+            "add resource {name} ({} {})",
+            resource.origin_system, resource.origin_id
+        )
+    }
+}
+
 /// What can be done with a catalog.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CatalogAct {
@@ -57,13 +85,8 @@ pub enum CatalogAct {
     Create(CatalogFields),
     /// Change fields of it.
     Update(CatalogPatch),
-    /// Bring a resource into it.
-    AddResource {
-        /// Its name in the spec.
-        name: String,
-        /// What is sent.
-        resource: NewResource,
-    },
+    /// Bring resources into it: asked for side by side, since each takes its time.
+    AddResources(Vec<Addition>),
     /// Take a resource that we brought in out again.
     RemoveResource {
         /// The name it had in the spec.
@@ -81,7 +104,7 @@ impl Act for CatalogAct {
             Self::Identity(act) => Some(act),
             Self::Create(_)
             | Self::Update(_)
-            | Self::AddResource { .. }
+            | Self::AddResources(_)
             | Self::RemoveResource { .. }
             | Self::Delete => None,
         }
@@ -95,7 +118,7 @@ impl Act for CatalogAct {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
             Self::Identity(_) | Self::Create(_) => Reason::Created,
-            Self::Update(_) | Self::AddResource { .. } | Self::RemoveResource { .. } => Reason::Updated,
+            Self::Update(_) | Self::AddResources(_) | Self::RemoveResource { .. } => Reason::Updated,
             Self::Delete => Reason::Deleted,
         }
     }
@@ -113,11 +136,10 @@ impl fmt::Display for CatalogAct {
             Self::Identity(act) => act.fmt(formatter),
             Self::Create(fields) => write!(formatter, "create catalog {:?}", fields.display_name),
             Self::Update(_) => formatter.write_str("change"),
-            Self::AddResource { name, resource } => write!(
-                formatter,
-                "add resource {name} ({} {})",
-                resource.origin_system, resource.origin_id
-            ),
+            Self::AddResources(additions) => {
+                let words: Vec<String> = additions.iter().map(ToString::to_string).collect();
+                formatter.write_str(&words.join("; "))
+            }
             Self::RemoveResource { name, .. } => write!(formatter, "remove resource {name}"),
             Self::Delete => formatter.write_str("delete catalog"),
         }
@@ -133,9 +155,9 @@ pub fn plan(
     rules: &Rules<'_>,
 ) -> Plan<CatalogAct> {
     match observed {
-        Found::Unborn => create(desired, rules),
+        Found::Unborn => create(desired),
         // One that was taken over by id may have no name of ours to be made anew with.
-        Found::Gone { .. } if rules.drift.recreates() && desired.display_name.is_some() => create(desired, rules),
+        Found::Gone { .. } if rules.drift.recreates() && desired.display_name.is_some() => create(desired),
         Found::Gone { id } => {
             let name = desired.display_name.as_deref().map_or("", |name| name);
             let gone = CatalogAct::Create(CatalogFields {
@@ -148,7 +170,7 @@ pub fn plan(
         Found::Elsewhere { .. } => Plan::default(),
         Found::Present(seen) => {
             let mut plan = update(desired, &seen.catalog, rules);
-            plan.extend(resources(desired, seen, known, rules));
+            plan.extend(resources(desired, seen, known));
             plan
         }
     }
@@ -161,17 +183,6 @@ pub fn find<'a>(resources: &'a [Resource], wanted: &DesiredResource) -> Option<&
         resource.origin_system == wanted.resource.origin_system
             && same_origin(&resource.origin_id, &wanted.resource.origin_id)
     })
-}
-
-/// Whether two origin ids are one: GUIDs and site addresses are compared without case, addresses without a last slash.
-#[must_use]
-pub fn same_origin(one: &str, other: &str) -> bool {
-    origin_key(one) == origin_key(other)
-}
-
-/// What makes two origin ids the same.
-fn origin_key(origin: &str) -> String {
-    origin.trim_end_matches('/').to_lowercase()
 }
 
 fn fields(desired: &DesiredCatalog) -> CatalogFields {
@@ -192,7 +203,7 @@ fn fields(desired: &DesiredCatalog) -> CatalogFields {
     }
 }
 
-fn create(desired: &DesiredCatalog, rules: &Rules<'_>) -> Plan<CatalogAct> {
+fn create(desired: &DesiredCatalog) -> Plan<CatalogAct> {
     let fields = fields(desired);
     let CatalogFields {
         display_name,
@@ -223,11 +234,7 @@ fn create(desired: &DesiredCatalog, rules: &Rules<'_>) -> Plan<CatalogAct> {
         resources: Vec::new(),
         unreadable: false,
     };
-    let afresh = Rules {
-        base: super::Base::none(),
-        ..*rules
-    };
-    plan.extend(resources(desired, &empty, &[], &afresh));
+    plan.extend(resources(desired, &empty, &[]));
     plan
 }
 
@@ -335,75 +342,54 @@ pub fn leave(seen: &SeenCatalog, packages: Option<&[&str]>, known: &[ResourceSta
 }
 
 /// The resources of a catalog. Additive: only what we brought in is ever taken out, whatever the spec once said.
-fn resources(
-    desired: &DesiredCatalog,
-    seen: &SeenCatalog,
-    known: &[ResourceStatus],
-    rules: &Rules<'_>,
-) -> Plan<CatalogAct> {
-    let set = Set {
-        path: "resources",
-        // What is in a catalog reaches people only by a package.
-        adding: Stake::NEUTRAL,
-        removing: Stake::door(Door::Neutral).holders(Holders::Untouched),
-        order: Order::AddFirst,
-        blocked: !desired.unresolved.is_empty() || seen.unreadable,
-    };
-    let wanted = desired
-        .resources
-        .iter()
-        .map(|wanted| Member {
-            key: origin_key(&wanted.resource.origin_id),
+///
+/// What is in a catalog reaches people only by a package, so that neither direction moves a door; status remembers what is
+/// ours.
+fn resources(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStatus]) -> Plan<CatalogAct> {
+    let mut plan = Plan::default();
+    let additions: Vec<Addition> = missing(&desired.resources, &seen.resources)
+        .into_iter()
+        .map(|wanted| Addition {
             name: wanted.name.clone(),
-            item: wanted,
+            resource: wanted.resource.clone(),
+            is_seen: wanted.is_seen,
         })
         .collect();
-    // Everything that is wanted and there, and of the rest what we brought in.
-    let observed = seen
-        .resources
-        .iter()
-        .filter_map(|resource| {
-            let is_wanted = desired.resources.iter().any(|wanted| {
-                wanted.resource.origin_system == resource.origin_system
-                    && same_origin(&wanted.resource.origin_id, &resource.origin_id)
-            });
-            let ours = known
-                .iter()
-                .find(|known| known.added && same_origin(&known.origin_id, &resource.origin_id));
-            let name = ours.map(|known| known.name.clone());
-            (is_wanted || ours.is_some()).then(|| Member {
-                key: origin_key(&resource.origin_id),
-                name: name.map_or_else(|| resource.display_name.clone(), |name| name),
-                item: resource,
-            })
-        })
-        .collect();
-    // Status tells what is ours; nothing here is anybody else's drift.
-    let by_status = Rules {
-        base: super::Base::none(),
-        ..*rules
-    };
-    let mut plan = set.reconcile(
-        &by_status,
-        wanted,
-        observed,
-        |_, _| None,
-        |member: Member<&DesiredResource>| CatalogAct::AddResource {
-            name: member.name,
-            resource: member.item.resource.clone(),
-        },
-        |member: Member<&Resource>| CatalogAct::RemoveResource {
-            name: member.name,
-            id: member.item.id.clone(),
-        },
-    );
-    // Status remembers them by name and id; nothing more needs to be remembered.
-    plan.found.clear();
-    for step in &mut plan.steps {
-        step.memories.clear();
-        step.differences.clear();
+    if !additions.is_empty() {
+        plan.steps
+            .push(Step::new(CatalogAct::AddResources(additions), Stake::NEUTRAL));
+    }
+    // What seems to be too much may be what does not resolve.
+    if desired.unresolved.is_empty() && !seen.unreadable {
+        plan.steps.extend(removals(desired, seen, known));
     }
     plan
+}
+
+/// Resources that we brought in and that the spec no longer names; those of others stay.
+fn removals(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStatus]) -> Vec<Step<CatalogAct>> {
+    let mut taken: Vec<&ResourceId> = Vec::new();
+    let mut steps = Vec::new();
+    for known in known.iter().filter(|known| known.added) {
+        let is_wanted = desired
+            .resources
+            .iter()
+            .any(|wanted| same_origin(&wanted.resource.origin_id, &known.origin_id));
+        let there = seen
+            .resources
+            .iter()
+            .find(|resource| same_origin(&resource.origin_id, &known.origin_id));
+        // Known by two names, it goes once.
+        if let (false, Some(resource)) = (is_wanted, there.filter(|resource| !taken.contains(&&resource.id))) {
+            taken.push(&resource.id);
+            let remove = CatalogAct::RemoveResource {
+                name: known.name.clone(),
+                id: resource.id.clone(),
+            };
+            steps.push(Step::new(remove, Stake::NEUTRAL));
+        }
+    }
+    steps
 }
 
 #[cfg(test)]
@@ -436,6 +422,7 @@ mod tests {
                         display_name: None,
                         description: None,
                     },
+                    is_seen: true,
                 })
                 .collect(),
             unresolved: Vec::new(),

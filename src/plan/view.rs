@@ -64,6 +64,26 @@ pub enum Found<T> {
     Present(T),
 }
 
+impl<T> Found<T> {
+    /// What is there.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(found) => Some(found),
+            Self::Unborn | Self::Gone { .. } | Self::Elsewhere { .. } => None,
+        }
+    }
+
+    /// The same of another shape.
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Found<U> {
+        match self {
+            Self::Unborn => Found::Unborn,
+            Self::Gone { id } => Found::Gone { id },
+            Self::Elsewhere { id, place } => Found::Elsewhere { id, place },
+            Self::Present(found) => Found::Present(with(found)),
+        }
+    }
+}
+
 /// What a read of one object came to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sight<T> {

@@ -6,18 +6,20 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
-    context::{Context, find, matching},
+    coming::{Announced, Announcement},
+    context::Context,
     execute::{Done, Failure},
     grants::{catalog_of_id, granted},
     halt::{Halt, Step},
-    identity::{self, Place, Site},
+    identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
-    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting},
+    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
+    cluster::{Identity, Lookup},
     api::{
         AccessPackage, AccessPackageSpec, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason,
         ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
@@ -31,7 +33,8 @@ use crate::{
         access_package::{DesiredPackage, DesiredRole, PackageAct, RoleKey, plan},
         departure::{self, Next},
         identity::Candidate,
-        limits, roles,
+        limits::{self, Judged, RoleAt, Way},
+        roles,
     },
     report::Report,
 };
@@ -46,7 +49,7 @@ pub(crate) struct PackageReferences {
     pub(crate) catalog_id: CatalogId,
     grants: Vec<Grant>,
     /// AssignmentPolicies of the package: what they let people do must be within the grant for its roles.
-    policies: Vec<AssignmentPolicy>,
+    policies: Vec<Lookup<AssignmentPolicy>>,
 }
 
 /// The catalog's id in Entra, proven by its own status.
@@ -83,6 +86,7 @@ impl Managed for AccessPackage {
     type References = PackageReferences;
     type Desired = DesiredPackage;
     type Observed = Box<graph::AccessPackage>;
+    type Around = ();
 
     fn display_name(&self) -> String {
         self.spec.display_name.clone()
@@ -116,7 +120,8 @@ impl Managed for AccessPackage {
 
     async fn look_by_name(site: &Site, name: &str) -> Step<Vec<Candidate>> {
         let found = site.tenant.inventory.packages_named(&catalog_of(site), name).await?;
-        Ok(found.into_iter().map(candidate).collect())
+        refuse_unreadable(&found.unreadable, &site.place.parent)?;
+        Ok(found.elements.into_iter().map(candidate).collect())
     }
 
     async fn look_by_id(site: &Site, id: &str) -> Step<Found<Candidate>> {
@@ -124,13 +129,13 @@ impl Managed for AccessPackage {
         Ok(found.map(|package| candidate(*package)))
     }
 
-    async fn search(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+    async fn search(site: &Site, name: &str, begun_ago: Duration) -> Step<Vec<Candidate>> {
         let found = site
             .tenant
-            .graph
-            .find_access_packages_named(&catalog_of(site), name)
+            .inventory
+            .search_packages(&catalog_of(site), name, begun_ago)
             .await?;
-        Ok(found.into_iter().map(candidate).collect())
+        Ok(found.named.elements.into_iter().map(candidate).collect())
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PackageReferences> {
@@ -143,9 +148,7 @@ impl Managed for AccessPackage {
         )?;
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
-        let policies = matching(&context.stores.policies, |policy| {
-            policy.namespace().as_deref() == Some(&namespace) && policy.spec.access_package_ref.name == name
-        });
+        let policies = context.cluster.policies_of_package(&namespace, &name);
         Ok(PackageReferences {
             catalog_id: catalog_id(&catalog)?,
             tenant,
@@ -174,14 +177,31 @@ impl Managed for AccessPackage {
         }
     }
 
+    async fn look_around(_references: &PackageReferences, _freshness: Freshness) -> Step<()> {
+        Ok(()) // the package itself tells its policies
+    }
+
+    fn announce(subject: &Subject<Self>, references: &PackageReferences) -> Option<Announcement> {
+        let entra = subject.status.identity.entra.as_ref()?; // one that is being made has no policies yet
+        let status = references.catalog.status.as_ref();
+        let roles = subject.object.spec.resource_roles.iter().enumerate();
+        let roles = roles.map(|(index, role)| RoleAt::of_spec(index, role, status)).collect();
+        let what = Announced {
+            roles,
+            ways: Vec::new(),
+        };
+        Some(references.tenant.coming.announce(&entra.id, &subject.uid(), what))
+    }
+
     fn plan(
         subject: &Subject<Self>,
         references: &PackageReferences,
         desired: &DesiredPackage,
         observed: &Found<Box<graph::AccessPackage>>,
+        _around: &(),
         weighing: Weighing<'_>,
     ) -> Plan<PackageAct> {
-        let limit = limit_of(subject, references, desired, observed);
+        let limit = limit_of(subject, references, observed, weighing.takes_over);
         let rules = Rules {
             base: weighing.base,
             drift: subject.drift(subject.object.spec.drift_policy),
@@ -201,7 +221,7 @@ impl Managed for AccessPackage {
         let (graph, inventory, catalog) = (&site.tenant.graph, &site.tenant.inventory, &catalog_of(site));
         if let PackageAct::Create(new) = act {
             let made = graph.create_access_package(new).await?;
-            inventory.package_born(catalog, made.clone()).await;
+            inventory.package_born(catalog, made.clone());
             let id = made.id.to_string();
             *observed = Found::Present(Box::new(graph::AccessPackage {
                 resource_role_scopes: Read::Read(Listed::default()),
@@ -217,36 +237,35 @@ impl Managed for AccessPackage {
             PackageAct::Update(patch) => {
                 graph.update_access_package(&package.id, patch).await?;
                 patched(package, patch);
-                inventory
-                    .package_changed(catalog, &package.id, |known| patched(known, patch))
-                    .await;
+                inventory.package_changed(catalog, &package.id, |known| patched(known, patch));
             }
             PackageAct::AddRole { name, role_scope } => {
                 let added = add_role(graph, &package.id, name, role_scope).await?;
                 if let Some(scopes) = package.resource_role_scopes.known_mut() {
                     scopes.elements.push(added.clone());
                 }
-                inventory.role_added(catalog, &package.id, added).await;
+                inventory.role_added(catalog, &package.id, added);
             }
             PackageAct::RemoveRole { id, .. } => {
                 graph.remove_resource_role_scope(&package.id, id).await?;
                 if let Some(scopes) = package.resource_role_scopes.known_mut() {
                     scopes.elements.retain(|scope| scope.id != *id);
                 }
-                inventory.role_removed(catalog, &package.id, id.clone()).await;
+                inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::Close { id, .. } => {
-                let shut = graph.close_assignment_policy(id).await?;
-                inventory.policy_changed(catalog, &package.id, id, shut).await;
+                if let Some(shut) = shut(site, &package.id, id).await? {
+                    inventory.policy_changed(catalog, &package.id, shut);
+                }
             }
             PackageAct::RemoveAssignment { id, .. } => site.tenant.take_away(id).await?,
             PackageAct::DeletePolicy { id, .. } => {
                 graph.delete_assignment_policy(id).await?;
-                inventory.policy_changed(catalog, &package.id, id, None).await;
+                inventory.policy_gone(catalog, &package.id, id);
             }
             PackageAct::Delete { .. } => {
                 graph.delete_access_package(&package.id).await?;
-                inventory.package_gone(catalog, &package.id).await;
+                inventory.package_gone(catalog, &package.id);
             }
         }
         Ok(Done::Changed)
@@ -271,6 +290,7 @@ impl Managed for AccessPackage {
         references: &PackageReferences,
         desired: &DesiredPackage,
         observed: &Found<Box<graph::AccessPackage>>,
+        _around: &(),
         plan: &Plan<PackageAct>,
     ) -> Report {
         let reopen = subject.request_command();
@@ -295,7 +315,7 @@ impl Managed for AccessPackage {
             Management::Full => Problem::new(Reason::InSync, format!("access package with {roles} roles")),
         };
         // What the spec names wrongly is told before what is held back for it.
-        let limit = limit_of(subject, references, desired, observed);
+        let limit = limit_of(subject, references, observed, false);
         let obstacle = plan.obstacle(&reopen).or(limit);
         let ready = match (unresolved.clone(), obstacle.clone(), plan.held_problem(&reopen)) {
             (Some(problem), _, _) | (None, Some(problem), _) => Err(problem),
@@ -327,8 +347,8 @@ impl Managed for AccessPackage {
     async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
         let entra = identity::own(&subject.object).cloned();
         let intent = subject.status.identity.intent.clone();
-        let catalog = find(&context.stores.catalogs, None, &catalog_name(context, subject));
-        let tenant_ref = catalog.as_ref().map(|catalog| catalog.spec.tenant_ref.name.clone());
+        let catalog = context.cluster.catalog(&catalog_name(context, subject));
+        let tenant_ref = catalog.as_ref().and_then(Lookup::parent_name).map(str::to_owned);
         let tenant = last_tenant(context, tenant_ref.as_deref(), entra.as_ref(), intent.as_ref()).await?;
         // An open intent outranks what status says otherwise.
         let catalog_id = match (&intent, &entra) {
@@ -378,7 +398,7 @@ impl Managed for AccessPackage {
 fn catalog_name(context: &Context, subject: &Subject<AccessPackage>) -> String {
     match identity::own(&subject.object) {
         // Where no Catalog is this one any more, nobody is left to give leave.
-        Some(entra) => catalog_of_id(context, &entra.catalog_id).map_or_else(String::new, |name| name),
+        Some(entra) => catalog_of_id(context, entra).map_or_else(String::new, |name| name),
         None => subject.object.spec.catalog_ref.name.clone(),
     }
 }
@@ -388,38 +408,84 @@ fn catalog_of(site: &Site) -> CatalogId {
 }
 
 async fn look(site: &Site, id: &str, freshness: Freshness) -> Step<Found<Box<graph::AccessPackage>>> {
-    let found = site
-        .tenant
+    site.tenant
         .inventory
         .package(&catalog_of(site), &AccessPackageId::from(id), freshness)
-        .await?;
-    Ok(match found {
-        Some(package) => Found::Present(Box::new(package)),
-        None => Found::Gone { id: id.to_owned() },
-    })
+        .await
 }
 
-/// What forbids that anything of the package is widened: limits are judged on what the spec asks for and on what Entra
-/// has, together.
+/// What forbids that anything of the package is widened. Limits are judged on what the spec asks for and on what Entra has
+/// together: every role with every way in, whoever made it, and what is about to be written beside this.
 fn limit_of(
     subject: &Subject<AccessPackage>,
     references: &PackageReferences,
-    _desired: &DesiredPackage,
-    _observed: &Found<Box<graph::AccessPackage>>,
+    observed: &Found<Box<graph::AccessPackage>>,
+    takes_over: bool,
 ) -> Option<Problem> {
+    let spec = &subject.object.spec;
     let grants: Vec<&Grant> = references.grants.iter().collect();
-    let covering = match limits::check_package(&subject.object.spec, &grants) {
-        Ok(covering) => covering,
-        Err(problem) => return Some(problem),
+    if let Err(problem) = limits::check_package(spec, &grants) {
+        return Some(problem);
+    }
+    let (catalog, status) = (&references.catalog.spec, references.catalog.status.as_ref());
+    let known = |role: &&ResourceRole| catalog.resources.iter().any(|known| known.name == role.resource);
+    let asked = spec.resource_roles.iter().enumerate();
+    // What the Catalog does not know is told as that.
+    let mut roles: Vec<RoleAt> = asked
+        .filter(|(index, role)| known(role) && desired_role(&references.catalog, role, *index).is_ok())
+        .map(|(index, role)| RoleAt::of_spec(index, role, status))
+        .collect();
+    let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
+    if let Found::Present(package) = observed {
+        let held = package.resource_role_scopes.known();
+        let there: Vec<RoleAt> = held
+            .into_iter()
+            .flat_map(|held| &held.elements)
+            .map(|held| RoleAt::of_entra(held, status))
+            .collect();
+        let open = ways_in(package, &references.policies);
+        if takes_over {
+            let field = if spec.id.is_some() { "spec.id" } else { "spec.adoption" };
+            if let Err(problem) = limits::admits_takeover(field, &grants, catalog, &there, &open, subject.now) {
+                return Some(problem);
+            }
+        }
+        roles.extend(there);
+        ways.extend(open);
+        ways.extend(references.tenant.coming.ways(package.id.as_str(), &subject.uid()));
+    }
+    limits::admits(&grants, catalog, &roles, &ways, subject.now).err()
+}
+
+/// Every way by which Entra lets somebody in; what cannot be read may be one.
+pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<AssignmentPolicy>]) -> Vec<Way> {
+    let Some(listed) = package.policies.known() else {
+        return vec![Way {
+            who: Some("the policies of the package".into()),
+            terms: Judged::Unjudgeable("Entra has not told them".into()),
+        }];
     };
-    references
-        .policies
+    let managed_by = |id: &str| {
+        let holds = |policy: &&Lookup<AssignmentPolicy>| match policy.identity() {
+            Identity::Known(entra) => entra.id.eq_ignore_ascii_case(id),
+            Identity::None | Identity::Unclear => false,
+        };
+        policies.iter().find(holds).map(Lookup::title)
+    };
+    let readable = listed
+        .elements
         .iter()
-        .filter(|policy| is_in_force(policy))
-        .find_map(|policy| {
-            let problem = limits::check_policy(&policy.spec, &covering, subject.now).err()?;
-            Some(problem.at(format!("AssignmentPolicy {:?} of this package", policy.name_any())))
-        })
+        .map(|policy| Way::of_entra(policy, managed_by(policy.id.as_str()).as_deref()));
+    readable.chain(listed.unreadable.iter().map(Way::of_unreadable)).collect()
+}
+
+/// The way in that an object stands for: one that is in force as its spec wants it, and one that cannot be read, whatever it
+/// wants.
+fn way_of_object(policy: &Lookup<AssignmentPolicy>) -> Option<Way> {
+    match policy.read() {
+        Ok(policy) => is_in_force(policy).then(|| Way::of_object(&policy.name_any(), &policy.spec)),
+        Err(unreadable) => Some(Way::of_unreadable_object(&policy.place().name, &unreadable.error)),
+    }
 }
 
 /// The portals of the other clouds have addresses of their own.
@@ -601,25 +667,33 @@ fn role_status(role: &DesiredRole, scopes: &[ResourceRoleScope]) -> ResourceRole
 }
 
 /// The package's policies that no AssignmentPolicy claims.
-fn unmanaged(seen: &Listed<graph::AssignmentPolicy>, policies: &[AssignmentPolicy]) -> Vec<UnmanagedPolicy> {
+fn unmanaged(seen: &Listed<graph::AssignmentPolicy>, policies: &[Lookup<AssignmentPolicy>]) -> Vec<UnmanagedPolicy> {
     let claims = |id: &str| {
         policies.iter().any(|policy| {
-            let status = policy.status.as_ref();
-            let entra = status.and_then(|status| status.identity.entra.as_ref());
-            entra.is_some_and(|entra| entra.id.eq_ignore_ascii_case(id))
-                // One that is being created may show before its id is stored.
-                || status.is_some_and(|status| status.identity.intent.is_some())
-                || policy.spec.id.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(id))
+            let is_it = |own: &str| own.eq_ignore_ascii_case(id);
+            let by_status = match policy.identity() {
+                Identity::Known(entra) => is_it(&entra.id),
+                Identity::None => false,
+                // It may be the one.
+                Identity::Unclear => true,
+            };
+            let named = policy.readable().and_then(|policy| policy.spec.id.as_deref());
+            // One that is being created may show before its id is stored.
+            by_status || policy.is_begun() || named.is_some_and(is_it)
         })
     };
-    let mut unmanaged: Vec<UnmanagedPolicy> = seen
+    let readable = seen
         .elements
         .iter()
-        .filter(|policy| !claims(policy.id.as_str()))
-        .map(|policy| UnmanagedPolicy {
-            id: policy.id.to_string(),
-            display_name: policy.fields.display_name.clone(),
-        })
+        .map(|policy| (policy.id.to_string(), policy.fields.display_name.clone()));
+    let unreadable = seen.unreadable.iter().filter_map(|policy| {
+        let name = policy.display_name.clone();
+        Some((policy.id.clone()?, name.map_or_else(String::new, |name| name)))
+    });
+    let mut unmanaged: Vec<UnmanagedPolicy> = readable
+        .chain(unreadable)
+        .filter(|(id, _)| !claims(id))
+        .map(|(id, display_name)| UnmanagedPolicy { id, display_name })
         .collect();
     unmanaged.sort_by(|one, other| one.id.cmp(&other.id));
     unmanaged

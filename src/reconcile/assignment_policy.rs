@@ -1,27 +1,31 @@
 //! AssignmentPolicy: who may request its package, by whose approval, for how long.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
-    binding::Binding,
-    context::{Context, find},
+    binding::bind_people,
+    coming::{Announced, Announcement},
+    context::Context,
+    directory::Memory,
     execute::{Done, Failure},
     grants::{catalog_of_id, granted, limit},
     halt::{Halt, Retry, Step},
-    identity::{self, Place, Site},
+    identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
     is_ready,
-    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting},
+    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
+    cluster::{Identity, Lookup},
     api::{
-        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, DeletionPolicy, EntraObject, Expiration, ManagedStatus,
+        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, Grant, ResourceRole, EntraObject, Expiration, ManagedStatus,
         Management, PinnedReference, Reason, RequestorScope, Requirement,
     },
     graph::{
@@ -33,7 +37,7 @@ use crate::{
         assignment_policy::{PolicyAct, plan},
         departure::{self, Next},
         identity::Candidate,
-        limits,
+        limits::{self, RoleAt, Way},
     },
     report::Report,
 };
@@ -49,8 +53,89 @@ pub(crate) struct PolicyReferences {
     stages: Vec<ApprovalStage>,
     pins: Vec<PinnedReference>,
     warning: Option<Problem>,
-    /// What forbids that anything of it is widened.
-    limit: Option<Problem>,
+    limits: Limited,
+}
+
+/// By what a policy is limited: with every role of its package, in the spec and in Entra.
+struct Limited {
+    way: Way,
+    package: AccessPackage,
+    catalog: Catalog,
+    grants: Vec<Grant>,
+    now: Timestamp,
+    uid: String,
+}
+
+impl Limited {
+    fn grants(&self) -> Vec<&Grant> {
+        self.grants.iter().collect()
+    }
+
+    /// The roles that the package's spec asks for, as far as the Catalog knows them: what it does not know is the package's
+    /// own trouble.
+    fn roles(&self) -> Vec<RoleAt> {
+        let known = |role: &&ResourceRole| {
+            let resources = &self.catalog.spec.resources;
+            resources.iter().any(|known| known.name == role.resource)
+        };
+        let asked = self.package.spec.resource_roles.iter().enumerate();
+        asked
+            .filter(|(_, role)| known(role))
+            .map(|(index, role)| RoleAt::of_spec(index, role, self.catalog.status.as_ref()))
+            .collect()
+    }
+
+    /// What the specs alone forbid.
+    fn by_spec(&self) -> Option<Problem> {
+        let spec = &self.package.spec;
+        let resources: Vec<&str> = spec.resource_roles.iter().map(|role| role.resource.as_str()).collect();
+        let grants = self.grants();
+        if limits::covering(&grants, &resources).is_empty() {
+            return Some(Problem::new(
+                Reason::LimitExceeded,
+                format!(
+                    "spec.accessPackageRef: no grant allows all resources of access package {:?}; its own condition says more",
+                    self.package.name_any()
+                ),
+            ));
+        }
+        self.admits(&self.roles())
+    }
+
+    /// What forbids that anything of it is widened, with what Entra has and what is about to be written.
+    fn by_entra(&self, package: &Found<Box<graph::AccessPackage>>, coming: Vec<RoleAt>) -> Option<Problem> {
+        if let Some(breach) = self.by_spec() {
+            return Some(breach);
+        }
+        let untold = |what: &str| {
+            let words = format!(
+                "spec.accessPackageRef: {what} of access package {:?} in Entra, so nothing of its policies is widened",
+                self.package.name_any()
+            );
+            Some(Problem::new(Reason::LimitExceeded, words).remedy("it is looked at again"))
+        };
+        let mut roles = self.roles();
+        match package {
+            Found::Present(package) => match package.resource_role_scopes.known() {
+                Some(held) if held.unreadable.is_empty() => {
+                    let status = self.catalog.status.as_ref();
+                    roles.extend(held.elements.iter().map(|held| RoleAt::of_entra(held, status)));
+                }
+                Some(_) => return untold("a role cannot be read"),
+                None => return untold("nothing is told of the roles"),
+            },
+            // Nobody comes in by a package that is not there.
+            Found::Unborn | Found::Gone { .. } => {}
+            Found::Elsewhere { .. } => return untold("somebody has moved the package: nothing is known of the roles"),
+        }
+        roles.extend(coming);
+        self.admits(&roles)
+    }
+
+    fn admits(&self, roles: &[RoleAt]) -> Option<Problem> {
+        let ways = std::slice::from_ref(&self.way);
+        limits::admits(&self.grants(), &self.catalog.spec, roles, ways, self.now).err()
+    }
 }
 
 impl Kind for AssignmentPolicy {
@@ -75,6 +160,7 @@ impl Managed for AssignmentPolicy {
     type References = PolicyReferences;
     type Desired = PolicyBody;
     type Observed = Box<graph::AssignmentPolicy>;
+    type Around = Around;
 
     fn display_name(&self) -> String {
         self.spec.display_name.clone()
@@ -109,7 +195,8 @@ impl Managed for AssignmentPolicy {
     async fn look_by_name(site: &Site, name: &str) -> Step<Vec<Candidate>> {
         let (catalog, package) = place(site);
         let policies = site.tenant.inventory.policies(&catalog, &package).await?;
-        Ok(named(policies, name))
+        refuse_unreadable(&policies.unreadable, &site.place.parent)?;
+        Ok(named(policies.elements, name))
     }
 
     async fn look_by_id(site: &Site, id: &str) -> Step<Found<Candidate>> {
@@ -117,11 +204,11 @@ impl Managed for AssignmentPolicy {
         Ok(found.map(|policy| candidate(*policy)))
     }
 
-    async fn search(site: &Site, name: &str) -> Step<Vec<Candidate>> {
-        let (_, package) = place(site);
-        let found = site.tenant.graph.list_assignment_policies(&package).await?;
-        // A package that is gone has taken its policies along.
-        Ok(found.map_or_else(Vec::new, |policies| named(policies.elements, name)))
+    async fn search(site: &Site, name: &str, begun_ago: Duration) -> Step<Vec<Candidate>> {
+        let (catalog, package) = place(site);
+        let inventory = &site.tenant.inventory;
+        let found = inventory.search_policies(&catalog, &package, name, begun_ago).await?;
+        Ok(named(found.named.elements, name))
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PolicyReferences> {
@@ -138,59 +225,46 @@ impl Managed for AssignmentPolicy {
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         // Limits come first: a namespace that may give ids only makes no look-ups.
-        let resources: Vec<&str> = package
-            .spec
-            .resource_roles
-            .iter()
-            .map(|role| role.resource.as_str())
-            .collect();
-        let grants: Vec<_> = grants.iter().collect();
-        let covering = limits::covering(&grants, &resources);
-        let breach = if covering.is_empty() {
-            Some(Problem::new(
-                Reason::LimitExceeded,
-                format!(
-                    "spec.accessPackageRef: no grant allows all resources of access package {:?}; its own condition says more",
-                    package.name_any()
-                ),
-            ))
-        } else {
-            limits::check_policy(&spec, &covering, subject.now).err()
+        let limits = Limited {
+            way: Way::of_this(&spec).map_err(limit)?,
+            package: AccessPackage::clone(&package),
+            catalog,
+            grants,
+            now: subject.now,
+            uid: subject.uid(),
         };
         let is_new = subject.status.identity.entra.is_none() && subject.status.identity.intent.is_none();
-        if let (Some(breach), true) = (&breach, is_new) {
+        if let (Some(breach), true) = (limits.by_spec(), is_new) {
             // Nothing of it is in Entra, so there is nothing to close, and nobody needs to be looked up.
-            return Err(limit(breach.clone()));
+            return Err(limit(breach));
         }
         let entra = package_identity(&package)?;
-        if subject.status.identity.entra.is_none() && subject.status.identity.intent.is_none() && spec.id.is_none() {
+        if is_new && spec.id.is_none() {
             require_ready(&package)?;
         }
-        let mut binding = Binding {
-            tenant: &tenant,
-            pins: subject
-                .status
-                .resolved
-                .iter()
-                .map(|pin| (pin.reference.clone(), pin.id.clone()))
-                .collect(),
-            bound: Vec::new(),
-            warning: None,
+        let pins: BTreeMap<String, String> = subject
+            .status
+            .resolved
+            .iter()
+            .map(|pin| (pin.reference.clone(), pin.id.clone()))
+            .collect();
+        let memory = Memory {
+            pins: &pins,
+            asked_for: subject.requested().is_some(),
+            wants_news: false,
         };
-        let targets = binding.targets(&spec).await?;
-        let stages = binding.stages(&spec).await?;
-        let (pins, warning) = (binding.bound, binding.warning);
+        let people = bind_people(&tenant, &spec, memory).await?;
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
             package_id: entra.id.as_str().into(),
             package: package.spec.display_name.clone(),
             tenant: Arc::clone(&tenant),
-            targets,
-            stages,
-            pins,
-            warning,
-            limit: breach,
+            targets: people.targets,
+            stages: people.stages,
+            pins: people.pins,
+            warning: people.warning,
+            limits,
         })
     }
 
@@ -209,17 +283,39 @@ impl Managed for AssignmentPolicy {
         }
     }
 
+    async fn look_around(references: &PolicyReferences, freshness: Freshness) -> Step<Around> {
+        let PolicyReferences {
+            tenant,
+            catalog_id,
+            package_id,
+            ..
+        } = references;
+        let package = tenant.inventory.package_around(catalog_id, package_id, freshness).await?;
+        Ok(Around { package })
+    }
+
+    fn announce(subject: &Subject<Self>, references: &PolicyReferences) -> Option<Announcement> {
+        let what = Announced {
+            roles: Vec::new(),
+            ways: vec![references.limits.way.clone()],
+        };
+        let package = references.package_id.as_str();
+        Some(references.tenant.coming.announce(package, &subject.uid(), what))
+    }
+
     fn plan(
         subject: &Subject<Self>,
         references: &PolicyReferences,
         desired: &PolicyBody,
         observed: &Found<Box<graph::AssignmentPolicy>>,
+        around: &Around,
         weighing: Weighing<'_>,
     ) -> Plan<PolicyAct> {
+        let limit = limit_now(references, around);
         let rules = Rules {
             base: weighing.base,
             drift: subject.drift(subject.object.spec.drift_policy),
-            limit: references.limit.as_ref(),
+            limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
         plan(desired, observed, &rules)
@@ -237,9 +333,7 @@ impl Managed for AssignmentPolicy {
         if let PolicyAct::Create(body) = act {
             let made = create(graph, &package, body).await?;
             let id = made.id.to_string();
-            inventory
-                .policy_changed(&catalog, &package, &made.id, Some(made.clone()))
-                .await;
+            inventory.policy_born(&catalog, &package, made.clone());
             *observed = Found::Present(Box::new(made));
             return Ok(Done::Made { id });
         }
@@ -252,21 +346,18 @@ impl Managed for AssignmentPolicy {
                 graph.replace_assignment_policy(&policy.id, &package, body).await?;
                 policy.fields = (**body).clone().into();
                 let written = (**policy).clone();
-                inventory
-                    .policy_changed(&catalog, &package, &policy.id, Some(written))
-                    .await;
+                inventory.policy_changed(&catalog, &package, written);
             }
             PolicyAct::Close { .. } => {
-                let shut = graph.close_assignment_policy(&policy.id).await?;
-                if let Some(shut) = &shut {
+                if let Some(shut) = shut(site, &package, &policy.id).await? {
                     policy.fields = shut.fields.clone();
+                    inventory.policy_changed(&catalog, &package, shut);
                 }
-                inventory.policy_changed(&catalog, &package, &policy.id, shut).await;
             }
             PolicyAct::RemoveAssignment { id, .. } => site.tenant.take_away(id).await?,
             PolicyAct::Delete { .. } => {
                 graph.delete_assignment_policy(&policy.id).await?;
-                inventory.policy_changed(&catalog, &package, &policy.id, None).await;
+                inventory.policy_gone(&catalog, &package, &policy.id);
             }
         }
         Ok(Done::Changed)
@@ -288,6 +379,7 @@ impl Managed for AssignmentPolicy {
         references: &PolicyReferences,
         _desired: &PolicyBody,
         _observed: &Found<Box<graph::AssignmentPolicy>>,
+        around: &Around,
         plan: &Plan<PolicyAct>,
     ) -> Report {
         let reopen = subject.request_command();
@@ -298,7 +390,7 @@ impl Managed for AssignmentPolicy {
             Management::Full => Problem::new(Reason::InSync, of),
         };
         let held = plan.held_problem(&reopen);
-        let obstacle = plan.obstacle(&reopen).or_else(|| references.limit.clone());
+        let obstacle = plan.obstacle(&reopen).or_else(|| limit_now(references, around));
         let ready = match (obstacle.clone(), held.clone()) {
             (Some(problem), _) => Err(problem),
             (None, Some(drift)) => Ok(drift),
@@ -333,10 +425,13 @@ impl Managed for AssignmentPolicy {
     async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
         let entra = identity::own(&subject.object).cloned();
         let intent = subject.status.identity.intent.clone();
-        let catalog = find(&context.stores.catalogs, None, &catalog_name(context, subject));
-        let tenant_ref = catalog.as_ref().map(|catalog| catalog.spec.tenant_ref.name.clone());
+        let catalog = context.cluster.catalog(&catalog_name(context, subject));
+        let tenant_ref = catalog.as_ref().and_then(Lookup::parent_name).map(str::to_owned);
         let tenant = last_tenant(context, tenant_ref.as_deref(), entra.as_ref(), intent.as_ref()).await?;
-        let catalog_id = catalog.as_ref().and_then(identity::own).map(|entra| entra.id.clone());
+        let catalog_id = match catalog.as_ref().map(Lookup::own_identity) {
+            Some(Identity::Known(entra)) => Some(entra.id),
+            Some(Identity::None | Identity::Unclear) | None => None,
+        };
         // An open intent outranks what status says otherwise.
         let (catalog_id, package_id) = match (&intent, &entra) {
             (Some(intent), _) => (intent.catalog_id.clone().or(catalog_id), Some(intent.parent_id.clone())),
@@ -388,6 +483,22 @@ impl Managed for AssignmentPolicy {
     }
 }
 
+/// The package in Entra: every policy is judged with all of its roles.
+pub(crate) struct Around {
+    package: Found<Box<graph::AccessPackage>>,
+}
+
+fn limit_now(references: &PolicyReferences, around: &Around) -> Option<Problem> {
+    let PolicyReferences {
+        tenant,
+        package_id,
+        limits,
+        ..
+    } = references;
+    let coming = tenant.coming.roles(package_id.as_str(), &limits.uid);
+    limits.by_entra(&around.package, coming)
+}
+
 fn place(site: &Site) -> (CatalogId, AccessPackageId) {
     let Place {
         catalog_id,
@@ -402,15 +513,10 @@ fn place(site: &Site) -> (CatalogId, AccessPackageId) {
 
 async fn look(site: &Site, id: &str, freshness: Freshness) -> Step<Found<Box<graph::AssignmentPolicy>>> {
     let (catalog, package) = place(site);
-    let found = site
-        .tenant
+    site.tenant
         .inventory
         .policy(&catalog, &package, &PolicyId::from(id), freshness)
-        .await?;
-    Ok(match found {
-        Some(policy) => Found::Present(Box::new(policy)),
-        None => Found::Gone { id: id.to_owned() },
-    })
+        .await
 }
 
 fn named(policies: Vec<graph::AssignmentPolicy>, name: &str) -> Vec<Candidate> {
@@ -433,7 +539,9 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
 
 fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -> Step<AccessPackage> {
     let name = &spec.access_package_ref.name;
-    find(&context.stores.packages, Some(namespace), name).ok_or_else(|| {
+    let found = context.cluster.package(namespace, name);
+    let readable = found.as_ref().and_then(Lookup::readable).map(|package| AccessPackage::clone(package));
+    readable.ok_or_else(|| {
         Halt::reference(Problem::new(
             Reason::AccessPackageNotFound,
             format!("spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"),
@@ -589,9 +697,10 @@ async fn create(
 fn catalog_name(context: &Context, subject: &Subject<AssignmentPolicy>) -> String {
     if let Some(entra) = identity::own(&subject.object) {
         // Where no Catalog is this one any more, nobody is left to give leave.
-        return catalog_of_id(context, &entra.catalog_id).map_or_else(String::new, |name| name);
+        return catalog_of_id(context, entra).map_or_else(String::new, |name| name);
     }
     let package = &subject.object.spec.access_package_ref.name;
-    find(&context.stores.packages, Some(&subject.namespace()), package)
-        .map_or_else(String::new, |package| package.spec.catalog_ref.name)
+    let package = context.cluster.package(&subject.namespace(), package);
+    let catalog = package.as_ref().and_then(Lookup::parent_name);
+    catalog.map_or_else(String::new, str::to_owned)
 }

@@ -3,157 +3,47 @@
 use std::collections::BTreeMap;
 
 use super::{
-    directory::{DirectoryKey, group_key, service_principal_key, user_key},
-    halt::{Halt, Step},
+    directory::Memory,
+    halt::{Halt, Retry, Step},
     tenant::Tenant,
 };
 use crate::{
-    api::{
-        Approver, AssignmentPolicySpec, GroupRef, NamedApprover, PinnedReference, Reason, Requirement, Target, UserRef,
-    },
-    graph::{self, ApprovalStage, SubjectSet},
-    plan::Problem,
+    api::{AssignmentPolicySpec, PinnedReference},
+    graph::{ApprovalStage, ObjectId, SubjectSet},
+    plan::{Problem, bindings::remember, people},
 };
 
-/// The references of a spec on their way to being bound.
-pub(crate) struct Binding<'a> {
-    pub(crate) tenant: &'a Tenant,
-    pub(crate) pins: BTreeMap<String, String>,
-    pub(crate) bound: Vec<PinnedReference>,
+/// Those whom a policy names, and what is to be remembered of their names.
+pub(crate) struct BoundPeople {
+    pub(crate) targets: Vec<SubjectSet>,
+    pub(crate) stages: Vec<ApprovalStage>,
+    pub(crate) pins: Vec<PinnedReference>,
     pub(crate) warning: Option<Problem>,
 }
 
-impl Binding<'_> {
-    async fn bind(&mut self, field: String, key: Option<DirectoryKey>) -> Step<graph::ObjectId> {
-        let key = key.ok_or_else(|| {
-            Halt::reference(Problem::new(
-                Reason::InvalidSpec,
-                format!("{field}: exactly one way to name it is needed"),
-            ))
-        })?;
-        let bound = self.tenant.directory.bind(&field, &key, &self.pins).await?;
-        if let Some(pin) = bound
-            .pin
-            .filter(|pin| self.bound.iter().all(|known| known.reference != pin.reference))
-        {
-            self.bound.push(pin);
-        }
-        if self.warning.is_none() {
-            self.warning = bound.moved;
-        }
-        Ok(bound.id.into())
+/// Binds every reference of the policy, all of them together; what cannot be bound is told in the order of the spec.
+pub(crate) async fn bind_people(tenant: &Tenant, spec: &AssignmentPolicySpec, memory: Memory<'_>) -> Step<BoundPeople> {
+    let refused = |problem| Halt::reference(problem).retried(Retry::OnChange);
+    let references = people::references(spec).map_err(refused)?;
+    let answers = tenant.directory.bind_many(&references, memory).await;
+    let mut ids: BTreeMap<String, ObjectId> = BTreeMap::new();
+    let (mut pins, mut warning) = (Vec::new(), None);
+    for ((field, _), bound) in references.into_iter().zip(answers) {
+        let bound = bound?;
+        remember(&mut pins, bound.pin);
+        warning = warning.or(bound.moved);
+        ids.insert(field, bound.id.into());
     }
-
-    async fn user(&mut self, path: &str, user: &UserRef) -> Step<SubjectSet> {
-        let user_id = self.bind(format!("{path}.user"), user_key(user)).await?;
-        Ok(SubjectSet::SingleUser { user_id })
-    }
-
-    async fn group(&mut self, path: &str, group: &GroupRef) -> Step<SubjectSet> {
-        let group_id = self.bind(format!("{path}.group"), group_key(group)).await?;
-        Ok(SubjectSet::GroupMembers { group_id })
-    }
-
-    pub(crate) async fn targets(&mut self, spec: &AssignmentPolicySpec) -> Step<Vec<SubjectSet>> {
-        let mut sets = Vec::new();
-        let targets = spec
-            .requestors
-            .as_ref()
-            .map(|requestors| requestors.targets.as_slice())
-            .unwrap_or_default();
-        for (
-            index,
-            Target {
-                user,
-                group,
-                service_principal,
-            },
-        ) in targets.iter().enumerate()
-        {
-            let path = format!("spec.requestors.targets[{index}]");
-            sets.push(match (user, group, service_principal) {
-                (Some(user), ..) => self.user(&path, user).await?,
-                (None, Some(group), _) => self.group(&path, group).await?,
-                (None, None, principal) => {
-                    let key = principal.as_ref().and_then(service_principal_key);
-                    SubjectSet::SingleServicePrincipal {
-                        id: self.bind(format!("{path}.servicePrincipal"), key).await?,
-                    }
-                }
-            });
-        }
-        Ok(sets)
-    }
-
-    pub(crate) async fn stages(&mut self, spec: &AssignmentPolicySpec) -> Step<Vec<ApprovalStage>> {
-        let mut bound = Vec::new();
-        let stages = spec
-            .approval
-            .as_ref()
-            .and_then(|approval| approval.stages.as_deref())
-            .unwrap_or_default();
-        for (index, stage) in stages.iter().enumerate() {
-            let path = format!("spec.approval.stages[{index}]");
-            let mut wire = ApprovalStage {
-                duration_before_automatic_denial: Some(stage.decision_timeout.to_string()),
-                is_approver_justification_required: stage.justification == Requirement::Required,
-                primary_approvers: self.approvers(&format!("{path}.approvers"), &stage.approvers).await?,
-                fallback_primary_approvers: self
-                    .fallbacks(&format!("{path}.fallbackApprovers"), &stage.fallback_approvers)
-                    .await?,
-                ..ApprovalStage::default()
-            };
-            if let Some(escalation) = &stage.escalation {
-                let path = format!("{path}.escalation");
-                wire.is_escalation_enabled = true;
-                wire.duration_before_escalation = Some(escalation.after.to_string());
-                wire.escalation_approvers = self
-                    .approvers(&format!("{path}.approvers"), &escalation.approvers)
-                    .await?;
-                wire.fallback_escalation_approvers = self
-                    .fallbacks(&format!("{path}.fallbackApprovers"), &escalation.fallback_approvers)
-                    .await?;
-            }
-            bound.push(wire);
-        }
-        Ok(bound)
-    }
-
-    async fn approvers(&mut self, path: &str, approvers: &[Approver]) -> Step<Vec<SubjectSet>> {
-        let mut sets = Vec::new();
-        for (index, approver) in approvers.iter().enumerate() {
-            let Approver {
-                user,
-                group,
-                requestor_manager,
-                internal_sponsors,
-                external_sponsors: _,
-            } = approver;
-            let path = format!("{path}[{index}]");
-            sets.push(if let Some(user) = user {
-                self.user(&path, user).await?
-            } else if let Some(group) = group {
-                self.group(&path, group).await?
-            } else if let Some(manager) = requestor_manager {
-                SubjectSet::RequestorManager { level: manager.level }
-            } else if internal_sponsors.is_some() {
-                SubjectSet::InternalSponsors
-            } else {
-                SubjectSet::ExternalSponsors
-            });
-        }
-        Ok(sets)
-    }
-
-    async fn fallbacks(&mut self, path: &str, approvers: &[NamedApprover]) -> Step<Vec<SubjectSet>> {
-        let mut sets = Vec::new();
-        for (index, NamedApprover { user, group }) in approvers.iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            sets.push(match (user, group) {
-                (Some(user), _) => self.user(&path, user).await?,
-                (None, group) => self.group(&path, &group.clone().unwrap_or_default()).await?,
-            });
-        }
-        Ok(sets)
-    }
+    let people::People { targets, stages } = people::bound(spec, &mut |field, key| {
+        // Both walks are one: what the first named, the second finds.
+        let unbound = || Problem::new(crate::api::Reason::ReferenceNotFound, format!("{key} was not bound")).at(field);
+        ids.get(field).cloned().ok_or_else(unbound)
+    })
+    .map_err(refused)?;
+    Ok(BoundPeople {
+        targets,
+        stages,
+        pins,
+        warning,
+    })
 }

@@ -6,11 +6,12 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
-    catalog_resources::{ResolvedResource, add_resource, remove_resource, resolve_resource, resource_status},
-    context::{Context, matching, title},
+    coming::Announcement,
+    catalog_resources::{add_resources, remove_resource, resolve_resources, with_unlisted_sites},
+    context::Context,
     execute::{Done, Failure},
     halt::{Halt, Retry, Step},
-    identity::{Place, Site},
+    identity::{Place, Site, refuse_unreadable},
     inventory::Freshness,
     parting::{depart, nothing_there},
     pipeline,
@@ -18,9 +19,10 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
+    cluster::Lookup,
     api::{
-        AccessPackage, Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DeletionPolicy, DriftPolicy, Management,
-        PinnedReference, Reason, ResourceState, ResourceStatus,
+        Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DeletionPolicy, DriftPolicy, Management,
+        PinnedReference, Reason, ResourceStatus,
     },
     graph::{self, CatalogId},
     plan::{
@@ -28,6 +30,7 @@ use crate::{
         catalog::{CatalogAct, DesiredCatalog, DesiredResource, SeenCatalog, leave, plan},
         departure::Next,
         identity::Candidate,
+        resources::{self, ResolvedResource, Trouble},
     },
     report::Report,
 };
@@ -37,6 +40,8 @@ use std::sync::Arc;
 pub(crate) struct CatalogReferences {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) resources: Vec<Result<ResolvedResource, Problem>>,
+    /// What status knew of them when the visit began.
+    known: Vec<ResourceStatus>,
     pub(crate) pins: Vec<PinnedReference>,
     pub(crate) warning: Option<Problem>,
     pub(crate) retry: Option<Retry>,
@@ -47,8 +52,8 @@ pub(crate) struct CatalogReferences {
 pub(crate) struct Observed {
     pub(crate) seen: SeenCatalog,
     /// The packages in it, where the catalog is about to go.
-    pub(crate) packages: Option<Vec<graph::AccessPackage>>,
-    pub(crate) troubles: BTreeMap<String, Problem>,
+    pub(crate) packages: Option<graph::Listed<graph::AccessPackage>>,
+    pub(crate) troubles: BTreeMap<String, Trouble>,
     pub(crate) removing: Vec<Problem>,
 }
 
@@ -89,6 +94,7 @@ impl Managed for Catalog {
     type References = CatalogReferences;
     type Desired = DesiredCatalog;
     type Observed = Observed;
+    type Around = ();
 
     fn display_name(&self) -> String {
         self.spec.display_name.clone().map_or_else(String::new, |name| name)
@@ -115,7 +121,8 @@ impl Managed for Catalog {
 
     async fn look_by_name(site: &Site, name: &str) -> Step<Vec<Candidate>> {
         let found = site.tenant.graph.find_catalogs_named(name).await?;
-        Ok(found.into_iter().map(candidate).collect())
+        refuse_unreadable(&found.unreadable, &site.place.parent)?;
+        Ok(found.elements.into_iter().map(candidate).collect())
     }
 
     async fn look_by_id(site: &Site, id: &str) -> Step<Found<Candidate>> {
@@ -124,40 +131,26 @@ impl Managed for Catalog {
             .inventory
             .catalog(&CatalogId::from(id), Freshness::Now)
             .await?;
-        Ok(match found {
-            Some(catalog) => Found::Present(candidate(catalog)),
-            None => Found::Gone { id: id.to_owned() },
-        })
+        Ok(found.map(candidate))
     }
 
-    async fn search(site: &Site, name: &str) -> Step<Vec<Candidate>> {
-        Self::look_by_name(site, name).await
+    async fn search(site: &Site, name: &str, begun_ago: Duration) -> Step<Vec<Candidate>> {
+        let found = site.tenant.inventory.search_catalogs(name, begun_ago).await?;
+        Ok(found.named.elements.into_iter().map(candidate).collect())
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<CatalogReferences> {
         let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
-        let pins = subject.status.pins();
-        let mut references = CatalogReferences {
-            tenant: Arc::clone(&tenant),
-            resources: Vec::new(),
-            pins: Vec::new(),
-            warning: None,
-            retry: None,
-        };
-        for (index, resource) in subject.object.spec.resources.iter().enumerate() {
-            let resolved = resolve_resource(&tenant, index, resource, &pins, &mut references).await;
-            let resolved = match resolved {
-                Ok(resolved) => Ok(resolved),
-                Err(halt) if halt.is_transient() => return Err(halt),
-                Err(halt) => {
-                    references.retry.get_or_insert(halt.retry);
-                    Err(halt.problem)
-                }
-            };
-            references.resources.push(resolved);
-        }
-        Ok(references)
+        let resolved = resolve_resources(&tenant, subject).await?;
+        Ok(CatalogReferences {
+            tenant,
+            known: subject.status.resources.clone(),
+            resources: resolved.resources,
+            pins: resolved.pins,
+            warning: resolved.warning,
+            retry: resolved.retry,
+        })
     }
 
     fn desire(subject: &Subject<Self>, references: &CatalogReferences) -> Step<DesiredCatalog> {
@@ -180,6 +173,7 @@ impl Managed for Catalog {
                 .map(|resolved| DesiredResource {
                     name: resolved.name.clone(),
                     resource: resolved.resource.clone(),
+                    is_seen: resolved.is_seen,
                 })
                 .collect(),
             unresolved: references
@@ -192,9 +186,17 @@ impl Managed for Catalog {
 
     async fn observe(references: &CatalogReferences, id: Option<&str>, freshness: Freshness) -> Step<Found<Observed>> {
         match id {
-            Some(id) => look(&references.tenant, id, freshness).await,
+            Some(id) => look(&references.tenant, id, freshness, &references.known, &references.resources).await,
             None => Ok(Found::Unborn),
         }
+    }
+
+    async fn look_around(_references: &CatalogReferences, _freshness: Freshness) -> Step<()> {
+        Ok(()) // no grant limits a Catalog
+    }
+
+    fn announce(_subject: &Subject<Self>, _references: &CatalogReferences) -> Option<Announcement> {
+        None
     }
 
     fn plan(
@@ -202,6 +204,7 @@ impl Managed for Catalog {
         _references: &CatalogReferences,
         desired: &DesiredCatalog,
         observed: &Found<Observed>,
+        _around: &(),
         weighing: Weighing<'_>,
     ) -> Plan<CatalogAct> {
         let rules = Rules {
@@ -225,7 +228,7 @@ impl Managed for Catalog {
         let tenant = &site.tenant;
         if let CatalogAct::Create(fields) = act {
             let made = tenant.graph.create_catalog(fields).await?;
-            tenant.inventory.catalog_born(&made).await;
+            tenant.inventory.catalog_born(&made);
             let id = made.id.to_string();
             *observed = Found::Present(Observed::of(made, Vec::new()));
             return Ok(Done::Made { id });
@@ -239,10 +242,10 @@ impl Managed for Catalog {
                 let catalog = &mut observed.seen.catalog;
                 tenant.graph.update_catalog(&catalog.id, patch).await?;
                 patched(catalog, patch);
-                tenant.inventory.remember_catalog(catalog).await;
+                tenant.inventory.remember_catalog(catalog);
             }
-            CatalogAct::AddResource { name, resource } => {
-                return Ok(add_resource(tenant, subject, observed, name, resource).await?);
+            CatalogAct::AddResources(additions) => {
+                return Ok(add_resources(tenant, subject, observed, additions).await?);
             }
             CatalogAct::RemoveResource { name, id } => {
                 return Ok(remove_resource(tenant, observed, name, id).await?);
@@ -250,7 +253,7 @@ impl Managed for Catalog {
             CatalogAct::Delete => {
                 let id = &observed.seen.catalog.id;
                 tenant.graph.delete_catalog(id).await?;
-                tenant.inventory.catalog_gone(id).await;
+                tenant.inventory.catalog_gone(id);
             }
         }
         Ok(Done::Changed)
@@ -265,7 +268,7 @@ impl Managed for Catalog {
             CatalogAct::Identity(_)
             | CatalogAct::Create(_)
             | CatalogAct::Update(_)
-            | CatalogAct::AddResource { .. }
+            | CatalogAct::AddResources(_)
             | CatalogAct::RemoveResource { .. } => step.to_string(),
         }
     }
@@ -275,49 +278,25 @@ impl Managed for Catalog {
         references: &CatalogReferences,
         _desired: &DesiredCatalog,
         observed: &Found<Observed>,
+        _around: &(),
         plan: &Plan<CatalogAct>,
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
+        let mut warning = references.warning.clone();
         let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
         if let Found::Present(observed) = observed {
             let resources = &observed.seen.resources;
-            let known = std::mem::take(&mut subject.status.resources);
-            let spec = &subject.object.spec;
-            let mut statuses: Vec<(ResourceStatus, Option<Problem>)> = spec
-                .resources
-                .iter()
-                .zip(&references.resources)
-                .map(|(spec, resolved)| {
-                    let before = known.iter().find(|status| status.name == spec.name);
-                    resource_status(
-                        spec,
-                        resolved,
-                        resources,
-                        before,
-                        observed,
-                        subject.object.spec.management,
-                    )
-                })
-                .collect();
-            problems.extend(statuses.iter().filter_map(|(_, problem)| problem.clone()));
-            let mut statuses: Vec<ResourceStatus> = statuses.drain(..).map(|(status, _)| status).collect();
-            // What the spec no longer names stays listed until it is gone from the catalog.
-            statuses.extend(
-                known
-                    .into_iter()
-                    .filter(|status| {
-                        status.added
-                            && spec.resources.iter().all(|resource| resource.name != status.name)
-                            && resources.iter().any(|resource| {
-                                crate::plan::catalog::same_origin(&resource.origin_id, &status.origin_id)
-                            })
-                    })
-                    .map(|status| ResourceStatus {
-                        state: ResourceState::Removing.name().into(),
-                        ..status
-                    }),
+            let told = resources::statuses(
+                &subject.object.spec.resources,
+                &references.resources,
+                resources,
+                &subject.status.resources,
+                &observed.troubles,
+                subject.object.spec.management,
             );
-            subject.status.resources = statuses;
+            problems.extend(told.problems);
+            warning = warning.or(told.warning);
+            subject.status.resources = told.resources;
         } else {
             problems.extend(
                 references
@@ -361,15 +340,13 @@ impl Managed for Catalog {
             ready,
             references: unresolved,
             sync,
-            warning: references.warning.clone(),
+            warning,
         }
     }
 
     fn comes_back(report: &Report, references: &CatalogReferences) -> Retry {
         match (&report.ready, references.retry) {
-            (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => {
-                Retry::After(Duration::from_secs(2))
-            }
+            (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => Retry::Backoff,
             (Err(_), Some(retry)) => retry,
             (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => {
                 Retry::Backoff
@@ -386,19 +363,12 @@ impl Managed for Catalog {
             // Nothing is taken from those who use it: it waits for nobody.
             return Ok(None);
         }
-        let name = subject.object.name_any();
-        let is_made = |package: &AccessPackage| {
-            package
-                .status
-                .as_ref()
-                .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
-        };
-        let mut dependants: Vec<String> = matching(&context.stores.packages, |package| {
-            package.spec.catalog_ref.name == name && is_made(package)
-        })
-        .iter()
-        .map(title)
-        .collect();
+        let packages = context.cluster.packages_of_catalog(&subject.object.name_any());
+        let mut dependants: Vec<String> = packages
+            .iter()
+            .filter(|package| package.is_made())
+            .map(Lookup::title)
+            .collect();
         dependants.sort();
         match dependants.first() {
             Some(first) => Err(Halt::sync(
@@ -419,7 +389,8 @@ impl Managed for Catalog {
     }
 
     async fn observe_leaving(site: &Site, id: &str) -> Step<Found<Observed>> {
-        let mut found = look(&site.tenant, id, Freshness::Now).await?;
+        // What status tells of its sites is looked at by the plan.
+        let mut found = look(&site.tenant, id, Freshness::Now, &[], &[]).await?;
         if let Found::Present(observed) = &mut found {
             let id = CatalogId::from(id);
             observed.packages = Some(site.tenant.inventory.packages(&id, Freshness::Now).await?);
@@ -440,7 +411,14 @@ impl Managed for Catalog {
         let packages: Option<Vec<&str>> = observed
             .packages
             .as_ref()
-            .map(|packages| packages.iter().map(|package| package.display_name.as_str()).collect());
+            .map(|packages| {
+                let readable = packages.elements.iter().map(|package| package.display_name.as_str());
+                // What cannot be read is there too.
+                let unreadable = packages.unreadable.iter().map(|package| package.display_name.as_deref());
+                readable
+                    .chain(unreadable.map(|name| name.map_or("one that cannot be read", |name| name)))
+                    .collect()
+            });
         (
             leave(&observed.seen, packages.as_deref(), &subject.status.resources),
             Next::Done,
@@ -465,13 +443,30 @@ fn site(tenant: &Arc<Tenant>) -> Site {
     }
 }
 
-async fn look(tenant: &Tenant, id: &str, freshness: Freshness) -> Step<Found<Observed>> {
+async fn look(
+    tenant: &Tenant,
+    id: &str,
+    freshness: Freshness,
+    known: &[ResourceStatus],
+    resolved: &[Result<ResolvedResource, Problem>],
+) -> Step<Found<Observed>> {
     let catalog_id = CatalogId::from(id);
-    let Some(catalog) = tenant.inventory.catalog(&catalog_id, freshness).await? else {
-        return Ok(Found::Gone { id: id.to_owned() });
+    let catalog = match tenant.inventory.catalog(&catalog_id, freshness).await? {
+        Found::Present(catalog) => catalog,
+        Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => return Ok(Found::Gone { id: id.to_owned() }),
     };
-    let resources = tenant.inventory.resources(&catalog_id, freshness).await?;
-    Ok(Found::Present(Observed::of(catalog, resources)))
+    let listed = tenant.inventory.resources(&catalog_id, freshness).await?;
+    let resources = with_unlisted_sites(tenant, &catalog_id, listed.elements, known, resolved).await?;
+    Ok(Found::Present(Observed {
+        seen: SeenCatalog {
+            catalog,
+            resources,
+            unreadable: !listed.unreadable.is_empty(),
+        },
+        packages: None,
+        troubles: BTreeMap::new(),
+        removing: Vec::new(),
+    }))
 }
 
 fn candidate(catalog: graph::Catalog) -> Candidate {

@@ -1,154 +1,509 @@
-//! The resources of a catalog: found in the directory, brought in, taken out, shown in status.
+//! The resources of a catalog: found in the directory, brought in, taken out.
 
 use std::{
     collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt, stream};
+
 use super::{
-    catalog::{CatalogReferences, Observed},
-    directory::{DirectoryKey, application_key, group_key, site_key},
+    catalog::Observed,
+    directory::Memory,
     execute::Done,
     halt::{Halt, Retry, Step},
+    inventory::Freshness,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
-    api::{Catalog, CatalogResource, Management, Reason, ResourceState, ResourceStatus, RoleStatus},
-    graph::{self, AppRole, CatalogId, GraphError, NewResource, OriginSystem, RequestState, Resource},
+    api::{Catalog, CatalogResource, Management, Permission, PinnedReference, Reason, ResourceState, ResourceStatus},
+    graph::{
+        self, CatalogId, GraphError, GraphErrorKind, GroupKey, NewResource, OriginSystem, RequestState, Resource,
+        ResourceId, ResourceRequest, SiteKey,
+    },
     plan::{
         Problem,
-        catalog::{DesiredResource, SeenCatalog, find},
-        roles,
+        bindings::{self, DirectoryKey, DirectoryObject, application_key, group_key, site_key},
+        catalog::{Addition, SeenCatalog},
+        resources::{self, ResolvedResource, Trouble, handed_out, is_site, speaks_of, unlisted_sites, untold},
+        roles::AppRoles,
+        sites::{no_site, same_origin},
     },
 };
 
-/// The longest that one visit waits for a resource to show up in its catalog.
+/// The longest that one visit waits for resources to show up in their catalog, all of them together.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// How many resources are resolved or asked for side by side.
+const SIDE_BY_SIDE: usize = 8;
 
-/// A resource of the spec, resolved.
-pub(crate) struct ResolvedResource {
-    pub(crate) index: usize,
-    pub(crate) name: String,
-    pub(crate) resource: NewResource,
-    pub(crate) offered: Vec<String>,
-    pub(crate) app_roles: Vec<AppRole>,
+/// The resources of a spec, as far as they could be resolved.
+pub(crate) struct ResolvedResources {
+    /// One for each entry of the spec, in its order.
+    pub(crate) resources: Vec<Result<ResolvedResource, Problem>>,
+    /// What to remember of their names; each reference once.
+    pub(crate) pins: Vec<PinnedReference>,
+    pub(crate) warning: Option<Problem>,
+    /// When to come back for what could not be resolved.
+    pub(crate) retry: Option<Retry>,
 }
 
-/// What a resource of the spec is in the directory.
-pub(crate) async fn resolve_resource(
-    tenant: &Tenant,
-    index: usize,
-    spec: &CatalogResource,
-    pins: &BTreeMap<String, String>,
-    references: &mut CatalogReferences,
-) -> Step<ResolvedResource> {
-    let (field, origin_system, key) = if let Some(group) = &spec.group {
-        ("group", OriginSystem::AadGroup, group_key(group))
-    } else if let Some(application) = &spec.application {
-        (
-            "application",
-            OriginSystem::AadApplication,
-            application_key(application),
-        )
-    } else {
-        (
-            "sharePointSite",
-            OriginSystem::SharePointOnline,
-            spec.share_point_site.as_ref().and_then(site_key),
-        )
+/// What the resources of the spec are in the directory; they are looked up side by side.
+///
+/// Ends early only where waiting alone can mend it.
+pub(crate) async fn resolve_resources(tenant: &Tenant, subject: &Subject<Catalog>) -> Step<ResolvedResources> {
+    let pins = subject.status.pins();
+    let known = Known {
+        pins: &pins,
+        status: &subject.status.resources,
+        asked_for: subject.requested().is_some(),
+        management: subject.object.spec.management,
     };
-    let path = format!("spec.resources[{index}].{field}");
-    let key: DirectoryKey = key.ok_or_else(|| {
-        Halt::reference(Problem::new(
-            Reason::InvalidSpec,
-            format!("{path}: exactly one way to name it is needed"),
-        ))
-    })?;
-    let bound = tenant.directory.bind(&path, &key, pins).await?;
-    references.pins.extend(bound.pin.clone());
-    if references.warning.is_none() {
-        references.warning.clone_from(&bound.moved);
+    let numbered = subject.object.spec.resources.iter().enumerate();
+    let asks: Vec<_> = numbered
+        .map(|(index, resource)| resolve(tenant, index, resource, &known))
+        .collect();
+    let answers: Vec<Step<Resolved>> = stream::iter(asks).buffered(SIDE_BY_SIDE).collect().await;
+    let mut resolved = ResolvedResources {
+        resources: Vec::new(),
+        pins: Vec::new(),
+        warning: None,
+        retry: None,
+    };
+    for answer in answers {
+        let one = match answer {
+            Err(halt) if halt.is_transient() => return Err(halt),
+            Err(halt) => {
+                resolved.retry = Some(resolved.retry.map_or(halt.retry, |other| sooner(other, halt.retry)));
+                Err(halt.problem)
+            }
+            Ok(one) => {
+                bindings::remember(&mut resolved.pins, one.pin);
+                resolved.warning = resolved.warning.or(one.warning);
+                if let Some((_, retry)) = &one.outcome.as_ref().err() {
+                    resolved.retry = Some(resolved.retry.map_or(*retry, |other| sooner(other, *retry)));
+                }
+                one.outcome.map_err(|(problem, _)| problem)
+            }
+        };
+        resolved.resources.push(one);
     }
-    let object = bound.object;
+    Ok(resolved)
+}
+
+fn sooner(one: Retry, other: Retry) -> Retry {
+    match (one, other) {
+        (Retry::Backoff, _) | (_, Retry::Backoff) => Retry::Backoff,
+        (Retry::After(one), Retry::After(other)) => Retry::After(one.min(other)),
+        (Retry::After(after), Retry::OnChange) | (Retry::OnChange, Retry::After(after)) => Retry::After(after),
+        (Retry::OnChange, Retry::OnChange) => Retry::OnChange,
+    }
+}
+
+/// What the object knows already.
+struct Known<'a> {
+    pins: &'a BTreeMap<String, String>,
+    status: &'a [ResourceStatus],
+    asked_for: bool,
+    management: Management,
+}
+
+/// A resource whose name is bound, whether or not it may be one of a catalog.
+struct Resolved {
+    pin: Option<PinnedReference>,
+    warning: Option<Problem>,
+    outcome: Result<ResolvedResource, (Problem, Retry)>,
+}
+
+async fn resolve(tenant: &Tenant, index: usize, spec: &CatalogResource, known: &Known<'_>) -> Step<Resolved> {
+    let (path, origin_system, key) = named(index, spec)?;
+    let before = known.status.iter().find(|status| {
+        status.name == spec.name && status.id.is_some() && status.origin_system == origin_system.as_str()
+    });
+    let mut pins = known.pins.clone();
+    if let DirectoryKey::Site(SiteKey::Url(url)) = &key {
+        if let Some((kind, site)) = no_site(url) {
+            let what = format!("{url:?} is {} and not of a site", kind.words());
+            let problem = Problem::new(Reason::ReferenceNotFound, what).at(&path).remedy(format!(
+                "the site is probably {site}: what an entry points at cannot change, so remove this entry and add the \
+                 site under another name"
+            ));
+            return Err(Halt::reference(problem));
+        }
+        // Bound before addresses were looked up.
+        if let Some(before) = before.filter(|before| same_origin(&before.origin_id, url)) {
+            pins.entry(key.to_string()).or_insert_with(|| before.origin_id.clone());
+        }
+    }
+    let offered = spec.offered_roles();
+    let is_offered_before =
+        |name: &String| before.is_some_and(|status| status.roles.iter().any(|role| role.name == *name));
+    // A role that is not bound yet may be newer than what is remembered of its application.
+    let is_application = origin_system == OriginSystem::AadApplication;
+    let asked_for = known.asked_for || (is_application && !offered.iter().all(is_offered_before));
+    let memory = Memory { pins: &pins, asked_for };
+    let bound = tenant.directory.bind(&path, &key, memory).await?;
+    let mut warning = bound.moved;
+    let mut object = bound.object;
+    if let DirectoryKey::Group(GroupKey::Id(_)) = &key {
+        match tenant.directory.examine(&path, &key, known.asked_for).await {
+            Ok(Ok(group)) => object = Some(group),
+            Ok(Err(why)) => {
+                let is_ours = known.management == Management::Full && before.is_none_or(|before| before.added);
+                warning = warning.or_else(|| is_ours.then(|| unexamined(&path, why)));
+            }
+            // What is in the catalog already is not held up by an outage.
+            Err(halt) if halt.is_transient() && before.is_some() => {}
+            Err(halt) => return Err(halt),
+        }
+    }
     let unsuitable = object.as_ref().and_then(|object| object.unsuitable);
-    let only_owner = spec.offered_roles().iter().all(|role| role == "Owner");
-    if let Some(why) = unsuitable.filter(|why| !(only_owner && why.starts_with("has dynamic"))) {
-        return Err(Halt::reference(Problem::new(
-            Reason::ResourceUnsuitable,
-            format!("{path}: the group {} {why}", bound.id),
-        ))
-        .retried(Retry::Backoff));
+    if let Some(why) = unsuitable.filter(|why| why.matters(&offered, allows_role_assignable(spec))) {
+        let what = format!("the group {} {}", bound.id, why.words());
+        let problem = Problem::new(Reason::ResourceUnsuitable, what).at(&path);
+        return Ok(Resolved {
+            pin: bound.pin,
+            warning,
+            outcome: Err((problem, Retry::Backoff)),
+        });
     }
-    let app_roles = match (&origin_system, &object) {
-        (OriginSystem::AadApplication, Some(object)) if !object.app_roles.is_empty() => object.app_roles.clone(),
-        (OriginSystem::AadApplication, _) => tenant.directory.app_roles(&bound.id).await?,
-        _ => Vec::new(),
+    let app_roles = match (&object, is_application) {
+        (Some(DirectoryObject { app_roles, .. }), true) => AppRoles::Read(app_roles.clone()),
+        (None, true) => tenant.directory.app_roles(&path, &bound.id, asked_for).await?,
+        (Some(_) | None, false) => AppRoles::Read(Vec::new()),
     };
-    let is_site = origin_system == OriginSystem::SharePointOnline;
-    let origin_id = if is_site {
-        bound.id.trim_end_matches('/').to_owned()
-    } else {
-        bound.id
-    };
+    let is_seen = object.is_some() || bound.pin.is_some();
     let resource = NewResource {
         display_name: object.map(|object| object.display_name).filter(|name| !name.is_empty()),
-        description: is_site.then(|| origin_id.clone()),
+        description: is_site(&origin_system).then(|| bound.id.clone()),
         origin_system,
-        origin_id,
+        origin_id: bound.id,
     };
-    Ok(ResolvedResource {
-        index,
-        name: spec.name.clone(),
-        resource,
-        offered: spec.offered_roles(),
-        app_roles,
+    Ok(Resolved {
+        pin: bound.pin,
+        warning,
+        outcome: Ok(ResolvedResource {
+            index,
+            name: spec.name.clone(),
+            resource,
+            offered,
+            app_roles,
+            is_seen,
+        }),
     })
 }
 
-/// Asks for a resource and waits until it shows; a refusal is this resource's trouble, not the catalog's end.
-pub(crate) async fn add_resource(
+/// The field, the system and the key of what a resource of the spec points at.
+fn named(index: usize, spec: &CatalogResource) -> Step<(String, OriginSystem, DirectoryKey)> {
+    let path = format!("spec.resources[{index}]");
+    let invalid = |field: String, what: &str| Halt::reference(Problem::new(Reason::InvalidSpec, what).at(field));
+    let (field, system, key) = match (&spec.group, &spec.application, &spec.share_point_site) {
+        (Some(group), None, None) => ("group", OriginSystem::AadGroup, group_key(group)),
+        (None, Some(application), None) => (
+            "application",
+            OriginSystem::AadApplication,
+            application_key(application),
+        ),
+        (None, None, Some(site)) => ("sharePointSite", OriginSystem::SharePointOnline, site_key(site)),
+        (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+            return Err(invalid(
+                path,
+                "a resource is exactly one of group, application, sharePointSite",
+            ));
+        }
+    };
+    let path = format!("{path}.{field}");
+    match key {
+        Some(key) => Ok((path, system, key)),
+        None => Err(invalid(path, "exactly one way to name it is needed")),
+    }
+}
+
+/// Whether the Catalog says that this group may be one that can hold directory roles.
+fn allows_role_assignable(spec: &CatalogResource) -> bool {
+    match spec.role_assignable {
+        Permission::Allowed => true,
+        Permission::Denied => false,
+    }
+}
+
+fn unexamined(path: &str, why: Problem) -> Problem {
+    Problem {
+        field: Some(path.into()),
+        what: format!(
+            "whether the group can hold directory roles cannot be read: {}",
+            why.what
+        ),
+        remedy: Some("grant the application permission GroupMember.Read.All, or see to it that it cannot".into()),
+        ..why
+    }
+}
+
+/// The catalog's resources as they were listed, and the sites that a list leaves out which is made for an application.
+pub(crate) async fn with_unlisted_sites(
+    tenant: &Tenant,
+    catalog: &CatalogId,
+    mut listed: Vec<Resource>,
+    status: &[ResourceStatus],
+    resolved: &[Result<ResolvedResource, Problem>],
+) -> Step<Vec<Resource>> {
+    for site in unlisted_sites(&listed, status) {
+        let is_bound = |resolved: &ResolvedResource| {
+            let pinned = resources::remembered(&resolved.name, &resolved.resource, status);
+            let has = |name: &String| pinned.is_some_and(|pinned| pinned.roles.iter().any(|role| role.name == *name));
+            resolved.offered.iter().all(has)
+        };
+        let needs_roles = resolved
+            .iter()
+            .flatten()
+            .filter(|resolved| same_origin(&resolved.resource.origin_id, &site.origin_id))
+            .any(|resolved| !is_bound(resolved));
+        listed.push(if needs_roles {
+            site_by_id(tenant, catalog, &site.id, &site.origin_id).await?
+        } else {
+            site
+        });
+    }
+    Ok(listed)
+}
+
+/// A site by its id in the catalog, with its roles from whoever tells them.
+async fn site_by_id(tenant: &Tenant, catalog: &CatalogId, id: &ResourceId, origin_id: &str) -> Step<Resource> {
+    let system = OriginSystem::SharePointOnline;
+    let roles = match tenant.graph.list_resource_roles(catalog, system, id).await {
+        Ok(roles) => roles.provisional(),
+        Err(error) if error.is_transient() => return Err(error.into()),
+        // Not told here: asked for elsewhere.
+        Err(_) => Vec::new(),
+    };
+    if !roles.is_empty() {
+        return Ok(resources::site(id.as_str(), origin_id, roles, None));
+    }
+    match tenant.graph.get_resource(id).await {
+        Ok(Some(read)) if !read.known_roles().is_empty() => return Ok(read),
+        Err(error) if error.is_transient() => return Err(error.into()),
+        // Hidden, forbidden or without roles: the packages may tell.
+        Ok(_) | Err(_) => {}
+    }
+    let packages = tenant.inventory.packages(catalog, tenant.freshness()).await?;
+    Ok(resources::site(
+        id.as_str(),
+        origin_id,
+        handed_out(&packages.elements, origin_id),
+        None,
+    ))
+}
+
+/// A resource that was asked for and has to show.
+struct Awaited<'a> {
+    name: &'a str,
+    resource: &'a NewResource,
+    request: Option<String>,
+    /// Its id in the catalog, where the answer told it.
+    id: Option<ResourceId>,
+}
+
+/// Asks for resources side by side and waits until they show, all of them together; a refusal is that resource's
+/// trouble, not the catalog's end.
+pub(crate) async fn add_resources(
     tenant: &Tenant,
     subject: &mut Subject<Catalog>,
     observed: &mut Observed,
-    name: &str,
-    resource: &NewResource,
+    additions: &[Addition],
 ) -> Step<Done> {
-    let SeenCatalog { catalog, resources, .. } = &mut observed.seen;
-    let mut request = None;
-    let mut asked = false;
-    // Somebody else's, where Entra says that it has it already: what we did not bring in we never take out.
-    let mut is_ours = true;
-    if !tenant.inventory.is_requested(&catalog.id, &resource.origin_id).await {
-        match tenant.graph.request_resource_add(&catalog.id, resource).await {
-            Ok(made) if matches!(made.state, RequestState::DeliveryFailed | RequestState::Denied) => {
-                observed.troubles.insert(name.to_owned(), Problem::new(
-                    Reason::GraphRefused,
-                    format!("resource {name}: Entra could not add it (request {} is {}); see the audit log of the tenant", made.id, made.state),
-                ));
-                return Ok(Done::Nothing);
+    let catalog = observed.seen.catalog.id.clone();
+    let (mut asked, mut to_ask) = (Vec::new(), Vec::new());
+    for addition in additions {
+        if is_asked_for(tenant, subject, &catalog, addition) {
+            asked.push(Awaited {
+                name: &addition.name,
+                resource: &addition.resource,
+                request: None,
+                id: None,
+            });
+        } else {
+            to_ask.push(addition);
+        }
+    }
+    let patience = if to_ask.is_empty() {
+        Duration::ZERO
+    } else {
+        LONGEST_WAIT
+    };
+    let stopped = AtomicBool::new(false);
+    let requests: Vec<_> = to_ask
+        .into_iter()
+        .map(|addition| {
+            let (stopped, catalog) = (&stopped, &catalog);
+            async move {
+                if stopped.load(Ordering::Relaxed) {
+                    return None;
+                }
+                let answer = ask(tenant, catalog, &addition.resource).await;
+                if answer.as_ref().is_err_and(GraphError::is_transient) {
+                    stopped.store(true, Ordering::Relaxed);
+                }
+                Some((addition, answer))
             }
-            Ok(made) => request = Some(made.id),
-            // It is there, or on its way: whether it is, the look below says.
-            Err(error) if is_onboarded(&error) => is_ours = false,
-            Err(error) if error.kind == graph::GraphErrorKind::OutcomeUnknown => {}
-            Err(error) if error.is_transient() => return Err(error.into()),
-            Err(error) => {
+        })
+        .collect();
+    // Every answer is taken down, also after one that ends the visit: what was asked for is known to be.
+    let mut end = None;
+    let mut was_asked = false;
+    let mut answers = stream::iter(requests).buffer_unordered(SIDE_BY_SIDE);
+    while let Some(answer) = answers.next().await {
+        let Some((addition, answer)) = answer else { continue };
+        match judged(addition, answer) {
+            Ok(Asked::Refused(problem)) => {
                 observed
                     .troubles
-                    .insert(name.to_owned(), refused(name, resource, &error));
-                return Ok(Done::Nothing);
+                    .insert(addition.name.clone(), Trouble::Refused(problem));
             }
+            Ok(Asked::Accepted { request, id, is_ours }) => {
+                tenant
+                    .inventory
+                    .resource_requested(&catalog, &addition.resource.origin_id);
+                record(subject, addition, is_ours);
+                was_asked = true;
+                asked.push(Awaited {
+                    name: &addition.name,
+                    resource: &addition.resource,
+                    request,
+                    id,
+                });
+            }
+            Err(error) => end = end.or(Some(error)),
         }
-        tenant
-            .inventory
-            .resource_requested(&catalog.id, &resource.origin_id)
-            .await;
-        let known = subject.status.resources.iter_mut().find(|status| status.name == name);
-        match known {
-            Some(known) => known.added |= is_ours,
-            None => subject.status.resources.push(ResourceStatus {
-                name: name.to_owned(),
+    }
+    if let Some(error) = end {
+        return Err(error.into());
+    }
+    let (shown, missing) = wait_for(tenant, &catalog, asked, patience).await?;
+    for seen in shown {
+        let resources = &mut observed.seen.resources;
+        resources.retain(|known| known.id != seen.id);
+        resources.push(seen);
+    }
+    for awaited in missing {
+        let problem = if is_site(&awaited.resource.origin_system) {
+            untold(awaited.name)
+        } else {
+            let request = awaited.request.map(|id| format!(" (request {id})")).unwrap_or_default();
+            Problem::new(
+                Reason::ResourceNotReady,
+                format!(
+                    "resource {}: asked for{request}, not yet in the catalog; Entra takes its time",
+                    awaited.name
+                ),
+            )
+        };
+        observed
+            .troubles
+            .insert(awaited.name.to_owned(), Trouble::Awaited(problem));
+    }
+    Ok(if was_asked { Done::Changed } else { Done::Nothing })
+}
+
+/// Whether it was asked for before and may only not show: a while for what is listed, for good for a site.
+fn is_asked_for(tenant: &Tenant, subject: &Subject<Catalog>, catalog: &CatalogId, addition: &Addition) -> bool {
+    let resource = &addition.resource;
+    if tenant.inventory.is_requested(catalog, &resource.origin_id) {
+        return true;
+    }
+    let was_asked =
+        |status: &ResourceStatus| speaks_of(status, resource) && status.state == ResourceState::Adding.name();
+    is_site(&resource.origin_system) && subject.requested().is_none() && subject.status.resources.iter().any(was_asked)
+}
+
+/// Asks for one resource. Whether a site was taken can only be told by asking again: a second request is refused.
+async fn ask(tenant: &Tenant, catalog: &CatalogId, resource: &NewResource) -> Result<ResourceRequest, GraphError> {
+    let is_unknown = |error: &GraphError| error.kind == GraphErrorKind::OutcomeUnknown;
+    let mut made = tenant.graph.request_resource_add(catalog, resource).await;
+    if !is_site(&resource.origin_system) {
+        return made;
+    }
+    if made.as_ref().is_err_and(is_unknown) {
+        made = match tenant.graph.request_resource_add(catalog, resource).await {
+            // Ours: it was not there before the first request.
+            Err(second) if is_onboarded(&second) => made,
+            other => other,
+        };
+    }
+    let mut made = made?;
+    if made.resource.is_none() {
+        // An answer that says nothing is no refusal; neither is a request that may not be read.
+        if let Ok(Some(told)) = tenant.graph.get_resource_request(&made.id).await {
+            made.resource = told.resource;
+        }
+    }
+    Ok(made)
+}
+
+/// What came of asking.
+enum Asked {
+    Accepted {
+        request: Option<String>,
+        id: Option<ResourceId>,
+        /// Not somebody else's, whom we never take anything out for.
+        is_ours: bool,
+    },
+    Refused(Problem),
+}
+
+fn judged(addition: &Addition, answer: Result<ResourceRequest, GraphError>) -> Result<Asked, GraphError> {
+    let Addition {
+        name,
+        resource,
+        is_seen,
+    } = addition;
+    let nameless = |is_ours| Asked::Accepted {
+        request: None,
+        id: None,
+        is_ours,
+    };
+    Ok(match answer {
+        Ok(made) if matches!(made.state, RequestState::DeliveryFailed | RequestState::Denied) => {
+            let words = format!(
+                "resource {name}: Entra could not add it (request {} is {})",
+                made.id, made.state
+            );
+            Asked::Refused(Problem::new(Reason::GraphRefused, words).remedy("see the audit log of the tenant"))
+        }
+        Ok(made) => Asked::Accepted {
+            id: made.resource.and_then(|resource| resource.id),
+            request: Some(made.id.to_string()),
+            is_ours: true,
+        },
+        // It is there, or on its way: whether it is, the look afterwards says.
+        Err(error) if is_onboarded(&error) => nameless(false),
+        Err(error) if error.kind == GraphErrorKind::OutcomeUnknown => nameless(true),
+        Err(error) if error.is_transient() => return Err(error),
+        Err(error) => Asked::Refused(refused(name, resource, *is_seen, &error)),
+    })
+}
+
+fn record(subject: &mut Subject<Catalog>, addition: &Addition, is_ours: bool) {
+    let Addition {
+        name,
+        resource,
+        is_seen: _,
+    } = addition;
+    let known = subject
+        .status
+        .resources
+        .iter_mut()
+        .find(|status| status.name == *name && speaks_of(status, resource));
+    match known {
+        Some(known) => known.added |= is_ours,
+        None => {
+            let is_named = |status: &ResourceStatus| status.name == *name;
+            // The name stood for another resource: that one is not forgotten.
+            for other in subject.status.resources.iter_mut().filter(|status| is_named(status)) {
+                other.name.push_str(" (leaving)");
+            }
+            subject.status.resources.push(ResourceStatus {
+                name: name.clone(),
                 id: None,
                 origin_id: resource.origin_id.clone(),
                 origin_system: resource.origin_system.to_string(),
@@ -157,40 +512,69 @@ pub(crate) async fn add_resource(
                 added: is_ours,
                 state: ResourceState::Adding.name().into(),
                 message: None,
-            }),
-        }
-        asked = true;
-    }
-    match wait_for_resource(tenant, &catalog.id, &resource.origin_id).await? {
-        Some(seen) => {
-            resources.retain(|known| known.id != seen.id);
-            resources.push(seen);
-        }
-        None => {
-            let request = request.map(|id| format!(" (request {id})")).unwrap_or_default();
-            observed.troubles.insert(
-                name.to_owned(),
-                Problem::new(
-                    Reason::ResourceNotReady,
-                    format!("resource {name}: asked for{request}, not yet in the catalog; Entra takes its time"),
-                ),
-            );
+            });
         }
     }
-    Ok(if asked { Done::Changed } else { Done::Nothing })
 }
 
-/// Looks until the resource shows, soon at first, less often later.
-async fn wait_for_resource(tenant: &Tenant, catalog: &CatalogId, origin_id: &str) -> Step<Option<Resource>> {
+/// Looks until all have shown with their roles, soon at first, less often later: one list for several. What has not
+/// shown comes back as it went in.
+async fn wait_for<'a>(
+    tenant: &Tenant,
+    catalog: &CatalogId,
+    mut pending: Vec<Awaited<'a>>,
+    patience: Duration,
+) -> Step<(Vec<Resource>, Vec<Awaited<'a>>)> {
     let started = Instant::now();
     let mut wait = Duration::from_millis(50);
+    let mut shown: Vec<Resource> = Vec::new();
     loop {
-        let found = tenant.inventory.find_resource(catalog, origin_id).await?;
-        let is_whole = found
-            .as_ref()
-            .is_some_and(|resource| !resource.known_roles().is_empty());
-        if is_whole || started.elapsed() > LONGEST_WAIT {
-            return Ok(found);
+        let (told, listed): (Vec<_>, Vec<_>) = pending.into_iter().partition(|awaited| awaited.id.is_some());
+        let mut seen = match listed.as_slice() {
+            [] => Vec::new(),
+            [one] => {
+                let found = tenant.inventory.find_resource(catalog, &one.resource.origin_id).await?;
+                found.into_iter().collect()
+            }
+            [_, _, ..] => {
+                tenant
+                    .inventory
+                    .resources(catalog, Freshness::Within(Duration::ZERO))
+                    .await?
+                    .elements
+            }
+        };
+        for awaited in &told {
+            if let Some(id) = &awaited.id {
+                seen.push(site_by_id(tenant, catalog, id, &awaited.resource.origin_id).await?);
+            }
+        }
+        let is_whole = |resource: &&Resource| !resource.known_roles().is_empty();
+        pending = Vec::new();
+        for awaited in listed.into_iter().chain(told) {
+            let found = seen.iter().find(|resource| {
+                resource.origin_system == awaited.resource.origin_system
+                    && same_origin(&resource.origin_id, &awaited.resource.origin_id)
+            });
+            match found.filter(is_whole) {
+                Some(found) => shown.push(found.clone()),
+                None => pending.push(awaited),
+            }
+        }
+        let is_over = started.elapsed() >= patience;
+        if is_over {
+            // What shows without its roles is there all the same.
+            shown.extend(seen.into_iter().filter(|seen| {
+                let is_it = |awaited: &Awaited<'_>| same_origin(&seen.origin_id, &awaited.resource.origin_id);
+                pending.iter().any(is_it)
+            }));
+            pending.retain(|awaited| {
+                let is_it = |seen: &Resource| same_origin(&seen.origin_id, &awaited.resource.origin_id);
+                !shown.iter().any(is_it)
+            });
+        }
+        if pending.is_empty() || is_over {
+            return Ok((shown, pending));
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(Duration::from_secs(2));
@@ -202,7 +586,7 @@ fn is_onboarded(error: &GraphError) -> bool {
     error.status == Some(400) && error.message.to_lowercase().contains("already onboarded")
 }
 
-fn refused(name: &str, resource: &NewResource, error: &GraphError) -> Problem {
+fn refused(name: &str, resource: &NewResource, is_seen: bool, error: &GraphError) -> Problem {
     if error.has_code("CallerNotResourceOwner") {
         let permission = match resource.origin_system {
             OriginSystem::AadGroup => "Group.ReadWrite.All (or make the application an owner of the group)",
@@ -218,13 +602,28 @@ fn refused(name: &str, resource: &NewResource, error: &GraphError) -> Problem {
         .traced(error.trace());
     }
     if error.has_code("ResourceNotFoundInOriginSystem") {
+        let origin = &resource.origin_id;
+        if is_seen {
+            return Problem::new(
+                Reason::ResourceNotReady,
+                format!(
+                    "resource {name}: entitlement management does not know {origin} yet; if it is new that passes by itself, otherwise check that it exists"
+                ),
+            );
+        }
+        let remedy = match resource.origin_system {
+            OriginSystem::AadGroup => "write the object id of a group, not of a user or an application",
+            OriginSystem::AadApplication => {
+                "write the object id of the service principal (enterprise application), not the appId nor the object id of the app registration"
+            }
+            OriginSystem::SharePointOnline => "write the address of the site, not of a page or a library in it",
+            OriginSystem::Other(_) => "correct it",
+        };
         return Problem::new(
-            Reason::ResourceNotReady,
-            format!(
-                "resource {name}: entitlement management does not know {} yet; if it is new that passes by itself, otherwise check that it exists",
-                resource.origin_id
-            ),
-        );
+            Reason::ReferenceNotFound,
+            format!("resource {name}: entitlement management does not know {origin}"),
+        )
+        .remedy(remedy);
     }
     Problem::new(Reason::GraphRefused, format!("resource {name}: {error}")).traced(error.trace())
 }
@@ -233,13 +632,13 @@ pub(crate) async fn remove_resource(
     tenant: &Tenant,
     observed: &mut Observed,
     name: &str,
-    id: &graph::ResourceId,
+    id: &ResourceId,
 ) -> Step<Done> {
     let SeenCatalog { catalog, resources, .. } = &mut observed.seen;
     match tenant.graph.request_resource_remove(&catalog.id, id).await {
         Ok(_) => {
             resources.retain(|resource| resource.id != *id);
-            tenant.inventory.resource_gone(&catalog.id, id).await;
+            tenant.inventory.resource_gone(&catalog.id, id);
             Ok(Done::Changed)
         }
         Err(error) if error.has_code("InvalidDeleteResourceHasEntitlements") => {
@@ -253,113 +652,4 @@ pub(crate) async fn remove_resource(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// One resource of the spec as status shows it, and what is wrong with it.
-pub(crate) fn resource_status(
-    spec: &CatalogResource,
-    resolved: &Result<ResolvedResource, Problem>,
-    resources: &[Resource],
-    before: Option<&ResourceStatus>,
-    observed: &Observed,
-    management: Management,
-) -> (ResourceStatus, Option<Problem>) {
-    let added = before.is_some_and(|before| before.added);
-    let resolved = match resolved {
-        Ok(resolved) => resolved,
-        Err(problem) => {
-            let kept = before.cloned().unwrap_or_else(|| ResourceStatus {
-                name: spec.name.clone(),
-                id: None,
-                origin_id: String::new(),
-                origin_system: String::new(),
-                scope_id: None,
-                roles: Vec::new(),
-                added,
-                state: String::new(),
-                message: None,
-            });
-            let status = ResourceStatus {
-                state: ResourceState::Blocked.name().into(),
-                message: Some(as_before(before, problem)),
-                ..kept
-            };
-            return (status, Some(problem.clone()));
-        }
-    };
-    let wanted = DesiredResource {
-        name: resolved.name.clone(),
-        resource: resolved.resource.clone(),
-    };
-    let found = find(resources, &wanted);
-    let field = format!("spec.resources[{}].roles", resolved.index);
-    let (roles, trouble) = found.map_or((Vec::new(), None), |found| offered_roles(resolved, found, &field));
-    let missing = || match management {
-        Management::Observe => Problem::new(
-            Reason::ResourceNotInCatalog,
-            format!(
-                "spec.resources[{}]: {} is not in the catalog, and management: Observe does not add it; ask those who run the catalog",
-                resolved.index, resolved.resource.origin_id
-            ),
-        ),
-        Management::Full => Problem::new(
-            Reason::ResourceNotReady,
-            format!("resource {}: not yet in the catalog", resolved.name),
-        ),
-    };
-    let problem = observed.troubles.get(&spec.name).cloned().or(match found {
-        None => Some(missing()),
-        Some(_) => trouble,
-    });
-    let state = match (&problem, found) {
-        (None, _) => ResourceState::Ready,
-        (Some(problem), None) if problem.reason == Reason::ResourceNotInCatalog => ResourceState::Missing,
-        (Some(problem), None) if problem.reason == Reason::ResourceNotReady => ResourceState::Adding,
-        (Some(_), _) => ResourceState::Blocked,
-    };
-    let scope = found.and_then(|found| {
-        let scopes = found.known_scopes();
-        scopes.iter().find(|scope| scope.is_root).or(scopes.first())
-    });
-    let status = ResourceStatus {
-        name: spec.name.clone(),
-        id: found.map(|found| found.id.to_string()),
-        origin_id: resolved.resource.origin_id.clone(),
-        origin_system: resolved.resource.origin_system.to_string(),
-        scope_id: scope.and_then(|scope| scope.id.clone()),
-        roles,
-        added,
-        state: state.name().into(),
-        message: problem.as_ref().map(|problem| as_before(before, problem)),
-    };
-    (status, problem)
-}
-
-/// The words of the problem; the old ones where they say the same, so that status does not change with every request.
-fn as_before(before: Option<&ResourceStatus>, problem: &Problem) -> String {
-    before
-        .and_then(|before| before.message.clone())
-        .filter(|old| problem.is_told_by(old))
-        .unwrap_or_else(|| problem.message())
-}
-
-fn offered_roles(resolved: &ResolvedResource, found: &Resource, field: &str) -> (Vec<RoleStatus>, Option<Problem>) {
-    let candidates = roles::candidates(found.known_roles(), &resolved.app_roles);
-    if candidates.is_empty() {
-        let waiting = format!("resource {}: Entra does not list its roles yet", resolved.name);
-        return (Vec::new(), Some(Problem::new(Reason::ResourceNotReady, waiting)));
-    }
-    let mut offered = Vec::new();
-    let mut trouble = None;
-    for name in &resolved.offered {
-        match roles::choose(name, &candidates, field) {
-            Ok(role) => offered.push(RoleStatus {
-                name: name.clone(),
-                id: role.origin_id.clone(),
-                display_name: role.display_name.clone(),
-            }),
-            Err(problem) => trouble = trouble.or(Some(problem)),
-        }
-    }
-    (offered, trouble)
 }

@@ -1,360 +1,363 @@
 //! Names in the directory: looked up once, then bound.
 //!
 //! What a name resolved to is pinned in status and stays what is meant, whatever happens to the name. From time to time
-//! the name is looked up again, only to tell when it has moved.
+//! the name is looked up again, only to tell when it has moved. An answer that binds nothing is remembered for all
+//! objects that name the same: nobody asks again before it is due.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
-use tokio::time::Instant;
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Shared},
+    stream,
+};
 
 use super::halt::{Halt, Retry, Stage, Step};
 use crate::{
-    api::{ApplicationRef, GroupRef, PinnedReference, Reason, ServicePrincipalRef, SharePointSiteRef, UserRef},
-    clock::Clock,
-    graph::{AppRole, Graph, GraphError, GraphErrorKind, Group, GroupKey, ServicePrincipalKey, SiteKey, UserKey},
-    plan::Problem,
+    api::Reason,
+    graph::{
+        Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, ServicePrincipalKey, SiteKey, UserKey,
+    },
+    plan::{
+        Problem,
+        bindings::{Answer, Bound, DirectoryKey, DirectoryObject, Mistake, Unsuitable, believed, decide, missing},
+        roles::AppRoles,
+        sites,
+    },
 };
 
-/// One object of the directory, as a spec names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum DirectoryKey {
-    User(UserKey),
-    Group(GroupKey),
-    ServicePrincipal(ServicePrincipalKey),
-    Site(SiteKey),
+/// How many look-ups of one object go on side by side.
+const SIDE_BY_SIDE: usize = 8;
+/// For so long an answer serves all who want to bind the same name at once.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// What an object knows of its references already.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory<'a> {
+    /// What its status has pinned, by reference.
+    pub(crate) pins: &'a BTreeMap<String, String>,
+    /// The visit was asked for: what could not be bound is looked up now, due or not.
+    pub(crate) asked_for: bool,
 }
 
-impl DirectoryKey {
-    /// The id, where the spec gives it: then there is nothing to look up.
-    fn id(&self) -> Option<&str> {
-        match self {
-            Self::User(UserKey::Id(id)) | Self::Group(GroupKey::Id(id)) => Some(id),
-            Self::ServicePrincipal(ServicePrincipalKey::Id(id)) => Some(id),
-            // Entitlement management knows a site by its address.
-            Self::Site(SiteKey::Url(url)) => Some(url),
-            Self::User(_) | Self::Group(_) | Self::ServicePrincipal(_) | Self::Site(_) => None,
-        }
-    }
+/// What came of a look-up: for everybody who asked.
+type Outcome = Arc<Result<Answer, GraphError>>;
 
-    fn parts(&self) -> (&'static str, &'static str, &str) {
-        match self {
-            Self::User(UserKey::Id(value)) => ("user", "id", value),
-            Self::User(UserKey::UserPrincipalName(value)) => ("user", "userPrincipalName", value),
-            Self::User(UserKey::Mail(value)) => ("user", "mail", value),
-            Self::Group(GroupKey::Id(value)) => ("group", "id", value),
-            Self::Group(GroupKey::DisplayName(value)) => ("group", "displayName", value),
-            Self::Group(GroupKey::MailNickname(value)) => ("group", "mailNickname", value),
-            Self::Group(GroupKey::UniqueName(value)) => ("group", "uniqueName", value),
-            Self::ServicePrincipal(ServicePrincipalKey::Id(value)) => ("service principal", "id", value),
-            Self::ServicePrincipal(ServicePrincipalKey::AppId(value)) => ("service principal", "appId", value),
-            Self::ServicePrincipal(ServicePrincipalKey::DisplayName(value)) => {
-                ("service principal", "displayName", value)
-            }
-            Self::Site(SiteKey::Url(value)) => ("site", "url", value),
-            Self::Site(SiteKey::Id(value)) => ("site", "id", value),
-        }
-    }
+/// The last outcome for one reference.
+struct Known {
+    at: Instant,
+    /// How many in a row bound nothing.
+    misses: u32,
+    outcome: Outcome,
 }
 
-impl fmt::Display for DirectoryKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, by, value) = self.parts();
-        write!(formatter, "{kind} {by}={value}")
-    }
+#[derive(Default)]
+struct Looked {
+    known: HashMap<String, Known>,
+    under_way: HashMap<String, Shared<BoxFuture<'static, Outcome>>>,
 }
 
-/// An object that was found.
-#[derive(Clone, Debug)]
-pub(crate) struct DirectoryObject {
-    /// Object id; for a site its address, which is what entitlement management knows it by.
-    pub(crate) id: String,
-    pub(crate) display_name: String,
-    pub(crate) app_roles: Vec<AppRole>,
-    /// Why entitlement management cannot manage it, where that is known.
-    pub(crate) unsuitable: Option<&'static str>,
-}
-
-/// What a reference means.
-#[derive(Clone, Debug)]
-pub(crate) struct Bound {
-    pub(crate) id: String,
-    /// What the directory says of it, where it was asked.
-    pub(crate) object: Option<DirectoryObject>,
-    /// What to remember; none where the spec gives the id.
-    pub(crate) pin: Option<PinnedReference>,
-    /// The name means something else by now.
-    pub(crate) moved: Option<Problem>,
+/// What a look-up is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To bind a name for the first time.
+    Bind,
+    /// To see whether a name still stands for what it is bound to, or an id for what it should.
+    Verify,
 }
 
 /// The directory of one tenant.
 pub(crate) struct Directory {
     graph: Graph,
     tenant: String,
-    /// How long a look-up that only verifies a pinned name is believed.
-    verify_after: Duration,
-    clock: Clock,
-    found: Mutex<HashMap<String, (Instant, Vec<DirectoryObject>)>>,
+    /// The longest that an answer is believed that binds nothing.
+    drift_interval: Duration,
+    looked: Mutex<Looked>,
 }
 
 impl Directory {
-    pub(crate) fn new(graph: Graph, tenant: String, verify_after: Duration, clock: Clock) -> Self {
+    pub(crate) fn new(graph: Graph, tenant: String, drift_interval: Duration) -> Self {
         Self {
             graph,
             tenant,
-            verify_after,
-            clock,
-            found: Mutex::default(),
+            drift_interval,
+            looked: Mutex::default(),
         }
     }
 
-    /// What `key`, written in `field`, means. `pins` are what status remembers.
-    pub(crate) async fn bind(&self, field: &str, key: &DirectoryKey, pins: &BTreeMap<String, String>) -> Step<Bound> {
+    /// How long an answer is believed that only verifies what is bound.
+    fn verify_after(&self) -> Duration {
+        self.drift_interval.saturating_mul(6)
+    }
+
+    /// What each key, written in its field, means; in this order.
+    pub(crate) async fn bind_many(
+        &self,
+        references: &[(String, DirectoryKey)],
+        memory: Memory<'_>,
+    ) -> Vec<Step<Bound>> {
+        let asks: Vec<_> = references
+            .iter()
+            .map(|(field, key)| self.bind(field, key, memory))
+            .collect();
+        stream::iter(asks).buffered(SIDE_BY_SIDE).collect().await
+    }
+
+    /// What `key`, written in `field`, means.
+    pub(crate) async fn bind(&self, field: &str, key: &DirectoryKey, memory: Memory<'_>) -> Step<Bound> {
         if let Some(id) = key.id() {
-            return Ok(Bound {
-                id: id.to_owned(),
-                object: None,
-                pin: None,
-                moved: None,
-            });
+            return Ok(Bound::certain(id));
         }
-        let reference = key.to_string();
-        let pinned = pins.get(&reference);
-        let found = match self.find(key, pinned.is_some()).await {
-            Ok(found) => found,
-            // A name that is bound needs no look-up: it only cannot be verified now.
-            Err(_) if pinned.is_some() => Vec::new(),
-            Err(error) => return Err(self.failed(field, &error)),
-        };
-        let known = |id: &str| found.iter().find(|object| object.id.eq_ignore_ascii_case(id)).cloned();
-        let bound = |id: &str, object: Option<DirectoryObject>, moved| Bound {
-            id: id.to_owned(),
-            object,
-            pin: Some(PinnedReference {
-                reference: reference.clone(),
-                id: id.to_owned(),
-            }),
-            moved,
-        };
-        match (pinned, found.as_slice()) {
-            (Some(id), [_, ..]) if known(id).is_none() => {
-                let elsewhere = found
-                    .iter()
-                    .map(|object| object.id.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let moved = Problem::new(
-                    Reason::ReferenceMoved,
-                    format!(
-                        "{field}: the name now stands for {elsewhere}; it stays bound to {id} until this field changes"
-                    ),
-                );
-                Ok(bound(id, None, Some(moved)))
-            }
-            (Some(id), _) => Ok(bound(id, known(id), None)),
-            (None, [one]) => Ok(bound(&one.id, Some(one.clone()), None)),
-            (None, []) => Err(self.missing(field, key)),
-            (None, several) => Err(self.ambiguous(field, key, several)),
-        }
-    }
-
-    /// What the directory has under `key`; from memory where that is young enough for its purpose.
-    async fn find(&self, key: &DirectoryKey, verifies: bool) -> Result<Vec<DirectoryObject>, GraphError> {
-        let reference = key.to_string();
-        let age = if verifies {
-            self.verify_after
+        let pinned = memory.pins.get(&key.to_string()).map(String::as_str);
+        let purpose = if pinned.is_some() {
+            Purpose::Verify
         } else {
-            Duration::from_secs(1)
+            Purpose::Bind
         };
-        {
-            let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, objects)) = found.get(&reference).filter(|(at, _)| self.clock.since(*at) < age) {
-                return Ok(objects.clone());
-            }
+        let outcome = self.find(key, purpose, memory.asked_for).await;
+        let answer = outcome.as_ref().as_ref();
+        let bound = decide(field, key, pinned, answer.ok(), &self.tenant);
+        match (bound, answer) {
+            (Ok(Some(bound)), _) => Ok(bound),
+            (Err(problem), _) => Err(Halt::reference(problem).retried(self.due(key))),
+            // Entitlement management knows a site by its address, which is there without the directory.
+            (Ok(None), Err(error)) if error.kind == GraphErrorKind::Forbidden => match key {
+                DirectoryKey::Site(SiteKey::Url(url)) => {
+                    let address = sites::canonical(url).unwrap_or_else(|| url.clone());
+                    Ok(Bound::certain(address))
+                }
+                _ => Err(self.failed(field, key, error)),
+            },
+            (Ok(None), Err(error)) => Err(self.failed(field, key, error)),
+            // An answer always decides.
+            (Ok(None), Ok(_)) => Err(Halt::reference(missing(field, key, None, &self.tenant)).retried(self.due(key))),
         }
-        let objects = self.look_up(key).await?;
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.insert(reference, (self.clock.instant(), objects.clone()));
-        Ok(objects)
     }
 
-    async fn look_up(&self, key: &DirectoryKey) -> Result<Vec<DirectoryObject>, GraphError> {
-        let plain = |id: String, display_name: String| DirectoryObject {
-            id,
-            display_name,
-            app_roles: Vec::new(),
-            unsuitable: None,
-        };
-        Ok(match key {
-            DirectoryKey::User(key) => {
-                let users = self.graph.find_users(key).await?;
-                users
-                    .into_iter()
-                    .map(|user| plain(user.id.to_string(), user.display_name))
-                    .collect()
-            }
-            DirectoryKey::Group(key) => {
-                let groups = self.graph.find_groups(key).await?;
-                groups
-                    .into_iter()
-                    .map(|group| DirectoryObject {
-                        unsuitable: unsuitable(&group),
-                        ..plain(group.id.to_string(), group.display_name)
-                    })
-                    .collect()
-            }
-            DirectoryKey::ServicePrincipal(key) => {
-                let principals = self.graph.find_service_principals(key).await?;
-                principals
-                    .into_iter()
-                    .map(|principal| DirectoryObject {
-                        app_roles: principal.app_roles,
-                        ..plain(principal.id.to_string(), principal.display_name)
-                    })
-                    .collect()
-            }
-            DirectoryKey::Site(key) => {
-                let sites = self.graph.find_sites(key).await?;
-                sites
-                    .into_iter()
-                    .map(|site| plain(site.web_url, site.display_name.unwrap_or_default()))
-                    .collect()
-            }
+    /// The object that an id stands for, so that one of another kind is found out; `Ok(Err(_))` tells why it could not
+    /// be read, which makes it neither absent nor suitable.
+    pub(crate) async fn examine(
+        &self,
+        field: &str,
+        key: &DirectoryKey,
+        asked_for: bool,
+    ) -> Step<Result<DirectoryObject, Problem>> {
+        let outcome = self.find(key, Purpose::Verify, asked_for).await;
+        match outcome.as_ref() {
+            Ok(answer) => match answer.objects.first() {
+                Some(object) => Ok(Ok(object.clone())),
+                None => {
+                    let problem = missing(field, key, answer.mistake.as_ref(), &self.tenant);
+                    Err(Halt::reference(problem).retried(self.due(key)))
+                }
+            },
+            Err(error) if error.kind == GraphErrorKind::Forbidden => Ok(Err(self.failed(field, key, error).problem)),
+            Err(error) => Err(self.failed(field, key, error)),
+        }
+    }
+
+    /// The roles that an application defines, or why they cannot be read.
+    pub(crate) async fn app_roles(&self, field: &str, service_principal: &str, asked_for: bool) -> Step<AppRoles> {
+        let key = DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(service_principal.to_owned()));
+        let read = self.examine(field, &key, asked_for).await?;
+        Ok(match read {
+            Ok(object) => AppRoles::Read(object.app_roles),
+            Err(problem) => AppRoles::Refused(problem),
         })
     }
 
-    /// The roles that an application defines; none where we may not read applications.
-    pub(crate) async fn app_roles(&self, service_principal: &str) -> Step<Vec<AppRole>> {
-        let key = DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(service_principal.to_owned()));
-        match self.find(&key, true).await {
-            Ok(found) => Ok(found.into_iter().flat_map(|object| object.app_roles).collect()),
-            Err(error) if error.kind == GraphErrorKind::Forbidden => Ok(Vec::new()),
-            Err(error) => Err(error.into()),
+    /// What the directory has under `key`: from memory where that is young enough for its purpose, else asked for once
+    /// by all who want it now.
+    async fn find(&self, key: &DirectoryKey, purpose: Purpose, asked_for: bool) -> Outcome {
+        let reference = key.to_string();
+        let flight = {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = looked.known.get(&reference)
+                && known.at.elapsed() < self.believed(known, purpose, asked_for)
+            {
+                return Arc::clone(&known.outcome);
+            }
+            let flight = looked.under_way.entry(reference.clone());
+            flight
+                .or_insert_with(|| {
+                    let (graph, key) = (self.graph.clone(), key.clone());
+                    async move { Arc::new(look_up(&graph, &key).await) }.boxed().shared()
+                })
+                .clone()
+        };
+        let outcome = flight.clone().await;
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first to come back files it.
+        if looked
+            .under_way
+            .get(&reference)
+            .is_some_and(|known| known.ptr_eq(&flight))
+        {
+            looked.under_way.remove(&reference);
+            self.file(&mut looked.known, reference, &outcome);
+        }
+        outcome
+    }
+
+    fn file(&self, known: &mut HashMap<String, Known>, reference: String, outcome: &Outcome) {
+        let is_settled = match outcome.as_ref() {
+            Ok(answer) => answer.is_settled(),
+            // Weather says nothing about a name.
+            Err(error) if error.is_transient() => return,
+            Err(_) => false,
+        };
+        let before = known.get(&reference).map_or(0, |known| known.misses);
+        // What nobody has asked for since is forgotten.
+        let longest = self.verify_after().saturating_mul(2);
+        known.retain(|_, known| known.at.elapsed() < longest);
+        known.insert(
+            reference,
+            Known {
+                at: Instant::now(),
+                misses: if is_settled { 0 } else { before.saturating_add(1) },
+                outcome: Arc::clone(outcome),
+            },
+        );
+    }
+
+    fn believed(&self, known: &Known, purpose: Purpose, asked_for: bool) -> Duration {
+        match (known.misses, purpose) {
+            // What is under way serves all the same.
+            (_, _) if asked_for => Duration::ZERO,
+            (0, Purpose::Verify) => self.verify_after(),
+            (0, Purpose::Bind) => MOMENT,
+            (misses @ 1.., _) => believed(misses, self.drift_interval),
         }
     }
 
-    fn missing(&self, field: &str, key: &DirectoryKey) -> Halt {
-        let (kind, by, value) = key.parts();
-        Halt::reference(Problem::new(
-            Reason::ReferenceNotFound,
-            format!(
-                "{field}: no {kind} with {by} {value:?} in tenant {}; correct the {by} or create the {kind}",
-                self.tenant
-            ),
-        ))
-        .retried(Retry::After(Duration::from_secs(30)))
+    /// When this reference is looked up again.
+    fn due(&self, key: &DirectoryKey) -> Retry {
+        let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = looked.known.get(&key.to_string()).map(|known| {
+            let believed = self.believed(known, Purpose::Bind, false);
+            believed.saturating_sub(known.at.elapsed())
+        });
+        Retry::After(left.unwrap_or(self.drift_interval).max(MOMENT))
     }
 
-    fn ambiguous(&self, field: &str, key: &DirectoryKey, several: &[DirectoryObject]) -> Halt {
-        let (kind, by, value) = key.parts();
-        let ids = several
-            .iter()
-            .map(|object| object.id.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
-        Halt::reference(Problem::new(
-            Reason::ReferenceAmbiguous,
-            format!(
-                "{field}: {} {kind}s have the {by} {value:?} in tenant {}: {ids}; name the one you mean by id",
-                several.len(),
-                self.tenant
-            ),
-        ))
-        .retried(Retry::After(Duration::from_secs(30)))
-    }
-
-    fn failed(&self, field: &str, error: &GraphError) -> Halt {
-        let (reason, advice) = match (error.kind, error.needed_permission) {
+    fn failed(&self, field: &str, key: &DirectoryKey, error: &GraphError) -> Halt {
+        let (reason, remedy) = match (error.kind, error.needed_permission) {
             (GraphErrorKind::Forbidden, Some(permission)) => (
                 Reason::NeedsTenantPermission,
-                format!("; grant the application permission {permission}, or give the id instead of the name"),
+                Some(format!(
+                    "grant the application permission {permission}, or give the id instead of the name"
+                )),
             ),
-            _ if error.is_transient() => (Reason::GraphUnavailable, String::new()),
-            _ => (Reason::GraphRefused, String::new()),
+            _ if error.is_transient() => (Reason::GraphUnavailable, None),
+            _ => (Reason::GraphRefused, None),
         };
+        let problem = Problem::new(reason, error.to_string()).at(field).traced(error.trace());
         Halt {
-            problem: Problem::new(reason, format!("{field}: {error}{advice}")).traced(error.trace()),
+            problem: match remedy {
+                Some(remedy) => problem.remedy(remedy),
+                None => problem,
+            },
             stage: Stage::References,
-            retry: error.retry_after.map_or(Retry::Backoff, Retry::After),
+            retry: match error.retry_after {
+                Some(after) => Retry::After(after),
+                None if error.is_transient() => Retry::Backoff,
+                None => self.due(key),
+            },
         }
     }
 }
 
-fn unsuitable(group: &Group) -> Option<&'static str> {
-    if group.on_premises_synced {
-        Some("is synchronized from on-premises Active Directory, so Entra cannot change its members; use a cloud group")
-    } else if group.distribution {
-        Some(
-            "is an Exchange distribution group, whose members entitlement management cannot change; use a security or Microsoft 365 group",
-        )
-    } else if group.dynamic {
-        Some("has dynamic membership, so nobody can be added as a member; use a group with assigned membership")
+/// Asks the directory.
+async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError> {
+    let objects: Vec<DirectoryObject> = match key {
+        DirectoryKey::User(key) => {
+            let users = graph.find_users(key).await?;
+            let object = |user: crate::graph::User| DirectoryObject::new(user.id.to_string(), user.display_name);
+            users.into_iter().map(object).collect()
+        }
+        DirectoryKey::Group(key) => {
+            let groups = graph.find_groups(key).await?;
+            let object = |group: crate::graph::Group| DirectoryObject {
+                unsuitable: Unsuitable::of(&group),
+                ..DirectoryObject::new(group.id.to_string(), group.display_name)
+            };
+            groups.into_iter().map(object).collect()
+        }
+        DirectoryKey::ServicePrincipal(key) => {
+            let principals = graph.find_service_principals(key).await?;
+            let object = |principal: crate::graph::ServicePrincipal| DirectoryObject {
+                app_roles: principal.app_roles,
+                ..DirectoryObject::new(principal.id.to_string(), principal.display_name)
+            };
+            principals.into_iter().map(object).collect()
+        }
+        DirectoryKey::Site(key) => {
+            let sites = graph.find_sites(key).await?;
+            let object = |site: crate::graph::Site| {
+                // The address is what counts; a site without a name goes by it.
+                let name = site.display_name.unwrap_or_default();
+                DirectoryObject::new(site.web_url, name)
+            };
+            // A site whose address may not be read is none that could be bound.
+            let told = sites.into_iter().filter(|site| !site.web_url.is_empty());
+            told.map(object).collect()
+        }
+    };
+    let mistake = if objects.is_empty() {
+        likely(graph, key).await
     } else {
         None
+    };
+    Ok(Answer { objects, mistake })
+}
+
+/// What an id probably is that stands for nothing of its kind; `None` also where it could not be told.
+async fn likely(graph: &Graph, key: &DirectoryKey) -> Option<Mistake> {
+    let (asked, id) = match key {
+        DirectoryKey::User(UserKey::Id(id)) => (ObjectKind::User, id),
+        DirectoryKey::Group(GroupKey::Id(id)) => (ObjectKind::Group, id),
+        DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(id) | ServicePrincipalKey::AppId(id)) => {
+            (ObjectKind::ServicePrincipal, id)
+        }
+        DirectoryKey::User(UserKey::UserPrincipalName(_) | UserKey::Mail(_))
+        | DirectoryKey::Group(GroupKey::DisplayName(_) | GroupKey::MailNickname(_) | GroupKey::UniqueName(_))
+        | DirectoryKey::ServicePrincipal(ServicePrincipalKey::DisplayName(_))
+        | DirectoryKey::Site(SiteKey::Url(_) | SiteKey::Id(_)) => return None,
+    };
+    let of_app = async |app_id: &str| {
+        let found = graph
+            .find_service_principals(&ServicePrincipalKey::AppId(app_id.to_owned()))
+            .await;
+        let found = found.ok().and_then(|found| found.into_iter().next());
+        found.map(|principal| principal.id.to_string())
+    };
+    if let DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(id)) = key
+        && let Some(principal) = of_app(id).await
+    {
+        return Some(Mistake::AppId(principal));
     }
-}
-
-/// The key of a user reference; `None` for an empty one, which the schema refuses.
-pub(crate) fn user_key(reference: &UserRef) -> Option<DirectoryKey> {
-    let UserRef {
-        id,
-        user_principal_name,
-        mail,
-    } = reference.clone();
-    id.map(UserKey::Id)
-        .or(user_principal_name.map(UserKey::UserPrincipalName))
-        .or(mail.map(UserKey::Mail))
-        .map(DirectoryKey::User)
-}
-
-/// The key of a group reference; `None` for an empty one, which the schema refuses.
-pub(crate) fn group_key(reference: &GroupRef) -> Option<DirectoryKey> {
-    let GroupRef {
-        id,
-        display_name,
-        mail_nickname,
-        unique_name,
-    } = reference.clone();
-    id.map(GroupKey::Id)
-        .or(display_name.map(GroupKey::DisplayName))
-        .or(mail_nickname.map(GroupKey::MailNickname))
-        .or(unique_name.map(GroupKey::UniqueName))
-        .map(DirectoryKey::Group)
-}
-
-/// The key of a service principal reference; `None` for an empty one, which the schema refuses.
-pub(crate) fn service_principal_key(reference: &ServicePrincipalRef) -> Option<DirectoryKey> {
-    let ServicePrincipalRef {
-        id,
-        app_id,
-        display_name,
-    } = reference.clone();
-    id.map(ServicePrincipalKey::Id)
-        .or(app_id.map(ServicePrincipalKey::AppId))
-        .or(display_name.map(ServicePrincipalKey::DisplayName))
-        .map(DirectoryKey::ServicePrincipal)
-}
-
-/// The key of an application reference; `None` for an empty one, which the schema refuses.
-pub(crate) fn application_key(reference: &ApplicationRef) -> Option<DirectoryKey> {
-    let ApplicationRef {
-        app_id,
-        service_principal_id,
-        display_name,
-    } = reference.clone();
-    service_principal_key(&ServicePrincipalRef {
-        id: service_principal_id,
-        app_id,
-        display_name,
-    })
-}
-
-/// The key of a site reference; `None` for an empty one, which the schema refuses.
-pub(crate) fn site_key(reference: &SharePointSiteRef) -> Option<DirectoryKey> {
-    let SharePointSiteRef { url, id } = reference.clone();
-    url.map(SiteKey::Url).or(id.map(SiteKey::Id)).map(DirectoryKey::Site)
+    let identified = graph.identify(&[id.as_str().into()]).await.ok()?;
+    let Identified { kind, app_id, .. } = identified.into_iter().next().flatten()?;
+    let is_app_id = matches!(key, DirectoryKey::ServicePrincipal(ServicePrincipalKey::AppId(_)));
+    match kind {
+        ObjectKind::ServicePrincipal if is_app_id => Some(Mistake::ServicePrincipal),
+        // It is what it should be: younger than the answer.
+        kind if kind == asked => None,
+        ObjectKind::User => Some(Mistake::Kind("user")),
+        ObjectKind::Group => Some(Mistake::Kind("group")),
+        ObjectKind::ServicePrincipal => Some(Mistake::Kind("service principal")),
+        ObjectKind::Application if asked == ObjectKind::ServicePrincipal => {
+            let principal = match app_id {
+                Some(app_id) => of_app(&app_id).await,
+                None => None,
+            };
+            Some(Mistake::ApplicationObject(principal))
+        }
+        ObjectKind::Application => Some(Mistake::Kind("app registration")),
+        ObjectKind::Other(_) => None,
+    }
 }

@@ -5,7 +5,7 @@ use super::{
     halt::{Halt, Retry, Stage, Step},
 };
 use crate::{
-    api::{Catalog, Grant, Reason},
+    api::{Catalog, EntraObject, Grant, Reason},
     plan::{
         Problem,
         limits::{self, Namespace},
@@ -52,11 +52,9 @@ pub(crate) fn granted(
 }
 
 /// The name of the Catalog that is this one in Entra.
-pub(crate) fn catalog_of_id(context: &Context, id: &str) -> Option<String> {
-    let found = matching(&context.stores.catalogs, |catalog| {
-        super::identity::own(catalog).is_some_and(|entra| entra.id.eq_ignore_ascii_case(id))
-    });
-    found.first().map(kube::ResourceExt::name_any)
+pub(crate) fn catalog_of_id(context: &Context, entra: &EntraObject) -> Option<String> {
+    let found = context.cluster.catalogs_of_entra(entra);
+    found.first().map(|catalog| catalog.place().name)
 }
 
 /// A limit that is broken: nothing is written until the spec or the grant changes.

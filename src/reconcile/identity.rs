@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, core::object::HasStatus};
 
 use super::{
@@ -89,9 +90,15 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         adoption,
         ..facts::<K>(site, &display_name, &description)
     };
+    let now = super::execute::ServiceTime::service_time(&tenant.graph, context.now());
     let found = match facts.asks() {
         Question::Nothing => Vec::new(),
-        Question::Outcome { name } => K::search(site, &name).await?,
+        Question::Outcome { name } => {
+            let began = intent.as_ref().and_then(|intent| intent.started_at.parse::<Timestamp>().ok());
+            let ago = began.and_then(|began| Duration::try_from(now.duration_since(began)).ok());
+            // A time that cannot be read, or has not come, is now: the search goes on for as long as it may take.
+            K::search(site, &name, ago.map_or(Duration::ZERO, |ago| ago)).await?
+        }
         Question::ById(id) => match K::look_by_id(site, &id).await? {
             Found::Present(candidate) => vec![candidate],
             Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => Vec::new(),
@@ -99,7 +106,6 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         Question::ByName(name) => K::look_by_name(site, &name).await?,
     };
     let found = with_holders(context, subject, site, found);
-    let now = super::execute::ServiceTime::service_time(&tenant.graph, context.now());
     let stand = facts.stands(&found, context.settings.visibility, now);
     if let (Stand::Known { id }, Some(entra)) = (&stand, &known) {
         if let Err(other) = context.claims.claim(entra, &holder(&subject.object)) {
@@ -179,6 +185,21 @@ pub(super) async fn name_taken<K: Managed>(context: &Context, subject: &Subject<
         Some(_) | None => problem,
     };
     refused(problem)
+}
+
+/// What cannot be read may have the name that is asked for: until it can, nobody knows whether the name is free.
+pub(super) fn refuse_unreadable(unreadable: &[crate::graph::Unreadable], place: &str) -> Step<()> {
+    match unreadable.first() {
+        None => Ok(()),
+        Some(first) => {
+            let id = first.id.as_deref().map_or("one without an id", |id| id);
+            Err(Halt::sync(
+                Reason::GraphRefused,
+                format!("{place} holds an object that cannot be read ({id}: {}), so nobody can tell whether it has this name", first.why),
+                Retry::Backoff,
+            ))
+        }
+    }
 }
 
 /// The end of a visit whose object cannot be the one that it wants to be.

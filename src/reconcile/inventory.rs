@@ -4,15 +4,15 @@
 //! it; it ends whether or not anybody still waits. No lock is held across a call, so one that hangs holds up its own
 //! visit alone.
 
-mod flights;
-mod reads;
-#[cfg(test)]
-mod tests;
-
 #![expect(
     clippy::disallowed_methods,
     reason = "the ages of what was read still go by the machine"
 )]
+
+mod flights;
+mod reads;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -410,6 +410,23 @@ impl Inventory {
     }
 
     /// A package that we have just made.
+    /// A package for what hangs on it: as [`Inventory::package`], but one that we made just now holds nothing but what we
+    /// put there, and needs no look.
+    pub(crate) async fn package_around(
+        &self,
+        catalog: &CatalogId,
+        id: &AccessPackageId,
+        freshness: Freshness,
+    ) -> Step<Found<Box<AccessPackage>>> {
+        let now = self.0.now();
+        let born = self.0.holdings(catalog, |holdings| holdings.package_birth(id));
+        let freshness = match (freshness, born) {
+            (Freshness::Now, Some(born)) if now < born + INFANCY => Freshness::Within(INFANCY),
+            (freshness, _) => freshness,
+        };
+        self.package(catalog, id, freshness).await
+    }
+
     pub(crate) fn package_born(&self, catalog: &CatalogId, package: AccessPackage) {
         let now = self.0.now();
         self.0.holdings(catalog, |holdings| holdings.package_made(now, package));

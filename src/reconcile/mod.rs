@@ -18,6 +18,7 @@ mod binding;
 mod catalog;
 mod catalog_resources;
 mod claims;
+mod coming;
 mod context;
 mod credentials;
 mod departure;
@@ -60,6 +61,7 @@ use crate::{
     report::{self, Report},
 };
 use context::{Guarded, title};
+use coming::Announcement;
 use execute::{Done, Failure};
 use halt::{Halt, Retry, Stage, Step};
 use identity::Site;
@@ -120,6 +122,8 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     type Desired: Send + Sync;
     /// What is in Entra.
     type Observed: Send + Sync;
+    /// What else in Entra bears on whether it may be written.
+    type Around: Send + Sync;
 
     fn display_name(&self) -> String;
     fn description(&self) -> String;
@@ -130,7 +134,7 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     fn look_by_name(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
     fn look_by_id(site: &Site, id: &str) -> impl Future<Output = Step<Found<Candidate>>> + Send;
     /// What an earlier create may have made; never answered from memory.
-    fn search(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
+    fn search(site: &Site, name: &str, begun_ago: Duration) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
 
     fn resolve(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<Self::References>> + Send;
     fn desire(subject: &Subject<Self>, references: &Self::References) -> Step<Self::Desired>;
@@ -139,11 +143,18 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
         id: Option<&str>,
         freshness: Freshness,
     ) -> impl Future<Output = Step<Found<Self::Observed>>> + Send;
+    fn look_around(
+        references: &Self::References,
+        freshness: Freshness,
+    ) -> impl Future<Output = Step<Self::Around>> + Send;
+    /// Says what is about to be written, for as long as the answer lives.
+    fn announce(subject: &Subject<Self>, references: &Self::References) -> Option<Announcement>;
     fn plan(
         subject: &Subject<Self>,
         references: &Self::References,
         desired: &Self::Desired,
         observed: &Found<Self::Observed>,
+        around: &Self::Around,
         weighing: Weighing<'_>,
     ) -> Plan<Self::Act>;
     /// One request.
@@ -163,6 +174,7 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
         references: &Self::References,
         desired: &Self::Desired,
         observed: &Found<Self::Observed>,
+        around: &Self::Around,
         plan: &Plan<Self::Act>,
     ) -> Report;
     /// When to come back after this report; a watch wakes us in any case.
@@ -221,14 +233,18 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
         site.tenant.freshness()
     };
     let mut observed = observe::<K>(&references, &stand, freshness).await?; // reads Graph
-    let mut plan = weigh(subject, &references, &desired, &observed, &stand, false); // pure
+    let mut around = K::look_around(&references, freshness).await?; // reads Graph
+    let mut plan = weigh(subject, &references, &desired, (&observed, &around), &stand, false); // pure
+    let mut _announced = None;
     if subject.has_news(&plan) {
         subject.assert_current().await?; // reads Kubernetes
+        _announced = K::announce(subject, &references); // others see it until the visit ends
         observed = observe::<K>(&references, &stand, Freshness::Now).await?; // reads Graph, this object alone
-        plan = weigh(subject, &references, &desired, &observed, &stand, true); // pure
+        around = K::look_around(&references, Freshness::Now).await?; // reads Graph
+        plan = weigh(subject, &references, &desired, (&observed, &around), &stand, true); // pure
     }
     execute::run(context, subject, &site, &plan, &mut observed).await?; // writes Graph
-    let report = K::conclude(subject, &references, &desired, &observed, &plan); // pure; `reconcile` writes the status
+    let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
     Ok(Visited {
         report,
@@ -266,7 +282,7 @@ fn weigh<K: Managed>(
     subject: &Subject<K>,
     references: &K::References,
     desired: &K::Desired,
-    observed: &Found<K::Observed>,
+    (observed, around): (&Found<K::Observed>, &K::Around),
     stand: &Stand,
     confirmed: bool,
 ) -> Plan<K::Act> {
@@ -285,7 +301,7 @@ fn weigh<K: Managed>(
         confirmed,
         takes_over: matches!(becomes, Some(IdentityAct::TakeOver { .. })),
     };
-    let mut plan = K::plan(subject, references, desired, observed, weighing)
+    let mut plan = K::plan(subject, references, desired, observed, around, weighing)
         .managed(site.tenant.management)
         .managed(subject.object.management());
     let before = |act: IdentityAct| plan::Step::new(K::Act::from(act), Stake::NEUTRAL);

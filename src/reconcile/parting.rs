@@ -8,13 +8,13 @@ use super::{
     execute,
     grants::{granted, limit},
     halt::{Halt, Retry, Stage, Step},
-    identity,
+    identity::{self, Site},
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
     api::{DeletionPolicy, EntraStatus as _, Grant, Intent, Management, ORPHAN, Reason},
-    graph::AccessPackageId,
+    graph::{AccessPackageId, AssignmentPolicy, GraphError, PolicyId},
     plan::{Found, departure::Next, identity::Stand, limits},
     report::Note,
 };
@@ -199,9 +199,9 @@ pub(super) async fn last_tenant(
 ) -> Step<Arc<Tenant>> {
     match (tenant_ref, entra, intent) {
         (Some(name), _, _) => context.tenant(name).await,
-        (None, Some(entra), _) => context.tenant_of(&entra.tenant_id).await,
+        (None, Some(entra), _) => context.tenant_of(entra).await,
         (None, None, Some(intent)) => match &intent.tenant {
-            Some(tenant) => context.tenant_of(&tenant.tenant_id).await,
+            Some(tenant) => context.tenant_reaching(&tenant.tenant_id).await,
             None => Err(lost()),
         },
         (None, None, None) => Err(lost()),
@@ -231,4 +231,24 @@ pub(super) fn nothing_there(act: &impl std::fmt::Display) -> execute::Failure {
         format!("{act}: the object is not there any more; looking again"),
         Retry::Backoff,
     ))
+}
+
+/// Shuts a policy for new requests, as it is read now; one that is gone is shut. Nothing else of it changes, whatever of it
+/// we know.
+pub(super) async fn shut(
+    site: &Site,
+    package: &AccessPackageId,
+    id: &PolicyId,
+) -> Result<Option<AssignmentPolicy>, GraphError> {
+    let graph = &site.tenant.graph;
+    let Some(policy) = graph.get_assignment_policy(id).await? else {
+        return Ok(None);
+    };
+    let fields = graph.close_assignment_policy(&policy).await?;
+    Ok(Some(AssignmentPolicy {
+        fields,
+        whole: None,
+        access_package: policy.access_package.clone().or_else(|| Some(package.clone())),
+        ..policy
+    }))
 }

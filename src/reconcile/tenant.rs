@@ -10,6 +10,7 @@ use kube::ResourceExt;
 use tokio::sync::Semaphore;
 
 use super::{
+    coming::Coming,
     directory::Directory,
     halt::{Halt, Retry, Stage, Step},
     inventory::{Freshness, Inventory},
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
     clock::Clock,
-    graph::{self, Access, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Observer},
+    graph::{self, Access, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Observer, RemovalAsked},
     plan::Problem,
 };
 
@@ -36,6 +37,8 @@ pub(crate) struct Tenant {
     pub(crate) drift_interval: Duration,
     /// Policies are created one after the other: Graph refuses concurrent creates.
     pub(crate) policy_creation: Semaphore,
+    /// What visits are about to write.
+    pub(crate) coming: Coming,
     /// Assignments whose removal was asked for: once is enough, and it takes its time.
     asked: Mutex<HashSet<AssignmentId>>,
     uid: String,
@@ -89,12 +92,13 @@ impl Tenant {
             cloud: spec.cloud,
             domain: spec.domain.clone(),
             inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval),
-            directory: Directory::new(graph.clone(), tenant, drift_interval.saturating_mul(6), clock.clone()),
+            directory: Directory::new(graph.clone(), tenant, drift_interval),
             clock,
             graph,
             management,
             drift_interval,
             policy_creation: Semaphore::new(1),
+            coming: Coming::default(),
             asked: Mutex::default(),
             uid: object.uid().unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or_default(),
@@ -118,10 +122,8 @@ impl Tenant {
 
     /// Asks for an assignment to be taken away; one that is on its way already is.
     pub(crate) async fn take_away(&self, id: &AssignmentId) -> Result<(), graph::GraphError> {
-        match self.graph.request_assignment_remove(id).await {
-            Ok(()) => {}
-            Err(error) if error.has_code("ExistingOpenRequest") || error.kind == GraphErrorKind::Conflict => {}
-            Err(error) => return Err(error),
+        match self.graph.request_assignment_remove(id).await? {
+            RemovalAsked::Now | RemovalAsked::Before => {} // once is enough
         }
         self.asked
             .lock()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `story` | from `kubectl apply` to Entra and back: order, repetition, deletion, the number of calls |
 //! | `drift` | what happens when somebody changes Entra behind the operator's back, and when names move |
+//! | `binding` | what names, roles, addresses and ids stand for, and that it stays so |
 //! | `adoption` | objects that exist already, and two that want the same one |
 //! | `grants` | what a namespace may and may not do |
 //! | `words` | the exact text that people see when something is wrong |
@@ -20,6 +21,7 @@
 )]
 
 mod adoption;
+mod binding;
 mod cluster;
 mod drift;
 mod faults;

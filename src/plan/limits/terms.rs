@@ -276,7 +276,7 @@ fn approved(stages: &[ApprovalStage]) -> Consent {
 
 fn strangers<'a>(field: &'a str, sets: &'a [SubjectSet]) -> impl Iterator<Item = String> + 'a {
     sets.iter().filter_map(move |set| match set {
-        SubjectSet::Unknown { odata_type } => Some(format!("{field} of the unknown kind {odata_type:?}")),
+        SubjectSet::Unknown { odata_type, raw: _ } => Some(format!("{field} of the unknown kind {odata_type:?}")),
         SubjectSet::SingleUser { user_id: _ }
         | SubjectSet::GroupMembers { group_id: _ }
         | SubjectSet::ConnectedOrganizationMembers { id: _ }
@@ -285,6 +285,8 @@ fn strangers<'a>(field: &'a str, sets: &'a [SubjectSet]) -> impl Iterator<Item =
         | SubjectSet::InternalSponsors
         | SubjectSet::ExternalSponsors
         | SubjectSet::TargetUserSponsors
+        | SubjectSet::TargetApplicationOwners
+        | SubjectSet::TargetAgentIdentitySponsorsOrOwners
         | SubjectSet::AttributeRuleMembers { rule: _ }
         | SubjectSet::SingleServicePrincipal { id: _ } => None,
     })

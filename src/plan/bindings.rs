@@ -1,0 +1,533 @@
+//! What a reference to the directory means, once the directory has answered or refused to.
+//!
+//! | pinned | the directory | the reference means |
+//! |---|---|---|
+//! | yes | has it under the name | what is pinned |
+//! | yes | has another under the name | what is pinned, and `ReferenceMoved` is told |
+//! | yes | has none, or does not answer | what is pinned |
+//! | no | has exactly one | that one, pinned from now on |
+//! | no | has none or several | nothing: `ReferenceNotFound`, `ReferenceAmbiguous` |
+//! | no | does not answer | nothing: why it does not |
+
+use std::{fmt, time::Duration};
+
+use super::{Problem, sites};
+use crate::{
+    api::{ApplicationRef, GroupRef, PinnedReference, Reason, ServicePrincipalRef, SharePointSiteRef, UserRef},
+    graph::{AppRole, Group, GroupKey, ServicePrincipalKey, SiteKey, UserKey},
+};
+
+/// How long a look-up that found nothing usable is believed at first; each further one is believed twice as long.
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+
+/// One object of the directory, as a spec names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryKey {
+    /// A user.
+    User(UserKey),
+    /// A group.
+    Group(GroupKey),
+    /// An application as it exists in the tenant.
+    ServicePrincipal(ServicePrincipalKey),
+    /// A SharePoint site.
+    Site(SiteKey),
+}
+
+impl DirectoryKey {
+    /// The id, where the spec gives it: then nothing has to be looked up to know what is meant.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::User(UserKey::Id(id)) | Self::Group(GroupKey::Id(id)) => Some(id),
+            Self::ServicePrincipal(ServicePrincipalKey::Id(id)) => Some(id),
+            Self::User(UserKey::UserPrincipalName(_) | UserKey::Mail(_))
+            | Self::Group(GroupKey::DisplayName(_) | GroupKey::MailNickname(_) | GroupKey::UniqueName(_))
+            | Self::ServicePrincipal(ServicePrincipalKey::AppId(_) | ServicePrincipalKey::DisplayName(_))
+            | Self::Site(SiteKey::Url(_) | SiteKey::Id(_)) => None,
+        }
+    }
+
+    /// The kind of object, the property that names it, and its value.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, &'static str, &str) {
+        match self {
+            Self::User(UserKey::Id(value)) => ("user", "id", value),
+            Self::User(UserKey::UserPrincipalName(value)) => ("user", "userPrincipalName", value),
+            Self::User(UserKey::Mail(value)) => ("user", "mail", value),
+            Self::Group(GroupKey::Id(value)) => ("group", "id", value),
+            Self::Group(GroupKey::DisplayName(value)) => ("group", "displayName", value),
+            Self::Group(GroupKey::MailNickname(value)) => ("group", "mailNickname", value),
+            Self::Group(GroupKey::UniqueName(value)) => ("group", "uniqueName", value),
+            Self::ServicePrincipal(ServicePrincipalKey::Id(value)) => ("service principal", "id", value),
+            Self::ServicePrincipal(ServicePrincipalKey::AppId(value)) => ("service principal", "appId", value),
+            Self::ServicePrincipal(ServicePrincipalKey::DisplayName(value)) => {
+                ("service principal", "displayName", value)
+            }
+            Self::Site(SiteKey::Url(value)) => ("site", "url", value),
+            Self::Site(SiteKey::Id(value)) => ("site", "id", value),
+        }
+    }
+}
+
+impl fmt::Display for DirectoryKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, by, value) = self.parts();
+        write!(formatter, "{kind} {by}={value}")
+    }
+}
+
+/// An object that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryObject {
+    /// Object id; for a site its address, which is what entitlement management knows it by.
+    pub id: String,
+    /// Its name.
+    pub display_name: String,
+    /// The roles that an application defines.
+    pub app_roles: Vec<AppRole>,
+    /// What keeps a group from being a resource.
+    pub unsuitable: Option<Unsuitable>,
+}
+
+impl DirectoryObject {
+    /// An object of which nothing more than id and name matters.
+    #[must_use]
+    pub fn new(id: impl Into<String>, display_name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            display_name: display_name.into(),
+            app_roles: Vec::new(),
+            unsuitable: None,
+        }
+    }
+}
+
+/// What keeps a group from being a resource of a catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsuitable {
+    /// Kept by an on-premises directory.
+    OnPremises,
+    /// An Exchange distribution group.
+    Distribution,
+    /// Its members may get directory roles through it: only where the Catalog opts in.
+    RoleAssignable,
+    /// Its members follow from a rule: its owners can still be managed.
+    Dynamic,
+}
+
+impl Unsuitable {
+    /// What is the matter with a group, the worst first.
+    #[must_use]
+    pub fn of(group: &Group) -> Option<Self> {
+        if group.on_premises_synced {
+            Some(Self::OnPremises)
+        } else if group.distribution {
+            Some(Self::Distribution)
+        } else if group.role_assignable {
+            // Such a group is never dynamic.
+            Some(Self::RoleAssignable)
+        } else if group.dynamic {
+            Some(Self::Dynamic)
+        } else {
+            None
+        }
+    }
+
+    /// Whether it matters for a resource that offers these roles.
+    #[must_use]
+    pub fn matters(self, offered: &[String], role_assignable_allowed: bool) -> bool {
+        match self {
+            Self::OnPremises | Self::Distribution => true,
+            Self::RoleAssignable => !role_assignable_allowed,
+            Self::Dynamic => !offered.iter().all(|role| role == "Owner"),
+        }
+    }
+
+    /// What is wrong and what to do, as it goes on after `the group …`.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OnPremises => {
+                "is synchronized from on-premises Active Directory, so Entra cannot change its members; use a cloud group"
+            }
+            Self::Distribution => {
+                "is an Exchange distribution group, whose members entitlement management cannot change; use a security or Microsoft 365 group"
+            }
+            Self::RoleAssignable => {
+                "can hold directory roles (isAssignableToRole), so whoever gets this package might administer the tenant; use another group, or write roleAssignable: Allowed beside it if that is meant"
+            }
+            Self::Dynamic => {
+                "has dynamic membership, so nobody can be added as a member; use a group with assigned membership"
+            }
+        }
+    }
+}
+
+/// What was probably meant by an id that stands for nothing of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// It is the id of another kind of object.
+    Kind(&'static str),
+    /// It is an application's own object id; its service principal, where it has one here, has this id.
+    ApplicationObject(Option<String>),
+    /// It is an appId; the service principal has this id.
+    AppId(String),
+    /// It is the object id of a service principal where its appId is asked for.
+    ServicePrincipal,
+}
+
+impl Mistake {
+    fn what(&self) -> String {
+        match self {
+            Self::Kind(kind) => format!("it is the id of a {kind}"),
+            Self::ApplicationObject(_) => {
+                "it is the object id of an app registration, not of its service principal (enterprise application)"
+                    .into()
+            }
+            Self::AppId(_) => "it is an application (client) id".into(),
+            Self::ServicePrincipal => {
+                "it is the object id of a service principal, not an application (client) id".into()
+            }
+        }
+    }
+
+    fn remedy(&self, kind: &str, by: &str) -> String {
+        match self {
+            Self::Kind(_) => format!("write the {by} of a {kind}"),
+            Self::ApplicationObject(Some(id)) | Self::AppId(id) => {
+                format!("the service principal has the id {id}: write that, or name it by appId")
+            }
+            Self::ApplicationObject(None) => {
+                "create its service principal in this tenant, and write that one's id".into()
+            }
+            Self::ServicePrincipal => {
+                "write its appId, or give this one as the object id of the service principal".into()
+            }
+        }
+    }
+}
+
+/// What the directory answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The objects of that name; an id has one at most.
+    pub objects: Vec<DirectoryObject>,
+    /// What an id that has none probably is.
+    pub mistake: Option<Mistake>,
+}
+
+impl Answer {
+    /// Whether there is exactly one, and nothing the matter with it that could change: no need to ask again soon.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        match self.objects.as_slice() {
+            [one] => matches!(one.unsuitable, None | Some(Unsuitable::RoleAssignable)),
+            _ => false,
+        }
+    }
+}
+
+/// How long an answer that binds nothing is believed, this being the `misses`th in a row: doubling, `longest` at most.
+#[must_use]
+pub fn believed(misses: u32, longest: Duration) -> Duration {
+    let doublings = misses.saturating_sub(1).min(16);
+    FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings)).min(longest)
+}
+
+/// What a reference means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// The id of the object; of a site its address.
+    pub id: String,
+    /// What the directory says of it, where it was asked and knows it.
+    pub object: Option<DirectoryObject>,
+    /// What to remember; none where the spec gives the id.
+    pub pin: Option<PinnedReference>,
+    /// The name means something else by now.
+    pub moved: Option<Problem>,
+}
+
+impl Bound {
+    /// What is certain without the directory.
+    #[must_use]
+    pub fn certain(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            object: None,
+            pin: None,
+            moved: None,
+        }
+    }
+}
+
+/// What a name means, by the table on top; `answer` is none where the directory did not answer. `Ok(None)`: nothing is
+/// pinned and nothing answered, so that the caller says why.
+///
+/// # Errors
+/// [`Reason::ReferenceNotFound`] with the likely mistake, [`Reason::ReferenceAmbiguous`] with the candidates.
+pub fn decide(
+    field: &str,
+    key: &DirectoryKey,
+    pinned: Option<&str>,
+    answer: Option<&Answer>,
+    tenant: &str,
+) -> Result<Option<Bound>, Problem> {
+    let bound = |id: &str, object: Option<&DirectoryObject>, moved| {
+        Some(Bound {
+            id: id.to_owned(),
+            object: object.cloned(),
+            pin: Some(PinnedReference {
+                reference: key.to_string(),
+                id: id.to_owned(),
+            }),
+            moved,
+        })
+    };
+    let (Some(answer), pinned) = (answer, pinned) else {
+        return Ok(pinned.and_then(|id| bound(id, None, None)));
+    };
+    let objects = answer.objects.as_slice();
+    match (pinned, objects) {
+        (Some(id), _) => {
+            let known = objects.iter().find(|object| sites::same_origin(&object.id, id));
+            let moved = (known.is_none() && !objects.is_empty()).then(|| {
+                let elsewhere = ids(objects);
+                Problem::new(
+                    Reason::ReferenceMoved,
+                    format!("the name now stands for {elsewhere}; it stays bound to {id} until this field changes"),
+                )
+                .at(field)
+            });
+            Ok(bound(id, known, moved))
+        }
+        (None, [one]) => Ok(bound(&one.id, Some(one), None)),
+        (None, []) => Err(missing(field, key, answer.mistake.as_ref(), tenant)),
+        (None, several) => Err(ambiguous(field, key, several, tenant)),
+    }
+}
+
+/// An id that the directory does not have, or a name that nothing has.
+#[must_use]
+pub fn missing(field: &str, key: &DirectoryKey, mistake: Option<&Mistake>, tenant: &str) -> Problem {
+    let (kind, by, value) = key.parts();
+    let mut what = format!("no {kind} with {by} {value:?} in tenant {tenant}");
+    let mut remedy = format!("correct the {by} or create the {kind}");
+    if let Some(mistake) = mistake {
+        what = format!("{what}: {}", mistake.what());
+        remedy = mistake.remedy(kind, by);
+    }
+    Problem::new(Reason::ReferenceNotFound, what).at(field).remedy(remedy)
+}
+
+fn ambiguous(field: &str, key: &DirectoryKey, several: &[DirectoryObject], tenant: &str) -> Problem {
+    let (kind, by, value) = key.parts();
+    let words = format!(
+        "{} {kind}s have the {by} {value:?} in tenant {tenant}: {}",
+        several.len(),
+        ids(several)
+    );
+    Problem::new(Reason::ReferenceAmbiguous, words)
+        .at(field)
+        .remedy("name the one you mean by id")
+}
+
+/// In a stable order: the service answers in any.
+fn ids(objects: &[DirectoryObject]) -> String {
+    let mut ids: Vec<&str> = objects.iter().map(|object| object.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.join(", ")
+}
+
+/// Adds a pin unless there is one for this reference already: status has each once.
+pub fn remember(pins: &mut Vec<PinnedReference>, pin: Option<PinnedReference>) {
+    if let Some(pin) = pin
+        && pins.iter().all(|known| known.reference != pin.reference)
+    {
+        pins.push(pin);
+    }
+}
+
+/// The key of a user reference; `None` for an empty one, which the schema refuses.
+#[must_use]
+pub fn user_key(reference: &UserRef) -> Option<DirectoryKey> {
+    let UserRef {
+        id,
+        user_principal_name,
+        mail,
+    } = reference.clone();
+    id.map(UserKey::Id)
+        .or(user_principal_name.map(UserKey::UserPrincipalName))
+        .or(mail.map(UserKey::Mail))
+        .map(DirectoryKey::User)
+}
+
+/// The key of a group reference; `None` for an empty one, which the schema refuses.
+#[must_use]
+pub fn group_key(reference: &GroupRef) -> Option<DirectoryKey> {
+    let GroupRef {
+        id,
+        display_name,
+        mail_nickname,
+        unique_name,
+    } = reference.clone();
+    id.map(GroupKey::Id)
+        .or(display_name.map(GroupKey::DisplayName))
+        .or(mail_nickname.map(GroupKey::MailNickname))
+        .or(unique_name.map(GroupKey::UniqueName))
+        .map(DirectoryKey::Group)
+}
+
+/// The key of a service principal reference; `None` for an empty one, which the schema refuses.
+#[must_use]
+pub fn service_principal_key(reference: &ServicePrincipalRef) -> Option<DirectoryKey> {
+    let ServicePrincipalRef {
+        id,
+        app_id,
+        display_name,
+    } = reference.clone();
+    id.map(ServicePrincipalKey::Id)
+        .or(app_id.map(ServicePrincipalKey::AppId))
+        .or(display_name.map(ServicePrincipalKey::DisplayName))
+        .map(DirectoryKey::ServicePrincipal)
+}
+
+/// The key of an application reference; `None` for an empty one, which the schema refuses.
+#[must_use]
+pub fn application_key(reference: &ApplicationRef) -> Option<DirectoryKey> {
+    let ApplicationRef {
+        app_id,
+        service_principal_id,
+        display_name,
+    } = reference.clone();
+    service_principal_key(&ServicePrincipalRef {
+        id: service_principal_id,
+        app_id,
+        display_name,
+    })
+}
+
+/// The key of a site reference; `None` for an empty one, which the schema refuses.
+#[must_use]
+pub fn site_key(reference: &SharePointSiteRef) -> Option<DirectoryKey> {
+    let SharePointSiteRef { url, id } = reference.clone();
+    url.map(SiteKey::Url).or(id.map(SiteKey::Id)).map(DirectoryKey::Site)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> DirectoryKey {
+        DirectoryKey::Group(GroupKey::DisplayName("Sales".into()))
+    }
+
+    fn answer(ids: &[&str]) -> Answer {
+        Answer {
+            objects: ids.iter().map(|id| DirectoryObject::new(*id, "Sales")).collect(),
+            mistake: None,
+        }
+    }
+
+    fn decided(pinned: Option<&str>, found: Option<&[&str]>) -> Result<Option<Bound>, Problem> {
+        let answer = found.map(answer);
+        decide("spec.group", &key(), pinned, answer.as_ref(), "contoso")
+    }
+
+    #[test]
+    fn a_name_that_one_object_has_is_bound_to_it_and_pinned() {
+        let bound = decided(None, Some(&["1"])).unwrap().unwrap();
+        assert_eq!((bound.id.as_str(), bound.moved), ("1", None));
+        assert_eq!(bound.pin.unwrap().reference, "group displayName=Sales");
+    }
+
+    #[test]
+    fn a_pinned_name_stays_bound_whatever_the_directory_says() {
+        for found in [Some(&["1"][..]), Some(&["2", "1"]), Some(&[]), None] {
+            let bound = decided(Some("1"), found).unwrap().unwrap();
+            assert_eq!((bound.id.as_str(), bound.moved), ("1", None), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_pinned_name_that_stands_for_others_is_told_in_a_stable_order_and_stays_bound() {
+        let bound = decided(Some("1"), Some(&["3", "2"])).unwrap().unwrap();
+        assert_eq!(bound.id, "1");
+        assert_eq!(
+            bound.moved.unwrap().message(),
+            "spec.group: the name now stands for 2, 3; it stays bound to 1 until this field changes"
+        );
+    }
+
+    #[test]
+    fn no_answer_is_not_none() {
+        assert_eq!(decided(None, None), Ok(None));
+        assert_eq!(decided(None, Some(&[])).unwrap_err().reason, Reason::ReferenceNotFound);
+    }
+
+    #[test]
+    fn a_site_that_is_pinned_in_another_spelling_has_not_moved() {
+        let key = DirectoryKey::Site(SiteKey::Url("https://Contoso.sharepoint.com/sites/Märkte/".into()));
+        let answer = answer(&["https://contoso.sharepoint.com/sites/M%C3%A4rkte"]);
+        let pinned = "https://contoso.sharepoint.com/sites/märkte";
+        let bound = decide("f", &key, Some(pinned), Some(&answer), "t").unwrap().unwrap();
+        assert_eq!(bound.moved, None);
+    }
+
+    #[test]
+    fn the_wrong_kind_of_id_is_named_with_what_to_write_instead() {
+        let key = DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id("a".into()));
+        let problem = missing(
+            "f",
+            &key,
+            Some(&Mistake::ApplicationObject(Some("b".into()))),
+            "contoso",
+        );
+        assert_eq!(
+            problem.message(),
+            "f: no service principal with id \"a\" in tenant contoso: it is the object id of an app registration, not of \
+             its service principal (enterprise application); the service principal has the id b: write that, or name it \
+             by appId"
+        );
+        let key = DirectoryKey::Group(GroupKey::Id("a".into()));
+        let problem = missing("f", &key, Some(&Mistake::Kind("user")), "contoso");
+        assert_eq!(
+            problem.message(),
+            "f: no group with id \"a\" in tenant contoso: it is the id of a user; write the id of a group"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_resolved_is_asked_for_less_and_less_often() {
+        let longest = Duration::from_secs(600);
+        let waits: Vec<u64> = (1..=7).map(|misses| believed(misses, longest).as_secs()).collect();
+        assert_eq!(waits, [30, 60, 120, 240, 480, 600, 600]);
+        assert_eq!(believed(u32::MAX, Duration::from_secs(2)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_group_that_can_hold_directory_roles_matters_until_it_is_allowed() {
+        let member = ["Member".to_owned()];
+        assert!(Unsuitable::RoleAssignable.matters(&member, false));
+        assert!(Unsuitable::RoleAssignable.matters(&["Owner".to_owned()], false));
+        assert!(!Unsuitable::RoleAssignable.matters(&member, true));
+        assert!(Unsuitable::OnPremises.matters(&member, true));
+        assert!(
+            Unsuitable::Dynamic.matters(&member, true) && !Unsuitable::Dynamic.matters(&["Owner".to_owned()], false)
+        );
+    }
+
+    #[test]
+    fn a_reference_is_remembered_once() {
+        let pin = |id: &str| {
+            Some(PinnedReference {
+                reference: "group displayName=Sales".into(),
+                id: id.into(),
+            })
+        };
+        let mut pins = Vec::new();
+        remember(&mut pins, pin("1"));
+        remember(&mut pins, pin("1"));
+        remember(&mut pins, None);
+        assert_eq!(pins.len(), 1);
+    }
+}
