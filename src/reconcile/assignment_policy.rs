@@ -167,6 +167,7 @@ impl Managed for AssignmentPolicy {
         let memory = Memory {
             pins: &pins,
             asked_for: subject.requested().is_some(),
+            wants_news: false,
         };
         let people = bind_people(&tenant, &spec, memory).await?;
         subject.status.access_package_id = Some(entra.id.clone());
