@@ -141,13 +141,16 @@ async fn resolve(tenant: &Tenant, index: usize, spec: &CatalogResource, known: &
         |name: &String| before.is_some_and(|status| status.roles.iter().any(|role| role.name == *name));
     // A role that is not bound yet may be newer than what is remembered of its application.
     let is_application = origin_system == OriginSystem::AadApplication;
-    let asked_for = known.asked_for || (is_application && !offered.iter().all(is_offered_before));
-    let memory = Memory { pins: &pins, asked_for };
+    let memory = Memory {
+        pins: &pins,
+        asked_for: known.asked_for,
+        wants_news: is_application && !offered.iter().all(is_offered_before),
+    };
     let bound = tenant.directory.bind(&path, &key, memory).await?;
     let mut warning = bound.moved;
     let mut object = bound.object;
     if let DirectoryKey::Group(GroupKey::Id(_)) = &key {
-        match tenant.directory.examine(&path, &key, known.asked_for).await {
+        match tenant.directory.examine(&path, &key, memory).await {
             Ok(Ok(group)) => object = Some(group),
             Ok(Err(why)) => {
                 let is_ours = known.management == Management::Full && before.is_none_or(|before| before.added);
@@ -170,7 +173,7 @@ async fn resolve(tenant: &Tenant, index: usize, spec: &CatalogResource, known: &
     }
     let app_roles = match (&object, is_application) {
         (Some(DirectoryObject { app_roles, .. }), true) => AppRoles::Read(app_roles.clone()),
-        (None, true) => tenant.directory.app_roles(&path, &bound.id, asked_for).await?,
+        (None, true) => tenant.directory.app_roles(&path, &bound.id, memory).await?,
         (Some(_) | None, false) => AppRoles::Read(Vec::new()),
     };
     let is_seen = object.is_some() || bound.pin.is_some();

@@ -42,6 +42,19 @@ pub(crate) struct Memory<'a> {
     pub(crate) pins: &'a BTreeMap<String, String>,
     /// The visit was asked for: what could not be bound is looked up now, due or not.
     pub(crate) asked_for: bool,
+    /// Something is to be bound that may be newer than what is remembered of an object, such as a role of an application.
+    pub(crate) wants_news: bool,
+}
+
+impl Memory<'_> {
+    /// What a look-up is for.
+    fn purpose(&self, is_bound: bool) -> Purpose {
+        if is_bound && !self.wants_news {
+            Purpose::Verify
+        } else {
+            Purpose::Bind
+        }
+    }
 }
 
 /// What came of a look-up: for everybody who asked.
@@ -113,12 +126,7 @@ impl Directory {
             return Ok(Bound::certain(id));
         }
         let pinned = memory.pins.get(&key.to_string()).map(String::as_str);
-        let purpose = if pinned.is_some() {
-            Purpose::Verify
-        } else {
-            Purpose::Bind
-        };
-        let outcome = self.find(key, purpose, memory.asked_for).await;
+        let outcome = self.find(key, memory.purpose(pinned.is_some()), memory.asked_for).await;
         let answer = outcome.as_ref().as_ref();
         let bound = decide(field, key, pinned, answer.ok(), &self.tenant);
         match (bound, answer) {
@@ -144,9 +152,9 @@ impl Directory {
         &self,
         field: &str,
         key: &DirectoryKey,
-        asked_for: bool,
+        memory: Memory<'_>,
     ) -> Step<Result<DirectoryObject, Problem>> {
-        let outcome = self.find(key, Purpose::Verify, asked_for).await;
+        let outcome = self.find(key, memory.purpose(true), memory.asked_for).await;
         match outcome.as_ref() {
             Ok(answer) => match answer.objects.first() {
                 Some(object) => Ok(Ok(object.clone())),
@@ -161,9 +169,9 @@ impl Directory {
     }
 
     /// The roles that an application defines, or why they cannot be read.
-    pub(crate) async fn app_roles(&self, field: &str, service_principal: &str, asked_for: bool) -> Step<AppRoles> {
+    pub(crate) async fn app_roles(&self, field: &str, service_principal: &str, memory: Memory<'_>) -> Step<AppRoles> {
         let key = DirectoryKey::ServicePrincipal(ServicePrincipalKey::Id(service_principal.to_owned()));
-        let read = self.examine(field, &key, asked_for).await?;
+        let read = self.examine(field, &key, memory).await?;
         Ok(match read {
             Ok(object) => AppRoles::Read(object.app_roles),
             Err(problem) => AppRoles::Refused(problem),

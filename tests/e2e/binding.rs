@@ -7,7 +7,7 @@ use stage::{Result, Stage, wait_for, world};
 
 use crate::support::{
     all_ready, apply_not_ready, apply_ready, builder, catalog, collection, condition, furnish, furnished, line, mark,
-    message, namespace, now, package, patched, policy, reason, tenant, text, visit, writes_since,
+    message, namespace, now, package, patched, policy, reason, tenant, text, visit, wait_reason, writes_since,
 };
 
 const READER: &str = "79f9f804-26b8-4ac4-a919-a0c1c0a1a07c";
@@ -53,8 +53,8 @@ fn asked_for(stage: &Stage, mark: usize, system: &str) -> usize {
 /// Nothing may come of this: the roles in Entra stay, the Catalog stays Ready and says that the name moved.
 fn stays_bound(stage: &Stage) -> Result<()> {
     let from = mark(stage);
-    let catalog = visit(stage, &catalog(), "moved")?;
-    assert_eq!(reason(&catalog, "Healthy"), "ReferenceMoved", "{catalog:#}");
+    visit(stage, &catalog(), "moved")?;
+    let catalog = wait_reason(stage, &catalog(), "Healthy", "ReferenceMoved")?;
     assert_eq!(role_id(&catalog, "crm", "Reader"), READER);
     visit(stage, &package(), "moved")?;
     assert_eq!(writes_since(stage, from), [""; 0]);
