@@ -1,5 +1,7 @@
 //! OData literals and the encoding of URLs.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::error::{GraphError, GraphErrorKind};
 
 /// A string literal of a `$filter`: quoted, with quotes doubled. The only way a value gets into a filter.
@@ -12,19 +14,19 @@ pub(super) fn eq(left: &str, right: &str) -> String {
     format!("{left} eq {}", literal(right))
 }
 
-/// Appends bytes, percent-encoding all but the unreserved ones and those of `kept`.
-fn encode_into(out: &mut String, text: &str, kept: &[u8]) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || kept.contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 0x0f)]));
-        }
-    }
-}
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What a segment of a path must not hold as it is.
+const SEGMENT: &AsciiSet = &RESERVED.remove(b'$').remove(b':').remove(b'@').remove(b',');
+/// What a value of a query must not hold as it is.
+const VALUE: &AsciiSet = &RESERVED
+    .remove(b'$')
+    .remove(b',')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'/')
+    .remove(b':')
+    .remove(b'@');
 
 /// A path below the Graph root, each segment encoded, with a leading slash.
 ///
@@ -40,7 +42,7 @@ pub(super) fn path(operation: &'static str, segments: &[&str]) -> Result<String,
             ));
         }
         path.push('/');
-        encode_into(&mut path, segment, b"$:@,");
+        path.extend(utf8_percent_encode(segment, SEGMENT));
     }
     Ok(path)
 }
@@ -54,7 +56,7 @@ pub(super) fn query(pairs: &[(&str, String)]) -> String {
         }
         query.push_str(name);
         query.push('=');
-        encode_into(&mut query, value, b"$,()/:@");
+        query.extend(utf8_percent_encode(value, VALUE));
     }
     query
 }

@@ -275,12 +275,18 @@ pub(crate) fn intervals(stage: &Stage, count: usize) -> Result<()> {
     looks(stage, &["/catalogs/", "/accessPackages?"], count)
 }
 
-/// Waits until this many more reads were begun whose path has all of these parts; one may be under way already.
+/// Waits until this many more reads were begun whose path, by itself or in a batch, has all of these parts; one may be
+/// under way already.
 pub(crate) fn looks(stage: &Stage, parts: &[&str], count: usize) -> Result<()> {
     let from = mark(stage);
     wait_for(&format!("the operator to read {}", parts.concat()), SOON, || {
         let calls = stage.emulator().graph_calls_since(from);
-        let is_meant = |call: &&Value| parts.iter().all(|part| text(&call["path"]).contains(part));
+        let is_meant = |call: &&Value| {
+            let batch = call["requestBody"]["requests"].to_string();
+            parts
+                .iter()
+                .all(|part| text(&call["path"]).contains(part) || batch.contains(part))
+        };
         let seen = calls.iter().filter(is_meant).count();
         if seen > count {
             Ok(())

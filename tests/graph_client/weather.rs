@@ -135,18 +135,21 @@ async fn three_lost_answers_hold_the_tenant_back_and_a_broken_request_does_not()
 async fn a_list_that_takes_long_gets_on_page_by_page() {
     let pages = 5;
     let left = Arc::new(Mutex::new(pages));
-    let counted = left.clone();
     let (line, _) = line(move |_| {
-        std::thread::sleep(Duration::from_millis(60));
-        let mut left = counted.lock().unwrap();
+        let mut left = left.lock().unwrap();
         *left -= 1;
         let mut page = json!({"value": [{"id": left.to_string()}]});
         if *left > 0 {
             page["@odata.nextLink"] = format!("https://graph.microsoft.com/v1.0/next?$skiptoken={left}").into();
         }
-        Ok(Response::new(body(page.to_string())))
+        // Each page takes its time.
+        let late = futures::stream::once(async move {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            Ok(http_body::Frame::data(Bytes::from(page.to_string())))
+        });
+        Ok(Response::new(StreamBody::new(late).boxed_unsync()))
     });
-    let graph = over(line, TENANT, secret()).with_deadline(Duration::from_millis(150));
+    let graph = over(line, TENANT, secret()).with_deadline(Duration::from_millis(450));
     let catalogs = graph.list_catalogs().await.unwrap();
     assert_eq!(catalogs.elements.len(), pages);
 }
