@@ -144,11 +144,12 @@ fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
     if let Some(status) = status {
         let CatalogStatus {
             standing: _, // of it, Ready
-            identity: api::Identity {
-                entra,
-                intent: _,  // its own affair
-                applied: _, // likewise
-            },
+            identity:
+                api::Identity {
+                    entra,
+                    intent: _,  // its own affair
+                    applied: _, // likewise
+                },
             resources,
             resolved: _, // what they come to is in `resources`
         } = status;

@@ -52,8 +52,8 @@ pub use access_package::{
 };
 pub use assignment::{Assignment, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
 pub use assignment_policy::{
-    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind,
-    PolicyBody, PolicyRead, RequestorSettings,
+    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyBody,
+    PolicyRead, RequestorSettings,
 };
 pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};

@@ -102,11 +102,9 @@ impl Act for CatalogAct {
     fn identity(&self) -> Option<&IdentityAct> {
         match self {
             Self::Identity(act) => Some(act),
-            Self::Create(_)
-            | Self::Update(_)
-            | Self::AddResources(_)
-            | Self::RemoveResource { .. }
-            | Self::Delete => None,
+            Self::Create(_) | Self::Update(_) | Self::AddResources(_) | Self::RemoveResource { .. } | Self::Delete => {
+                None
+            }
         }
     }
 

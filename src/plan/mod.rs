@@ -28,8 +28,8 @@ mod problem;
 pub mod resources;
 pub mod roles;
 pub mod sites;
-pub mod view;
 mod step;
+pub mod view;
 
 pub use drift::{Base, Drift};
 pub use judge::{Canonical, Direction, Judge, Judgement, Rules};

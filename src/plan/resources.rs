@@ -248,6 +248,7 @@ fn resolved_status(
     let wanted = DesiredResource {
         name: resolved.name.clone(),
         resource: resolved.resource.clone(),
+        is_seen: resolved.is_seen,
     };
     let before = remembered(&resolved.name, &resolved.resource, all_before);
     let found = find(resources, &wanted);
@@ -492,10 +493,12 @@ mod tests {
             DesiredResource {
                 name: "a".into(),
                 resource: new(OriginSystem::AadGroup, "g"),
+                is_seen: true,
             },
             DesiredResource {
                 name: "b".into(),
                 resource: new(OriginSystem::AadGroup, "G"),
+                is_seen: true,
             },
         ];
         assert_eq!(missing(&wanted, &[]).len(), 1);

@@ -19,11 +19,11 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    cluster::{Identity, Lookup},
     api::{
         AccessPackage, AccessPackageSpec, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason,
         ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
     },
+    cluster::{Identity, Lookup},
     graph::{
         self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, OriginSystem, Read,
         ResourceRoleScope, ResourceScope,
@@ -185,7 +185,9 @@ impl Managed for AccessPackage {
         let entra = subject.status.identity.entra.as_ref()?; // one that is being made has no policies yet
         let status = references.catalog.status.as_ref();
         let roles = subject.object.spec.resource_roles.iter().enumerate();
-        let roles = roles.map(|(index, role)| RoleAt::of_spec(index, role, status)).collect();
+        let roles = roles
+            .map(|(index, role)| RoleAt::of_spec(index, role, status))
+            .collect();
         let what = Announced {
             roles,
             ways: Vec::new(),
@@ -476,7 +478,9 @@ pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<Assignm
         .elements
         .iter()
         .map(|policy| Way::of_entra(policy, managed_by(policy.id.as_str()).as_deref()));
-    readable.chain(listed.unreadable.iter().map(Way::of_unreadable)).collect()
+    readable
+        .chain(listed.unreadable.iter().map(Way::of_unreadable))
+        .collect()
 }
 
 /// The way in that an object stands for: one that is in force as its spec wants it, and one that cannot be read, whatever it
@@ -526,7 +530,10 @@ fn desire(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogId) ->
 
 /// Whether the policy is in Entra, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
-    policy.status.as_ref().is_some_and(|status| status.identity.entra.is_some())
+    policy
+        .status
+        .as_ref()
+        .is_some_and(|status| status.identity.entra.is_some())
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {

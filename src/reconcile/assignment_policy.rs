@@ -23,11 +23,11 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    cluster::{Identity, Lookup},
     api::{
-        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, Grant, ResourceRole, EntraObject, Expiration, ManagedStatus,
-        Management, PinnedReference, Reason, RequestorScope, Requirement,
+        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Expiration, Grant,
+        ManagedStatus, Management, PinnedReference, Reason, RequestorScope, Requirement, ResourceRole,
     },
+    cluster::{Identity, Lookup},
     graph::{
         self, AccessPackageId, AllowedTargetScope, ApprovalSettings, ApprovalStage, CatalogId, ExpirationKind, Feature,
         Listed, PolicyBody, PolicyId, RequestorSettings, SubjectSet,
@@ -290,7 +290,10 @@ impl Managed for AssignmentPolicy {
             package_id,
             ..
         } = references;
-        let package = tenant.inventory.package_around(catalog_id, package_id, freshness).await?;
+        let package = tenant
+            .inventory
+            .package_around(catalog_id, package_id, freshness)
+            .await?;
         Ok(Around { package })
     }
 
@@ -540,7 +543,10 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
 fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -> Step<AccessPackage> {
     let name = &spec.access_package_ref.name;
     let found = context.cluster.package(namespace, name);
-    let readable = found.as_ref().and_then(Lookup::readable).map(|package| AccessPackage::clone(package));
+    let readable = found
+        .as_ref()
+        .and_then(Lookup::readable)
+        .map(|package| AccessPackage::clone(package));
     readable.ok_or_else(|| {
         Halt::reference(Problem::new(
             Reason::AccessPackageNotFound,

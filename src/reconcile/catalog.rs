@@ -6,8 +6,8 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
-    coming::Announcement,
     catalog_resources::{add_resources, remove_resource, resolve_resources, with_unlisted_sites},
+    coming::Announcement,
     context::Context,
     execute::{Done, Failure},
     halt::{Halt, Retry, Step},
@@ -19,11 +19,11 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    cluster::Lookup,
     api::{
         Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DeletionPolicy, DriftPolicy, Management,
         PinnedReference, Reason, ResourceStatus,
     },
+    cluster::Lookup,
     graph::{self, CatalogId},
     plan::{
         self, Found, Plan, Problem, Rules,
@@ -186,7 +186,16 @@ impl Managed for Catalog {
 
     async fn observe(references: &CatalogReferences, id: Option<&str>, freshness: Freshness) -> Step<Found<Observed>> {
         match id {
-            Some(id) => look(&references.tenant, id, freshness, &references.known, &references.resources).await,
+            Some(id) => {
+                look(
+                    &references.tenant,
+                    id,
+                    freshness,
+                    &references.known,
+                    &references.resources,
+                )
+                .await
+            }
             None => Ok(Found::Unborn),
         }
     }
@@ -262,7 +271,12 @@ impl Managed for Catalog {
     fn told(_site: &Site, subject: &Subject<Self>, step: &plan::Step<CatalogAct>) -> String {
         match &step.act {
             CatalogAct::Delete => {
-                let id = subject.status.identity.entra.as_ref().map_or("", |entra| entra.id.as_str());
+                let id = subject
+                    .status
+                    .identity
+                    .entra
+                    .as_ref()
+                    .map_or("", |entra| entra.id.as_str());
                 format!("deleted catalog {id} in Entra")
             }
             CatalogAct::Identity(_)
@@ -408,17 +422,17 @@ impl Managed for Catalog {
         let Found::Present(observed) = observed else {
             return (Plan::default(), Next::Done);
         };
-        let packages: Option<Vec<&str>> = observed
-            .packages
-            .as_ref()
-            .map(|packages| {
-                let readable = packages.elements.iter().map(|package| package.display_name.as_str());
-                // What cannot be read is there too.
-                let unreadable = packages.unreadable.iter().map(|package| package.display_name.as_deref());
-                readable
-                    .chain(unreadable.map(|name| name.map_or("one that cannot be read", |name| name)))
-                    .collect()
-            });
+        let packages: Option<Vec<&str>> = observed.packages.as_ref().map(|packages| {
+            let readable = packages.elements.iter().map(|package| package.display_name.as_str());
+            // What cannot be read is there too.
+            let unreadable = packages
+                .unreadable
+                .iter()
+                .map(|package| package.display_name.as_deref());
+            readable
+                .chain(unreadable.map(|name| name.map_or("one that cannot be read", |name| name)))
+                .collect()
+        });
         (
             leave(&observed.seen, packages.as_deref(), &subject.status.resources),
             Next::Done,

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     api::{Catalog, CatalogResource, Management, Permission, PinnedReference, Reason, ResourceState, ResourceStatus},
     graph::{
-        self, CatalogId, GraphError, GraphErrorKind, GroupKey, NewResource, OriginSystem, RequestState, Resource,
+        CatalogId, GraphError, GraphErrorKind, GroupKey, NewResource, OriginSystem, RequestState, Resource,
         ResourceId, ResourceRequest, SiteKey,
     },
     plan::{

@@ -94,7 +94,9 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
     let found = match facts.asks() {
         Question::Nothing => Vec::new(),
         Question::Outcome { name } => {
-            let began = intent.as_ref().and_then(|intent| intent.started_at.parse::<Timestamp>().ok());
+            let began = intent
+                .as_ref()
+                .and_then(|intent| intent.started_at.parse::<Timestamp>().ok());
             let ago = began.and_then(|began| Duration::try_from(now.duration_since(began)).ok());
             // A time that cannot be read, or has not come, is now: the search goes on for as long as it may take.
             K::search(site, &name, ago.map_or(Duration::ZERO, |ago| ago)).await?
@@ -195,7 +197,10 @@ pub(super) fn refuse_unreadable(unreadable: &[crate::graph::Unreadable], place: 
             let id = first.id.as_deref().map_or("one without an id", |id| id);
             Err(Halt::sync(
                 Reason::GraphRefused,
-                format!("{place} holds an object that cannot be read ({id}: {}), so nobody can tell whether it has this name", first.why),
+                format!(
+                    "{place} holds an object that cannot be read ({id}: {}), so nobody can tell whether it has this name",
+                    first.why
+                ),
                 Retry::Backoff,
             ))
         }

@@ -60,8 +60,8 @@ use crate::{
     },
     report::{self, Report},
 };
-use context::{Guarded, title};
 use coming::Announcement;
+use context::{Guarded, title};
 use execute::{Done, Failure};
 use halt::{Halt, Retry, Stage, Step};
 use identity::Site;
