@@ -197,7 +197,6 @@ impl Cluster {
     }
 
     /// The AccessPackage of this name.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
     pub(crate) fn package(&self, namespace: &str, name: &str) -> Option<Lookup<AccessPackage>> {
         self.get(Some(namespace), name)
     }
@@ -243,7 +242,6 @@ impl Cluster {
     }
 
     /// The AssignmentPolicies that name this AccessPackage, and those of its namespace that cannot be told to name another.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a question that visits are about to ask"))]
     pub(crate) fn policies_of_package(&self, namespace: &str, package: &str) -> Vec<Lookup<AssignmentPolicy>> {
         let place = Place::new(Some(namespace), package);
         self.read().policies.of_parent(&place).cloned().collect()

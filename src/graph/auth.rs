@@ -1,5 +1,10 @@
 //! The credentials and the bearer token.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tokio's time, which a test can hold still, dates the token in use"
+)]
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;

@@ -24,20 +24,6 @@ impl<T> Read<T> {
         }
     }
 
-    /// What was read, or nothing.
-    pub(crate) fn provisional(&mut self) -> &mut T
-    where
-        T: Default,
-    {
-        if matches!(self, Self::Unread) {
-            *self = Self::Read(T::default());
-        }
-        match self {
-            Self::Read(value) => value,
-            Self::Unread => unreachable!(),
-        }
-    }
-
     /// What was read, to let it follow a write of ours.
     pub fn known_mut(&mut self) -> Option<&mut T> {
         match self {

@@ -324,7 +324,7 @@ pub fn merge(desired: &DesiredPackage, before: &AccessPackage, judge: &mut Judge
         unresolved: _,
         offered: _,
     } = desired;
-    let description_before = before.description.clone().map_or_else(String::new, |text| text);
+    let description_before = before.description.clone().unwrap_or_default(); // a description that is null is empty
     AccessPackagePatch {
         display_name: judge.patch(
             "displayName",

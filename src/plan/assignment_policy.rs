@@ -309,12 +309,8 @@ fn approval(after: ApprovalSettings, before: &ApprovalSettings, judge: &mut Judg
     let justification = judge.field(
         "requestors.justification",
         |before, after| asking(&before.0, &after.0),
-        Justification(is_requestor_justification_required.is_some_and(|required| required)),
-        &Justification(
-            before
-                .is_requestor_justification_required
-                .is_some_and(|required| required),
-        ),
+        Justification(is_requestor_justification_required.unwrap_or(false)),
+        &Justification(before.is_requestor_justification_required.unwrap_or(false)),
     );
     // A cloud without the property gets none.
     let is_requestor_justification_required = is_requestor_justification_required.map(|_| justification.0);
@@ -667,7 +663,7 @@ fn is_on(value: &Option<Value>, flag: &str) -> bool {
         .as_ref()
         .and_then(|value| value.get(flag))
         .and_then(Value::as_bool)
-        .is_some_and(|on| on)
+        .unwrap_or(false)
 }
 
 fn subject(set: &SubjectSet) -> String {

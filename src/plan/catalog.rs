@@ -194,10 +194,10 @@ fn fields(desired: &DesiredCatalog) -> CatalogFields {
     } = desired.clone();
     // The schema asks for a name where there is no id; the rest has its default in `desire`.
     CatalogFields {
-        display_name: display_name.map_or_else(String::new, |name| name),
-        description: description.map_or_else(String::new, |text| text),
-        state: state.map_or(CatalogState::Published, |state| state),
-        externally_visible: externally_visible.is_some_and(|visible| visible),
+        display_name: display_name.unwrap_or_default(), // the schema asks for a name where there is no id
+        description: description.unwrap_or_default(),   // a description that is null is empty
+        state: state.unwrap_or(CatalogState::Published),
+        externally_visible: externally_visible.unwrap_or(false),
     }
 }
 
@@ -273,9 +273,9 @@ pub fn merge(desired: &DesiredCatalog, before: &Catalog, judge: &mut Judge<'_>) 
         resources: _,
         unresolved: _,
     } = desired.clone();
-    let description_before = before.description.clone().map_or_else(String::new, |text| text);
+    let description_before = before.description.clone().unwrap_or_default(); // a description that is null is empty
     // Unknown is not open.
-    let state_before = before.state.clone().map_or(CatalogState::Unpublished, |state| state);
+    let state_before = before.state.clone().unwrap_or(CatalogState::Unpublished);
     CatalogPatch {
         display_name: judge.patch_set("displayName", |_, _| Stake::NEUTRAL, display_name, &before.display_name),
         description: judge.patch_set("description", |_, _| Stake::NEUTRAL, description, &description_before),

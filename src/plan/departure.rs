@@ -127,7 +127,7 @@ pub fn package(
         let id = PolicyId::from(policy.id.as_deref()?);
         Some((
             id,
-            policy.display_name.clone().map_or_else(String::new, |name| name),
+            policy.display_name.clone().unwrap_or_default(), // words only
             holders.is_none(),
         ))
     });

@@ -400,7 +400,7 @@ impl Managed for AccessPackage {
 fn catalog_name(context: &Context, subject: &Subject<AccessPackage>) -> String {
     match identity::own(&subject.object) {
         // Where no Catalog is this one any more, nobody is left to give leave.
-        Some(entra) => catalog_of_id(context, entra).map_or_else(String::new, |name| name),
+        Some(entra) => catalog_of_id(context, entra).unwrap_or_default(), // no Catalog has this name
         None => subject.object.spec.catalog_ref.name.clone(),
     }
 }
@@ -695,7 +695,7 @@ fn unmanaged(seen: &Listed<graph::AssignmentPolicy>, policies: &[Lookup<Assignme
         .map(|policy| (policy.id.to_string(), policy.fields.display_name.clone()));
     let unreadable = seen.unreadable.iter().filter_map(|policy| {
         let name = policy.display_name.clone();
-        Some((policy.id.clone()?, name.map_or_else(String::new, |name| name)))
+        Some((policy.id.clone()?, name.unwrap_or_default())) // no Catalog has this name
     });
     let mut unmanaged: Vec<UnmanagedPolicy> = readable
         .chain(unreadable)

@@ -452,7 +452,7 @@ impl Managed for AssignmentPolicy {
             tenant,
             place: Place {
                 // Only the list that confirms an absence needs it.
-                catalog_id: catalog_id.map_or_else(String::new, |id| id),
+                catalog_id: catalog_id.unwrap_or_default(), // no Catalog has this name
                 parent: format!("access package {package_id}"),
                 parent_id: package_id,
             },
@@ -703,7 +703,7 @@ async fn create(
 fn catalog_name(context: &Context, subject: &Subject<AssignmentPolicy>) -> String {
     if let Some(entra) = identity::own(&subject.object) {
         // Where no Catalog is this one any more, nobody is left to give leave.
-        return catalog_of_id(context, entra).map_or_else(String::new, |name| name);
+        return catalog_of_id(context, entra).unwrap_or_default(); // no Catalog has this name
     }
     let package = &subject.object.spec.access_package_ref.name;
     let package = context.cluster.package(&subject.namespace(), package);

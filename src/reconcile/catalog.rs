@@ -97,11 +97,11 @@ impl Managed for Catalog {
     type Around = ();
 
     fn display_name(&self) -> String {
-        self.spec.display_name.clone().map_or_else(String::new, |name| name)
+        self.spec.display_name.clone().unwrap_or_default() // taken over by id, it may have none of ours
     }
 
     fn description(&self) -> String {
-        self.spec.description.clone().map_or_else(String::new, |text| text)
+        self.spec.description.clone().unwrap_or_default() // taken over by id, it may have none of ours
     }
 
     fn takeover(&self) -> Takeover<'_> {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::{StreamExt, stream};
@@ -20,8 +20,8 @@ use super::{
 use crate::{
     api::{Catalog, CatalogResource, Management, Permission, PinnedReference, Reason, ResourceState, ResourceStatus},
     graph::{
-        CatalogId, GraphError, GraphErrorKind, GroupKey, NewResource, OriginSystem, RequestState, Resource,
-        ResourceId, ResourceRequest, SiteKey,
+        CatalogId, GraphError, GraphErrorKind, GroupKey, NewResource, OriginSystem, RequestState, Resource, ResourceId,
+        ResourceRequest, SiteKey,
     },
     plan::{
         Problem,
@@ -528,7 +528,7 @@ async fn wait_for<'a>(
     mut pending: Vec<Awaited<'a>>,
     patience: Duration,
 ) -> Step<(Vec<Resource>, Vec<Awaited<'a>>)> {
-    let started = Instant::now();
+    let started = tenant.clock.instant();
     let mut wait = Duration::from_millis(50);
     let mut shown: Vec<Resource> = Vec::new();
     loop {
@@ -564,7 +564,7 @@ async fn wait_for<'a>(
                 None => pending.push(awaited),
             }
         }
-        let is_over = started.elapsed() >= patience;
+        let is_over = tenant.clock.since(started) >= patience;
         if is_over {
             // What shows without its roles is there all the same.
             shown.extend(seen.into_iter().filter(|seen| {

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    marker::PhantomData,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -22,9 +21,9 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant, ManagedStatus, Reason},
+    api::{EntraObject, EntraTenant, ManagedStatus, Reason},
     clock::Clock,
-    cluster::{Cluster, Identity, Labels, Lookup, Tracked},
+    cluster::{Cluster, Identity, Labels, Lookup},
     graph::Observer,
     metrics::Metrics,
     plan::Problem,
@@ -33,50 +32,12 @@ use crate::{
 /// An object as the cluster's tables hold it: one that does not parse is there too, with its error.
 pub(crate) type Guarded<K> = Lookup<K>;
 
-/// The old way to ask the cluster, by kind. To be replaced by the questions of [`Cluster`].
-#[derive(Clone)]
-pub(crate) struct Stores {
-    pub(crate) tenants: Shelf<EntraTenant>,
-    pub(crate) catalogs: Shelf<Catalog>,
-    pub(crate) packages: Shelf<AccessPackage>,
-    pub(crate) policies: Shelf<AssignmentPolicy>,
-}
-
-/// The objects of one kind.
-pub(crate) struct Shelf<K> {
-    cluster: Arc<Cluster>,
-    kind: PhantomData<fn() -> K>,
-}
-
-impl<K> Shelf<K> {
-    fn new(cluster: &Arc<Cluster>) -> Self {
-        Self {
-            cluster: Arc::clone(cluster),
-            kind: PhantomData,
-        }
-    }
-}
-
-impl<K> Clone for Shelf<K> {
-    fn clone(&self) -> Self {
-        Self::new(&self.cluster)
-    }
-}
-
-impl<K: Tracked> Shelf<K> {
-    /// Every object.
-    pub(crate) fn state(&self) -> Vec<Lookup<K>> {
-        self.cluster.all()
-    }
-}
-
 /// Shared by all controllers.
 pub struct Context {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) stores: Stores,
     pub(crate) claims: Claims,
     pub(crate) metrics: Arc<Metrics>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
@@ -101,12 +62,6 @@ impl Context {
         Self {
             client,
             settings,
-            stores: Stores {
-                tenants: Shelf::new(&cluster),
-                catalogs: Shelf::new(&cluster),
-                packages: Shelf::new(&cluster),
-                policies: Shelf::new(&cluster),
-            },
             cluster,
             claims: Claims::default(),
             metrics,
@@ -367,20 +322,4 @@ pub(crate) fn title<K: Resource<DynamicType = ()>>(object: &K) -> String {
         .map(|namespace| format!("{namespace}/"))
         .unwrap_or_default();
     format!("{} {namespace}{}", K::kind(&()), object.name_any())
-}
-
-/// The objects of a kind that could be read and that `wanted` takes; only those are copied.
-pub(crate) fn matching<K: Tracked>(shelf: &Shelf<K>, wanted: impl Fn(&K) -> bool) -> Vec<K> {
-    let objects = shelf.state();
-    let readable = objects.iter().filter_map(Lookup::readable);
-    readable
-        .filter(|object| wanted(object))
-        .map(|object| K::clone(object))
-        .collect()
-}
-
-/// The object of this name, where it could be read.
-pub(crate) fn find<K: Tracked>(shelf: &Shelf<K>, namespace: Option<&str>, name: &str) -> Option<K> {
-    let object = shelf.cluster.get::<K>(namespace, name)?;
-    object.readable().map(|object| K::clone(object))
 }

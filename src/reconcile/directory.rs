@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::{
@@ -15,10 +15,12 @@ use futures::{
     future::{BoxFuture, Shared},
     stream,
 };
+use tokio::time::Instant;
 
 use super::halt::{Halt, Retry, Stage, Step};
 use crate::{
     api::Reason,
+    clock::Clock,
     graph::{
         Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, ServicePrincipalKey, SiteKey, UserKey,
     },
@@ -89,15 +91,17 @@ pub(crate) struct Directory {
     tenant: String,
     /// The longest that an answer is believed that binds nothing.
     drift_interval: Duration,
+    clock: Clock,
     looked: Mutex<Looked>,
 }
 
 impl Directory {
-    pub(crate) fn new(graph: Graph, tenant: String, drift_interval: Duration) -> Self {
+    pub(crate) fn new(graph: Graph, tenant: String, drift_interval: Duration, clock: Clock) -> Self {
         Self {
             graph,
             tenant,
             drift_interval,
+            clock,
             looked: Mutex::default(),
         }
     }
@@ -185,7 +189,7 @@ impl Directory {
         let flight = {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(known) = looked.known.get(&reference)
-                && known.at.elapsed() < self.believed(known, purpose, asked_for)
+                && self.clock.since(known.at) < self.believed(known, purpose, asked_for)
             {
                 return Arc::clone(&known.outcome);
             }
@@ -221,11 +225,11 @@ impl Directory {
         let before = known.get(&reference).map_or(0, |known| known.misses);
         // What nobody has asked for since is forgotten.
         let longest = self.verify_after().saturating_mul(2);
-        known.retain(|_, known| known.at.elapsed() < longest);
+        known.retain(|_, known| self.clock.since(known.at) < longest);
         known.insert(
             reference,
             Known {
-                at: Instant::now(),
+                at: self.clock.instant(),
                 misses: if is_settled { 0 } else { before.saturating_add(1) },
                 outcome: Arc::clone(outcome),
             },
@@ -247,7 +251,7 @@ impl Directory {
         let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let left = looked.known.get(&key.to_string()).map(|known| {
             let believed = self.believed(known, Purpose::Bind, false);
-            believed.saturating_sub(known.at.elapsed())
+            believed.saturating_sub(self.clock.since(known.at))
         });
         Retry::After(left.unwrap_or(self.drift_interval).max(MOMENT))
     }

@@ -240,6 +240,6 @@ pub(super) trait ServiceTime {
 impl ServiceTime for crate::graph::Graph {
     fn service_time(&self, now: Timestamp) -> Timestamp {
         let ahead = self.clock_ahead_seconds();
-        Timestamp::from_second(now.as_second() + ahead).map_or(now, |time| time)
+        Timestamp::from_second(now.as_second() + ahead).unwrap_or(now)
     }
 }

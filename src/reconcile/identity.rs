@@ -99,7 +99,7 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
                 .and_then(|intent| intent.started_at.parse::<Timestamp>().ok());
             let ago = began.and_then(|began| Duration::try_from(now.duration_since(began)).ok());
             // A time that cannot be read, or has not come, is now: the search goes on for as long as it may take.
-            K::search(site, &name, ago.map_or(Duration::ZERO, |ago| ago)).await?
+            K::search(site, &name, ago.unwrap_or(Duration::ZERO)).await?
         }
         Question::ById(id) => match K::look_by_id(site, &id).await? {
             Found::Present(candidate) => vec![candidate],
@@ -168,11 +168,8 @@ pub(super) async fn require_free_name<K: Managed>(context: &Context, subject: &S
 pub(super) async fn name_taken<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site) -> Halt {
     let (name, description) = (subject.object.display_name(), subject.object.description());
     let own = subject.status.entra().map(|entra| entra.id.clone());
-    let found = match K::look_by_name(site, &name).await {
-        Ok(found) => found,
-        // Who has it would only have been told.
-        Err(_) => Vec::new(),
-    };
+    // Where that cannot be read, the refusal stands all the same: who has the name would only have been told.
+    let found = K::look_by_name(site, &name).await.unwrap_or_default();
     let found = with_holders(context, subject, site, found);
     let others: Vec<Candidate> = found
         .into_iter()

@@ -528,7 +528,8 @@ impl Inventory {
     ) -> Step<Listed<AssignmentPolicy>> {
         let now = self.0.now();
         let born = self.0.holdings(catalog, |holdings| holdings.package_birth(package));
-        if !born.is_some_and(|born| now < born + INFANCY) {
+        // What we did not make just now has to be asked for.
+        if born.is_none_or(|born| now >= born + INFANCY) {
             self.list_policies(catalog, package).await?;
         }
         let known = self.0.holdings(catalog, |holdings| holdings.policies(package));

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Managed,
-    context::{Context, find},
+    context::Context,
     execute,
     grants::{granted, limit},
     halt::{Halt, Retry, Stage, Step},
@@ -54,7 +54,7 @@ pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Opti
     } = departure;
     let leaves = *annotated || *management == Management::Observe || *method == DeletionPolicy::Orphan;
     // Nobody is left to give leave where the Catalog is gone.
-    let is_free = (leaves && !is_written) || find(&context.stores.catalogs, None, catalog).is_none();
+    let is_free = (leaves && !is_written) || context.cluster.catalog(catalog).is_none();
     let allowed = |method| {
         let (_, grants) = granted(context, catalog, namespace, "spec.catalogRef")?;
         let grants: Vec<&Grant> = grants.iter().collect();
@@ -159,10 +159,8 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
                 holders = Some(site.tenant.graph.list_live_assignments(&package).await?);
             }
             Next::Wait => {
-                let problem = plan.held_problem("").map_or_else(
-                    || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on"),
-                    |problem| problem,
-                );
+                let goes_on = || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on");
+                let problem = plan.held_problem("").unwrap_or_else(goes_on);
                 return Err(waits(problem, method));
             }
         }

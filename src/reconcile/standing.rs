@@ -1,43 +1,49 @@
 //! What is counted of the objects when somebody scrapes the metrics.
 
-use kube::Resource;
-
 use super::{
     Kind,
-    context::{Context, Shelf},
+    context::Context,
+    kinds::{KindVisitor, each_kind},
 };
 use crate::{
     api::{ManagedStatus, Reason},
     metrics::Standing,
 };
 
-/// How the objects in the stores stand now.
+/// How the objects of the cluster stand now.
 pub(crate) fn standing(context: &Context) -> Standing {
-    let mut standing = Standing {
-        inventory_age: context.inventory_age(),
-        token_age: context.token_age(),
-        ..Standing::default()
+    let mut counting = Counting {
+        context,
+        standing: Standing {
+            inventory_age: context.inventory_age(),
+            token_age: context.token_age(),
+            ..Standing::default()
+        },
     };
-    let stores = &context.stores;
-    count(&mut standing, &stores.tenants);
-    count(&mut standing, &stores.catalogs);
-    count(&mut standing, &stores.packages);
-    count(&mut standing, &stores.policies);
-    standing
+    each_kind(&mut counting);
+    counting.standing
 }
 
-fn count<K: Kind>(standing: &mut Standing, store: &Shelf<K>) {
-    let kind = <K as Resource>::kind(&());
-    for status in ["True", "False", "Unknown"] {
-        standing.ready.entry((kind.to_string(), status)).or_default();
-    }
-    for object in store.state() {
-        let (status, reason) = match object.read() {
-            Ok(object) => ready::<K>(object),
-            Err(_) => ("False", Reason::InvalidSpec.name()),
-        };
-        *standing.ready.entry((kind.to_string(), status)).or_default() += 1;
-        *standing.reasons.entry((kind.to_string(), reason)).or_default() += 1;
+struct Counting<'a> {
+    context: &'a Context,
+    standing: Standing,
+}
+
+impl KindVisitor for Counting<'_> {
+    fn kind<K: Kind>(&mut self) {
+        let kind = K::KIND.name();
+        let Standing { ready, reasons, .. } = &mut self.standing;
+        for status in ["True", "False", "Unknown"] {
+            ready.entry((kind.to_owned(), status)).or_default();
+        }
+        for object in self.context.cluster.all::<K>() {
+            let (status, reason) = match object.read() {
+                Ok(object) => self::ready::<K>(object),
+                Err(_) => ("False", Reason::InvalidSpec.name()),
+            };
+            *ready.entry((kind.to_owned(), status)).or_default() += 1;
+            *reasons.entry((kind.to_owned(), reason)).or_default() += 1;
+        }
     }
 }
 

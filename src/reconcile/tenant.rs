@@ -92,7 +92,7 @@ impl Tenant {
             cloud: spec.cloud,
             domain: spec.domain.clone(),
             inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval),
-            directory: Directory::new(graph.clone(), tenant, drift_interval),
+            directory: Directory::new(graph.clone(), tenant, drift_interval, clock.clone()),
             clock,
             graph,
             management,

@@ -30,11 +30,11 @@ pub(super) trait Reads: Send + Sync + 'static {
 #[async_trait]
 impl Reads for Graph {
     async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError> {
-        self.list_catalogs().await.map(Into::into)
+        self.list_catalogs().await
     }
 
     async fn catalogs_named(&self, name: &str) -> Result<Listed<Catalog>, GraphError> {
-        self.find_catalogs_named(name).await.map(Into::into)
+        self.find_catalogs_named(name).await
     }
 
     async fn catalog(&self, id: &CatalogId) -> Result<Option<Catalog>, GraphError> {
@@ -42,7 +42,7 @@ impl Reads for Graph {
     }
 
     async fn resources(&self, catalog: &CatalogId) -> Result<Listed<Resource>, GraphError> {
-        self.list_resources(catalog).await.map(Into::into)
+        self.list_resources(catalog).await
     }
 
     async fn resource(&self, catalog: &CatalogId, origin_id: &str) -> Result<Option<Resource>, GraphError> {
@@ -55,17 +55,15 @@ impl Reads for Graph {
         system: OriginSystem,
         resource: &ResourceId,
     ) -> Result<Listed<ResourceRole>, GraphError> {
-        self.list_resource_roles(catalog, system, resource)
-            .await
-            .map(Into::into)
+        self.list_resource_roles(catalog, system, resource).await
     }
 
     async fn packages(&self, catalog: &CatalogId) -> Result<Listed<AccessPackage>, GraphError> {
-        self.list_access_packages(catalog).await.map(Into::into)
+        self.list_access_packages(catalog).await
     }
 
     async fn packages_named(&self, catalog: &CatalogId, name: &str) -> Result<Listed<AccessPackage>, GraphError> {
-        self.find_access_packages_named(catalog, name).await.map(Into::into)
+        self.find_access_packages_named(catalog, name).await
     }
 
     async fn package(&self, id: &AccessPackageId) -> Result<Option<AccessPackage>, GraphError> {
