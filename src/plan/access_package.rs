@@ -154,6 +154,10 @@ impl Act for PackageAct {
         matches!(self, Self::Create(_))
     }
 
+    fn changes_fields(&self) -> bool {
+        matches!(self, Self::Update(_))
+    }
+
     fn done(&self) -> Reason {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
@@ -654,7 +658,7 @@ mod tests {
     fn where_no_grant_allows_it_nothing_is_handed_out_and_what_narrows_goes_ahead() {
         let before = desired(vec![role("old", "old")]);
         let mut after = desired(vec![role("new", "new")]);
-        after.description = "new words".into();
+        after.hidden = true;
         let limit = Problem::new(Reason::LimitExceeded, "no grant");
         let applied = applied(&before);
         let limited = Rules {

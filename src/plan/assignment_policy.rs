@@ -60,6 +60,10 @@ impl Act for PolicyAct {
         matches!(self, Self::Create(_))
     }
 
+    fn changes_fields(&self) -> bool {
+        matches!(self, Self::Replace(_))
+    }
+
     fn done(&self) -> Reason {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,

@@ -156,6 +156,9 @@ pub trait Act: fmt::Display {
     /// The reason of the event that tells it was done.
     fn done(&self) -> Reason;
 
+    /// Whether it is told by the fields that it changes; any other names itself.
+    fn changes_fields(&self) -> bool;
+
     /// Whether it changes Entra.
     fn changes_entra(&self) -> bool {
         self.identity().is_none()
@@ -246,12 +249,12 @@ impl<A> Step<A> {
     }
 }
 
-impl<A: fmt::Display> fmt::Display for Step<A> {
+impl<A: Act> fmt::Display for Step<A> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.differences.as_slice() {
-            [] => self.act.fmt(formatter),
-            // Members of a set name themselves; fields are told with before and after.
-            differences => write!(formatter, "{} {}", self.act, joined(differences)),
+        if self.act.changes_fields() {
+            write!(formatter, "{} {}", self.act, joined(&self.differences))
+        } else {
+            self.act.fmt(formatter)
         }
     }
 }

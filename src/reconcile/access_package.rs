@@ -226,7 +226,9 @@ impl Managed for AccessPackage {
             inventory.package_born(catalog, made.clone());
             let id = made.id.to_string();
             *observed = Found::Present(Box::new(graph::AccessPackage {
+                // What we made just now holds what we put there.
                 resource_role_scopes: Read::Read(Listed::default()),
+                policies: Read::Read(Listed::default()),
                 ..made
             }));
             return Ok(Done::Made { id });
@@ -260,7 +262,7 @@ impl Managed for AccessPackage {
                     inventory.policy_changed(catalog, &package.id, shut);
                 }
             }
-            PackageAct::RemoveAssignment { id, .. } => site.tenant.take_away(id).await?,
+            PackageAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
             PackageAct::DeletePolicy { id, .. } => {
                 graph.delete_assignment_policy(id).await?;
                 inventory.policy_gone(catalog, &package.id, id);

@@ -334,7 +334,7 @@ impl Managed for AssignmentPolicy {
         let (graph, inventory) = (&site.tenant.graph, &site.tenant.inventory);
         let (catalog, package) = place(site);
         if let PolicyAct::Create(body) = act {
-            let made = create(graph, &package, body).await?;
+            let made = create_in_turn(graph, &package, body).await?;
             let id = made.id.to_string();
             inventory.policy_born(&catalog, &package, made.clone());
             *observed = Found::Present(Box::new(made));
@@ -357,7 +357,7 @@ impl Managed for AssignmentPolicy {
                     inventory.policy_changed(&catalog, &package, shut);
                 }
             }
-            PolicyAct::RemoveAssignment { id, .. } => site.tenant.take_away(id).await?,
+            PolicyAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
             PolicyAct::Delete { .. } => {
                 graph.delete_assignment_policy(&policy.id).await?;
                 inventory.policy_gone(&catalog, &package, &policy.id);
@@ -671,7 +671,7 @@ fn wire_expiration(expiration: &Expiration) -> graph::Expiration {
 
 /// Sends a create. Graph refuses creates that run beside each other, whoever sends them: that is tried again, after a look
 /// that shows that nothing came of it. Where that cannot be seen, the refusal stands, and the intent with it.
-async fn create(
+async fn create_in_turn(
     graph: &graph::Graph,
     package: &AccessPackageId,
     body: &PolicyBody,

@@ -121,7 +121,7 @@ impl Tenant {
     }
 
     /// Asks for an assignment to be taken away; one that is on its way already is.
-    pub(crate) async fn take_away(&self, id: &AssignmentId) -> Result<(), graph::GraphError> {
+    pub(crate) async fn ask_removal(&self, id: &AssignmentId) -> Result<(), graph::GraphError> {
         match self.graph.request_assignment_remove(id).await? {
             RemovalAsked::Now | RemovalAsked::Before => {} // once is enough
         }
