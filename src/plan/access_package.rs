@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use super::{
     Act, Cause, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem, Rules,
-    Set, Stake, Step,
+    Set, Stake, Step, gone,
 };
 use crate::{
     api::Reason,
@@ -196,14 +196,9 @@ pub fn plan(desired: &DesiredPackage, observed: &Found<Box<AccessPackage>>, rule
     match observed {
         Found::Unborn => create(desired, rules),
         Found::Gone { .. } if rules.drift.recreates() => create(desired, rules),
-        Found::Gone { id } => Plan::holding(
-            Step::new(
-                PackageAct::Delete {
-                    name: format!("{} ({id})", desired.display_name),
-                },
-                Stake::NEUTRAL,
-            ),
-            Hold::DeletedInEntra,
+        Found::Gone { id } => gone(
+            create(desired, rules),
+            format!("access package {:?} ({id})", desired.display_name),
         ),
         // The visit has ended before: nothing is written to what is elsewhere.
         Found::Elsewhere { .. } => Plan::default(),
@@ -598,7 +593,12 @@ mod tests {
         let gone = Found::Gone { id: "package".into() };
         let reported = plan(&desired, &gone, &rules(Base::none(), CAUTIOUS));
         assert!(reported.steps.is_empty());
-        assert_eq!(reported.held[0].1, Hold::DeletedInEntra);
+        assert_eq!(
+            reported.held[0].1,
+            Hold::DeletedInEntra {
+                what: "access package \"Marketing\" (package)".into()
+            }
+        );
         let asked = Drift {
             requested: true,
             ..CAUTIOUS

@@ -99,14 +99,9 @@ pub fn plan(desired: &PolicyBody, observed: &Found<Box<AssignmentPolicy>>, rules
     match observed {
         Found::Unborn => create(desired, rules),
         Found::Gone { .. } if rules.drift.recreates() => create(desired, rules),
-        Found::Gone { id } => Plan::holding(
-            Step::new(
-                PolicyAct::Delete {
-                    name: format!("{} ({id})", desired.display_name),
-                },
-                Stake::NEUTRAL,
-            ),
-            Hold::DeletedInEntra,
+        Found::Gone { id } => gone(
+            create(desired, rules),
+            format!("assignment policy {:?} ({id})", desired.display_name),
         ),
         // The visit has ended before: nothing is written to what is elsewhere.
         Found::Elsewhere { .. } => Plan::default(),

@@ -334,6 +334,9 @@ impl Inventory {
         freshness: Freshness,
     ) -> Step<Found<Box<AccessPackage>>> {
         let inner = &self.0;
+        if inner.is_removed(catalog) {
+            return Ok(Found::Gone { id: id.to_string() });
+        }
         if let Freshness::Within(_) = freshness {
             self.list_packages(catalog, freshness).await?;
             if let Some(package) = inner.holdings(catalog, |holdings| holdings.package(id)) {
@@ -479,9 +482,16 @@ impl Inventory {
         freshness: Freshness,
     ) -> Step<Found<Box<AssignmentPolicy>>> {
         let inner = &self.0;
+        if inner.is_removed(catalog) {
+            return Ok(Found::Gone { id: id.to_string() });
+        }
         if let Freshness::Within(_) = freshness {
             self.list_packages(catalog, freshness).await?;
-            let known = inner.holdings(catalog, |holdings| holdings.policy(package, id).cloned());
+            // A list that lacks the package tells nothing of what was in it.
+            let known = inner.holdings(catalog, |holdings| {
+                holdings.package(package)?;
+                holdings.policy(package, id).cloned()
+            });
             if let Some(policy) = known {
                 return Ok(Found::Present(Box::new(policy)));
             }
@@ -603,6 +613,11 @@ struct Missing<'a> {
 }
 
 impl Inner {
+    /// Whether we deleted the catalog: everything in it went before.
+    fn is_removed(&self, catalog: &CatalogId) -> bool {
+        lock(&self.tenant).is_removed(catalog.as_str())
+    }
+
     /// What becomes of an object that a single read did not show: asks for the list of its parent where that decides.
     async fn absent<T>(
         self: &Arc<Self>,
@@ -614,6 +629,10 @@ impl Inner {
         let mut known = absence();
         if known == Absence::AskList {
             if let Err(error) = self.ask(question, Freshness::Now).await {
+                // Asked for twice, and what it was in is not there either: three answers agree.
+                if error.kind == GraphErrorKind::NotFound && refusal.is_none() {
+                    return Ok(Found::Gone { id: id.to_owned() });
+                }
                 return Err(match refusal {
                     Some(refusal) if error.kind == GraphErrorKind::Forbidden => access_lost(&what, &refusal),
                     Some(_) | None => lost_or(&what, error),
