@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Rules, Stake, Step};
+use super::{Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Rules, Stake, Step, gone};
 use crate::{
     api::Reason,
     graph::{
