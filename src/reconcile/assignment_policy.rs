@@ -25,7 +25,7 @@ use super::{
 use crate::{
     api::{
         AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Expiration, Grant,
-        ManagedStatus, Management, PinnedReference, Reason, RequestorScope, Requirement, ResourceRole,
+        ManagedStatus, Management, PinnedReference, Reason, RequestorScope, Requirement,
     },
     cluster::{Identity, Lookup},
     graph::{
@@ -71,17 +71,13 @@ impl Limited {
         self.grants.iter().collect()
     }
 
-    /// The roles that the package's spec asks for, as far as the Catalog knows them: what it does not know is the package's
-    /// own trouble.
+    /// The roles that the package's spec asks for, as far as the Catalog offers them: what it does not offer is the package's
+    /// own trouble, and never comes into it.
     fn roles(&self) -> Vec<RoleAt> {
-        let known = |role: &&ResourceRole| {
-            let resources = &self.catalog.spec.resources;
-            resources.iter().any(|known| known.name == role.resource)
-        };
         let asked = self.package.spec.resource_roles.iter().enumerate();
         asked
-            .filter(|(_, role)| known(role))
             .map(|(index, role)| RoleAt::of_spec(index, role, self.catalog.status.as_ref()))
+            .filter(|role| role.is_offered(&self.catalog.spec))
             .collect()
     }
 

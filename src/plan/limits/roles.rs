@@ -41,6 +41,12 @@ impl RoleAt {
         }
     }
 
+    /// Whether the Catalog offers it: what a spec names and nobody offers never comes into the package.
+    #[must_use]
+    pub fn is_offered(&self, catalog: &CatalogSpec) -> bool {
+        self.offered_as.iter().any(|role| offers(catalog, role))
+    }
+
     /// The roles that the package has in Entra. What was not told, and what cannot be read, may be any role: no grant
     /// covers it.
     #[must_use]
