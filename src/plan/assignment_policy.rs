@@ -7,7 +7,10 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Rules, Stake, Step, gone};
+use super::{
+    Act, Canonical, Cause, Difference, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules,
+    Stake, Step, gone,
+};
 use crate::{
     api::Reason,
     graph::{
@@ -107,6 +110,40 @@ pub fn plan(desired: &PolicyBody, observed: &Found<Box<AssignmentPolicy>>, rules
         Found::Elsewhere { .. } => Plan::default(),
         Found::Present(policy) => update(desired, &policy.fields, rules),
     }
+}
+
+/// The plan for a policy whose end has passed: the service takes no such end, so nothing is written but what closes, and
+/// that with the end which Entra has.
+#[must_use]
+pub fn plan_ended(
+    desired: &PolicyBody,
+    observed: &Found<Box<AssignmentPolicy>>,
+    rules: &Rules<'_>,
+    past: &Problem,
+) -> Plan<PolicyAct> {
+    let rules = Rules {
+        limit: rules.limit.or(Some(past)),
+        ..*rules
+    };
+    let Found::Present(policy) = observed else {
+        return plan(desired, observed, &rules);
+    };
+    let mut body = desired.clone();
+    body.expiration = policy.fields.expiration.clone();
+    let mut plan = plan(&body, observed, &rules);
+    let (before, after) = (policy.fields.expiration.canonical(), desired.expiration.canonical());
+    if before != after {
+        let difference = Difference {
+            path: "expiration".into(),
+            before,
+            after,
+            cause: Cause::Spec,
+            stake: Stake::NEUTRAL,
+        };
+        let step = Step::changing(PolicyAct::Replace(Box::new(body)), vec![difference], Vec::new());
+        plan.held.push((step, Hold::Limit(past.clone())));
+    }
+    plan
 }
 
 fn create(desired: &PolicyBody, rules: &Rules<'_>) -> Plan<PolicyAct> {

@@ -6,6 +6,7 @@
 //! | `drift` | what happens when somebody changes Entra behind the operator's back, and when names move |
 //! | `binding` | what names, roles, addresses and ids stand for, and that it stays so |
 //! | `adoption` | objects that exist already, and two that want the same one |
+//! | `attacks` | what a namespace's team tries, and what Entra holds afterwards |
 //! | `grants` | what a namespace may and may not do |
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
@@ -21,6 +22,7 @@
 )]
 
 mod adoption;
+mod attacks;
 mod binding;
 mod cluster;
 mod drift;
