@@ -55,7 +55,6 @@ impl Kind for EntraTenant {
         Ok(Visited {
             report: Report { warning, ..report },
             retry: Retry::OnChange,
-            compared: true,
         })
     }
 

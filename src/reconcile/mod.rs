@@ -246,11 +246,7 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
     execute::run(context, subject, &site, &plan, &mut observed).await?; // writes Graph
     let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
-    Ok(Visited {
-        report,
-        retry,
-        compared: true,
-    })
+    Ok(Visited { report, retry })
 }
 
 /// What Entra has of the object that stands so.
@@ -326,8 +322,6 @@ fn weigh<K: Managed>(
 pub(crate) struct Visited {
     report: Report,
     retry: Retry,
-    /// Whether Entra was compared with the spec, so that whoever asked for a visit is answered.
-    compared: bool,
 }
 
 /// A visit that has to be repeated.
@@ -380,7 +374,16 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
         context.is_ready(&subject.object);
     }
     let took = context.clock.since(started);
+    let is_refused = outcome.reason == Reason::StatusRefused;
+    // What was never written counts all the same.
+    let reason = if is_refused {
+        outcome.reason.name()
+    } else {
+        ready_reason(&subject)
+    };
+    let refusal = is_refused.then(|| outcome.message());
     let line = log::Line {
+        is_news: context.tells_refusal(&title(&subject.object), refusal),
         generation: subject.generation(),
         outcome,
         notes: &notes,
@@ -389,7 +392,7 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
         next: next.as_ref().map_or_else(|unfinished| Some(unfinished.after), |_| None),
     };
     line.write();
-    context.metrics.visited(&K::kind(&()), &ready_reason(&subject), took);
+    context.metrics.visited(&K::kind(&()), &reason, took);
     next
 }
 
@@ -437,7 +440,7 @@ async fn conclude_visit<K: Kind>(
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
-    let mut compared = false;
+    let mut answers = false;
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
@@ -449,41 +452,45 @@ async fn conclude_visit<K: Kind>(
             (paused(subject), Retry::OnChange)
         }
         Ok(Outcome::Visited(visited)) => {
-            let Visited {
-                report,
-                retry,
-                compared: was_compared,
-            } = *visited;
-            compared = was_compared;
+            let Visited { report, retry } = *visited;
+            answers = true;
             (report, delayed(context, &key, subject, retry))
         }
         // What was done is told even where the visit starts over.
         Err(halt) if halt.stage == Stage::Stale => {
             return (halt.problem, Ok(Action::requeue(Duration::from_millis(100))));
         }
-        Err(halt) => (halted(&halt), delayed(context, &key, subject, halt.retry)),
+        Err(halt) => {
+            // What keeps an EntraTenant from being connected is what its visit has to tell.
+            answers = K::KIND == crate::api::KindName::EntraTenant || halt.problem.reason.answers_a_request();
+            (halted(&halt), delayed(context, &key, subject, halt.retry))
+        }
     };
     let transient = report
         .ready
         .as_ref()
         .is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
-    if compared {
+    if answers {
         // A token is spent by what was planned for it, not by a visit that came to nothing.
         let token = subject.requested().map(str::to_owned);
         if token.is_some() {
             *subject.status.last_handled_mut() = token;
         }
     }
-    if retry == Retry::OnChange {
-        context.succeeded(&key);
-    }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
     let written = if transient && is_ready(&subject.object) {
         // What was done is remembered all the same.
-        subject.store().await.map_err(unwritten)
+        subject.store().await
     } else {
         write_report(subject, &report, generation).await
     };
+    let written = match written {
+        Ok(()) => Ok(()),
+        Err(halt) => Err(unwritten(context, subject, &key, halt).await),
+    };
+    if written.is_ok() && retry == Retry::OnChange {
+        context.succeeded(&key);
+    }
     let next = written.and_then(|()| match (&report.ready, retry) {
         (Err(problem), Retry::After(after)) => Err(Unfinished {
             problem: problem.clone(),
@@ -499,7 +506,7 @@ async fn conclude_visit<K: Kind>(
     (outcome, next)
 }
 
-async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, generation: i64) -> Result<(), Unfinished> {
+async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, generation: i64) -> Step<()> {
     let before = subject
         .object
         .status()
@@ -507,16 +514,26 @@ async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, genera
         .unwrap_or_default(); // no status, no conditions
     *subject.status.observed_generation_mut() = generation;
     *subject.status.conditions_mut() = report::conditions(report, &before, generation, subject.now);
-    subject.store().await.map_err(unwritten)?;
+    subject.store().await?;
     subject.notes.extend(report::warning(report, &before));
     Ok(())
 }
 
-/// The status could not be written.
-fn unwritten(halt: Halt) -> Unfinished {
-    let after = match halt.stage {
-        Stage::Stale => Duration::from_millis(100),
-        Stage::References | Stage::Sync => Duration::from_secs(2),
+/// The status could not be written. One that the API server refuses says so in the conditions, where those at least are
+/// taken.
+async fn unwritten<K: Kind>(context: &Context, subject: &mut Subject<K>, key: &str, halt: Halt) -> Unfinished {
+    let retry = match (halt.stage, halt.problem.reason) {
+        (Stage::Stale, _) => Retry::After(Duration::from_millis(100)),
+        (Stage::References | Stage::Sync, Reason::StatusRefused) => {
+            // Where that is refused as well, the log tells.
+            let _ = subject.store_refusal(&halt.problem).await;
+            Retry::Backoff
+        }
+        (Stage::References | Stage::Sync, _) => Retry::After(Duration::from_secs(2)),
+    };
+    let after = match delayed(context, key, subject, retry) {
+        Retry::After(after) => after,
+        Retry::OnChange | Retry::Backoff => subject.drift_interval,
     };
     Unfinished {
         problem: halt.problem,

@@ -11,6 +11,8 @@
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
+//! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
+//! | `truth` | whether status tells the truth: of what was compared, done and held, and of itself |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
@@ -28,8 +30,10 @@ mod cluster;
 mod drift;
 mod faults;
 mod grants;
+mod identity;
 mod kstatus;
 mod review;
 mod story;
 mod support;
+mod truth;
 mod words;
