@@ -121,6 +121,11 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
         )),
         Err(error) if is_away(&error) => Err(unreachable(&error)),
         Err(error) if error.is_transient() => Err(error.into()),
+        Err(error) if error.kind == GraphErrorKind::TokenRefused => {
+            Err(waiting(Reason::TokenRefused, error.to_string()).traced(error.trace()))
+        }
+        // Neither a missing licence nor a missing permission looks like this.
+        Err(error) if error.kind != GraphErrorKind::Forbidden => Err(error.into()),
         Err(error) if granted => Err(waiting(
             Reason::NotLicensed,
             format!(

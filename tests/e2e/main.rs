@@ -10,6 +10,11 @@
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
+//! | `people` | who decides: what somebody changes about approvers stays |
+//! | `names` | names that are taken, differ by case, are swapped; many resources at once |
+//! | `reading` | answers that are newer, cut into pages, null or trimmed |
+//! | `sign_in` | consent that is given later, tokens that are refused |
+//! | `sites` | SharePoint sites, which no list shows to an application |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
@@ -27,7 +32,12 @@ mod drift;
 mod faults;
 mod grants;
 mod kstatus;
+mod names;
+mod people;
+mod reading;
 mod review;
+mod sign_in;
+mod sites;
 mod story;
 mod support;
 mod words;
