@@ -771,7 +771,7 @@ fn duration(text: Option<&str>) -> String {
 
 /// One spelling for one point in time.
 fn instant(text: Option<&str>) -> String {
-    let text = text.unwrap_or_default();
+    let text = text.map_or("an unknown time", |text| text);
     text.parse::<k8s_openapi::jiff::Timestamp>()
         .map_or_else(|_| text.to_owned(), |time| time.to_string())
 }
@@ -784,15 +784,27 @@ fn lasts_no_longer(one: &Expiration, other: &Expiration) -> bool {
             .as_deref()
             .and_then(|text| crate::api::IsoDuration::new(text).as_duration())
     };
+    let end = |expiration: &Expiration| {
+        let text = expiration.end.as_deref()?;
+        text.parse::<k8s_openapi::jiff::Timestamp>().ok()
+    };
     match (&one.kind, &other.kind) {
         (_, ExpirationKind::NoExpiration) => true,
         (ExpirationKind::AfterDuration, ExpirationKind::AfterDuration) => {
             matches!((length(one), length(other)), (Some(one), Some(other)) if one <= other)
         }
         (ExpirationKind::AfterDateTime, ExpirationKind::AfterDateTime) => {
-            instant(one.end.as_deref()) <= instant(other.end.as_deref())
+            matches!((end(one), end(other)), (Some(one), Some(other)) if one <= other)
         }
-        _ => false,
+        // A length and a point in time are not to be compared, and of an unknown kind nothing is certain.
+        (
+            ExpirationKind::NoExpiration
+            | ExpirationKind::AfterDuration
+            | ExpirationKind::AfterDateTime
+            | ExpirationKind::NotSpecified
+            | ExpirationKind::Unknown(_),
+            _,
+        ) => false,
     }
 }
 

@@ -400,7 +400,11 @@ mod tests {
         const LONGEST: Duration = Duration::from_secs(45);
         let (before, after) = (at("2026-11-25T09:00:00Z"), at("2026-11-25T10:00:07Z"));
         assert_eq!(attempt(&intent(), Some(after), before, LONGEST), Duration::from_secs(7));
-        assert_eq!(attempt(&intent(), None, before, LONGEST), LONGEST, "it may still be under way");
+        assert_eq!(
+            attempt(&intent(), None, before, LONGEST),
+            LONGEST,
+            "it may still be under way"
+        );
         assert_eq!(
             attempt(&intent(), None, after, LONGEST),
             Duration::from_secs(7),
@@ -414,7 +418,10 @@ mod tests {
         };
         assert_eq!(attempt(&untold, Some(after), before, LONGEST), LONGEST);
         let old = intent();
-        let facts = Facts { intent: Some(&old), ..facts() };
+        let facts = Facts {
+            intent: Some(&old),
+            ..facts()
+        };
         let patience = VISIBILITY + attempt(&old, Some(after), before, LONGEST);
         let stands = |at| facts.stands(&[], patience, at);
         assert!(matches!(stands(self::at("2026-11-25T10:02:06Z")), Stand::Searching(_)));

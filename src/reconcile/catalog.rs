@@ -345,7 +345,7 @@ impl Managed for Catalog {
             (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => {
                 Retry::Backoff
             }
-            _ => Retry::OnChange,
+            (Ok(_), _) | (Err(_), None) => Retry::OnChange,
         }
     }
 

@@ -99,7 +99,7 @@ impl Context {
         if ready_once.insert(uid) {
             let after = self.now().duration_since(created);
             self.metrics
-                .first_ready(&K::kind(&()), Duration::try_from(after).unwrap_or_default());
+                .first_ready(&K::kind(&()), Duration::try_from(after).unwrap_or_default()); // a clock that went back
         }
     }
 
@@ -349,7 +349,7 @@ impl KindVisitor for Holdings<'_> {
 pub(crate) fn holder<K: Resource<DynamicType = ()>>(object: &K) -> Holder {
     Holder {
         name: title(object),
-        uid: object.meta().uid.clone().unwrap_or_default(),
+        uid: object.meta().uid.clone().unwrap_or_default(), // never of what the API server has sent
     }
 }
 
@@ -358,6 +358,7 @@ pub(crate) fn title<K: Resource<DynamicType = ()>>(object: &K) -> String {
     let namespace = object
         .namespace()
         .map(|namespace| format!("{namespace}/"))
+        // An object of the cluster has none.
         .unwrap_or_default();
     format!("{} {namespace}{}", K::kind(&()), object.name_any())
 }

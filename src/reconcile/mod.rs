@@ -626,7 +626,7 @@ fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: R
 fn jittered(interval: Duration, key: &str) -> Duration {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
-    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default();
+    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default(); // below a hundred always fits
     interval + interval.mul_f64(f64::from(share) / 2_000.0)
 }
 
@@ -637,7 +637,7 @@ async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str
     tracing::warn!("{message}");
     let now = context.now();
     let report = Report::not_ready(Problem::new(Reason::InvalidSpec, message));
-    let generation = object.meta().generation.unwrap_or_default();
+    let generation = object.meta().generation.unwrap_or_default(); // never of what the API server has sent
     let conditions = report::conditions(&report, &[], generation, now);
     let patch = serde_json::json!({"status": {"observedGeneration": generation, "conditions": conditions}});
     let client = context.client.clone();

@@ -100,8 +100,8 @@ impl Tenant {
             policy_creation: Semaphore::new(1),
             coming: Coming::default(),
             asked: Mutex::default(),
-            uid: object.uid().unwrap_or_default(),
-            generation: object.metadata.generation.unwrap_or_default(),
+            uid: object.uid().unwrap_or_default(), // equals none, as `is_current` asks
+            generation: object.metadata.generation.unwrap_or_default(), // likewise
             credential,
         })
     }

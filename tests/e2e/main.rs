@@ -13,6 +13,11 @@
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
 //! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
 //! | `truth` | whether status tells the truth: of what was compared, done and held, and of itself |
+//! | `people` | who decides: what somebody changes about approvers stays |
+//! | `names` | names that are taken, differ by case, are swapped; many resources at once |
+//! | `reading` | answers that are newer, cut into pages, null or trimmed |
+//! | `sign_in` | consent that is given later, tokens that are refused |
+//! | `sites` | SharePoint sites, which no list shows to an application |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
@@ -32,7 +37,12 @@ mod faults;
 mod grants;
 mod identity;
 mod kstatus;
+mod names;
+mod people;
+mod reading;
 mod review;
+mod sign_in;
+mod sites;
 mod story;
 mod support;
 mod truth;
