@@ -6,7 +6,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{Problem, drift::digest};
-use crate::api::{Applied, Management, Reason};
+use crate::{
+    api::{Applied, Management, Reason},
+    graph::AssignmentId,
+};
 
 /// Which way a change moves the door: who may get access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,6 +158,11 @@ pub trait Act: fmt::Display {
     fn creates(&self) -> bool;
     /// The reason of the event that tells it was done.
     fn done(&self) -> Reason;
+
+    /// The assignment that it takes away, where it is that: several of those are asked for side by side.
+    fn takes_away(&self) -> Option<&AssignmentId> {
+        None
+    }
 
     /// Whether it changes Entra.
     fn changes_entra(&self) -> bool {

@@ -41,8 +41,6 @@ use crate::{
 const INFANCY: Duration = Duration::from_secs(10);
 /// How long the roles of an application serve that its resource does not show.
 const APP_ROLES_SERVE: Duration = Duration::from_secs(3_600);
-/// How soon an absence that is not proven is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How recent an answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -667,7 +665,7 @@ fn doubtful(what: &str, why: &str) -> Halt {
     Halt::sync(
         Reason::OutcomeUnknown,
         format!("{what}: {why}; nothing is changed until that is certain"),
-        Retry::After(LOOK_AGAIN),
+        Retry::Backoff,
     )
 }
 
