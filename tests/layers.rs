@@ -161,3 +161,133 @@ fn every_kind_is_named_by_the_chart_wherever_it_lists_kinds() {
         }
     }
 }
+
+/// A function of `src`, by its file and its name.
+type Place = (String, String);
+
+/// The functions of a file with their bodies, as far as indentation tells: `fn` opens one, a line that is indented no more
+/// closes it.
+fn functions(text: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, usize, String)> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        let indent = line.len() - line.trim_start().len();
+        if !line.trim().is_empty() && !line.trim_start().starts_with(')') {
+            open.retain(|index| found[*index].1 < indent);
+        }
+        let declared = line.split("fn ").nth(1).filter(|_| {
+            let before = line.split("fn ").next().unwrap_or_default().trim();
+            before
+                .split_whitespace()
+                .all(|word| word.starts_with("pub") || ["async", "const"].contains(&word))
+        });
+        if let Some(rest) = declared {
+            let name: String = rest
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                .collect();
+            found.push((name, indent, String::new()));
+            open.push(found.len() - 1);
+        }
+        for index in &open {
+            found[*index].2.push_str(line);
+            found[*index].2.push('\n');
+        }
+    }
+    found.into_iter().map(|(name, _, body)| (name, body)).collect()
+}
+
+/// Every function outside of `src/graph` that contains a call of one of these names.
+fn callers(names: &[String]) -> Vec<Place> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut places = Vec::new();
+    for file in source_files(&root.join("src")) {
+        let name = file.strip_prefix(root).unwrap().display().to_string();
+        if name.starts_with("src/graph/") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (function, body) in functions(text) {
+            let own = format!("fn {function}");
+            let calls = |called: &String| {
+                body.match_indices(&format!("{called}(")).any(|(at, _)| {
+                    let before = &body[..at];
+                    !before.ends_with(|letter: char| letter.is_alphanumeric() || letter == '_')
+                        && !before.ends_with("fn ")
+                        && !before.ends_with(&own)
+                })
+            };
+            if names.iter().any(calls) {
+                places.push((name.clone(), function));
+            }
+        }
+    }
+    places
+}
+
+#[test]
+fn whatever_changes_graph_is_a_step_that_the_executor_performs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    for file in source_files(&root.join("src/graph")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        all.extend(functions(text));
+    }
+    let mut calls = ["Call::create", "Call::patch", "Call::put", "Call::delete"]
+        .map(str::to_owned)
+        .to_vec();
+    let mut writing: Vec<String> = Vec::new();
+    // From the requests that write to the operations that send them.
+    while !calls.is_empty() {
+        let sends = |body: &str| calls.iter().any(|call| body.contains(&format!("{call}(")));
+        let more: Vec<String> = all
+            .iter()
+            .filter(|(function, body)| !writing.contains(function) && sends(body))
+            .map(|(function, _)| function.clone())
+            .collect();
+        writing.extend(more.iter().cloned());
+        calls = more.iter().map(|function| format!(".{function}")).collect();
+    }
+    let is_operation = |name: &String| {
+        all.iter()
+            .any(|(function, body)| function == name && body.contains("pub async fn"))
+    };
+    writing.retain(is_operation);
+    writing.sort();
+    writing.dedup();
+    assert!(writing.len() >= 15, "the writing operations of src/graph: {writing:?}");
+    let mut wanted = writing;
+    let mut seen: Vec<Place> = Vec::new();
+    // From the operations to those who call them, and on, until nobody is left but the arms of `perform`.
+    while !wanted.is_empty() {
+        let next: Vec<Place> = callers(&wanted)
+            .into_iter()
+            .filter(|place| !seen.contains(place))
+            .collect();
+        seen.extend(next.iter().cloned());
+        wanted = next
+            .into_iter()
+            .filter(|(file, function)| {
+                let is_arm = function == "perform" && file.starts_with("src/reconcile/");
+                !is_arm
+            })
+            .map(|(_, function)| function)
+            .collect();
+        assert!(seen.len() < 40, "the writing operations have got about: {seen:#?}");
+    }
+    let outside: Vec<&Place> = seen
+        .iter()
+        .filter(|(file, _)| !file.starts_with("src/reconcile/"))
+        .collect();
+    assert!(outside.is_empty(), "only visits change Graph: {outside:?}");
+    let arms = seen.iter().filter(|(_, function)| function == "perform").count();
+    assert_eq!(arms, 3, "each kind performs its own acts: {seen:#?}");
+    let performs = callers(&["perform".to_owned()]);
+    assert_eq!(
+        performs,
+        [("src/reconcile/execute.rs".to_owned(), "run".to_owned())],
+        "a plan is carried out by the executor alone"
+    );
+}

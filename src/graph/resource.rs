@@ -425,6 +425,25 @@ impl Graph {
             .await
     }
 
+    /// The requests to add a resource to this catalog, with their resources: what is asked for is told here also where lists
+    /// of resources leave it out. `GET resourceRequests?$filter=catalog/id eq '…' and requestType eq 'adminAdd'&$expand=resource`;
+    /// EntitlementManagement.Read.All.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn list_resource_additions(&self, catalog: &CatalogId) -> Result<Listed<ResourceRequest>, GraphError> {
+        let op = self.operation("resourceRequests.list", READ);
+        let filter = format!(
+            "{} and {}",
+            odata::eq("catalog/id", catalog.as_str()),
+            odata::eq("requestType", "adminAdd")
+        );
+        let call = Call::get(op.entitlement(&["resourceRequests"])?);
+        op.all(call.query(&[("$filter", filter), ("$expand", "resource".to_owned())]))
+            .await
+    }
+
     /// One resource request with its resource; `None` only where Graph says 404.
     /// `GET resourceRequests/{id}?$expand=resource`; EntitlementManagement.Read.All.
     ///

@@ -5,11 +5,13 @@ use std::{collections::BTreeSet, fmt};
 use super::{
     Act, Cause, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem, Rules,
     Set, Stake, Step,
+    departure::{self, Removal},
+    gone,
 };
 use crate::{
     api::Reason,
     graph::{
-        AccessPackage, AccessPackagePatch, AssignmentId, CatalogId, NewAccessPackage, NewResourceRoleScope, PolicyId,
+        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, PolicyId,
         Read, ResourceRoleScope, ResourceRoleScopeId,
     },
 };
@@ -114,13 +116,8 @@ pub enum PackageAct {
         /// Its name.
         name: String,
     },
-    /// Take somebody's access away.
-    RemoveAssignment {
-        /// The assignment.
-        id: AssignmentId,
-        /// Who has it.
-        who: String,
-    },
+    /// Take people's access away: asked for side by side, since each takes its time.
+    RemoveAssignments(Vec<Removal>),
     /// Delete a policy of it, which goes with it.
     DeletePolicy {
         /// The policy.
@@ -144,7 +141,7 @@ impl Act for PackageAct {
             | Self::AddRole { .. }
             | Self::RemoveRole { .. }
             | Self::Close { .. }
-            | Self::RemoveAssignment { .. }
+            | Self::RemoveAssignments(_)
             | Self::DeletePolicy { .. }
             | Self::Delete { .. } => None,
         }
@@ -154,12 +151,16 @@ impl Act for PackageAct {
         matches!(self, Self::Create(_))
     }
 
+    fn changes_fields(&self) -> bool {
+        matches!(self, Self::Update(_))
+    }
+
     fn done(&self) -> Reason {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
             Self::Identity(_) | Self::Create(_) => Reason::Created,
             Self::Update(_) | Self::AddRole { .. } | Self::RemoveRole { .. } | Self::Close { .. } => Reason::Updated,
-            Self::RemoveAssignment { .. } | Self::DeletePolicy { .. } | Self::Delete { .. } => Reason::Deleted,
+            Self::RemoveAssignments(_) | Self::DeletePolicy { .. } | Self::Delete { .. } => Reason::Deleted,
         }
     }
 }
@@ -179,7 +180,7 @@ impl fmt::Display for PackageAct {
             Self::AddRole { name, .. } => write!(formatter, "add role {name}"),
             Self::RemoveRole { name, .. } => write!(formatter, "remove role {name}"),
             Self::Close { id, name } => write!(formatter, "shut assignment policy {name:?} ({id}) for new requests"),
-            Self::RemoveAssignment { who, .. } => write!(formatter, "take away the access of {who}"),
+            Self::RemoveAssignments(removals) => formatter.write_str(&departure::words(removals)),
             Self::DeletePolicy { id, name } => write!(formatter, "delete assignment policy {name:?} ({id})"),
             Self::Delete { name } => write!(formatter, "delete access package {name:?}"),
         }
@@ -192,14 +193,9 @@ pub fn plan(desired: &DesiredPackage, observed: &Found<Box<AccessPackage>>, rule
     match observed {
         Found::Unborn => create(desired, rules),
         Found::Gone { .. } if rules.drift.recreates() => create(desired, rules),
-        Found::Gone { id } => Plan::holding(
-            Step::new(
-                PackageAct::Delete {
-                    name: format!("{} ({id})", desired.display_name),
-                },
-                Stake::NEUTRAL,
-            ),
-            Hold::DeletedInEntra,
+        Found::Gone { id } => gone(
+            create(desired, rules),
+            format!("access package {:?} ({id})", desired.display_name),
         ),
         // The visit has ended before: nothing is written to what is elsewhere.
         Found::Elsewhere { .. } => Plan::default(),
@@ -594,7 +590,12 @@ mod tests {
         let gone = Found::Gone { id: "package".into() };
         let reported = plan(&desired, &gone, &rules(Base::none(), CAUTIOUS));
         assert!(reported.steps.is_empty());
-        assert_eq!(reported.held[0].1, Hold::DeletedInEntra);
+        assert_eq!(
+            reported.held[0].1,
+            Hold::DeletedInEntra {
+                what: "access package \"Marketing\" (package)".into()
+            }
+        );
         let asked = Drift {
             requested: true,
             ..CAUTIOUS
@@ -654,7 +655,7 @@ mod tests {
     fn where_no_grant_allows_it_nothing_is_handed_out_and_what_narrows_goes_ahead() {
         let before = desired(vec![role("old", "old")]);
         let mut after = desired(vec![role("new", "new")]);
-        after.description = "new words".into();
+        after.hidden = true;
         let limit = Problem::new(Reason::LimitExceeded, "no grant");
         let applied = applied(&before);
         let limited = Rules {

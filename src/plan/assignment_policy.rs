@@ -7,11 +7,15 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Rules, Stake, Step};
+use super::{
+    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Rules, Stake, Step,
+    departure::{self, Removal},
+    gone,
+};
 use crate::{
     api::Reason,
     graph::{
-        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentId, AssignmentPolicy, Expiration,
+        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration,
         ExpirationKind, PolicyBody, PolicyRead, RequestorSettings, SubjectSet,
     },
 };
@@ -30,13 +34,8 @@ pub enum PolicyAct {
         /// Its name.
         name: String,
     },
-    /// Take somebody's access away.
-    RemoveAssignment {
-        /// The assignment.
-        id: AssignmentId,
-        /// Who has it.
-        who: String,
-    },
+    /// Take people's access away: asked for side by side, since each takes its time.
+    RemoveAssignments(Vec<Removal>),
     /// Delete it.
     Delete {
         /// Its name.
@@ -51,7 +50,7 @@ impl Act for PolicyAct {
             Self::Create(_)
             | Self::Replace(_)
             | Self::Close { .. }
-            | Self::RemoveAssignment { .. }
+            | Self::RemoveAssignments(_)
             | Self::Delete { .. } => None,
         }
     }
@@ -60,12 +59,16 @@ impl Act for PolicyAct {
         matches!(self, Self::Create(_))
     }
 
+    fn changes_fields(&self) -> bool {
+        matches!(self, Self::Replace(_))
+    }
+
     fn done(&self) -> Reason {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
             Self::Identity(_) | Self::Create(_) => Reason::Created,
             Self::Replace(_) | Self::Close { .. } => Reason::Updated,
-            Self::RemoveAssignment { .. } | Self::Delete { .. } => Reason::Deleted,
+            Self::RemoveAssignments(_) | Self::Delete { .. } => Reason::Deleted,
         }
     }
 }
@@ -83,7 +86,7 @@ impl fmt::Display for PolicyAct {
             Self::Create(body) => write!(formatter, "create assignment policy {:?}", body.display_name),
             Self::Replace(_) => formatter.write_str("change"),
             Self::Close { name } => write!(formatter, "shut assignment policy {name:?} for new requests"),
-            Self::RemoveAssignment { who, .. } => write!(formatter, "take away the access of {who}"),
+            Self::RemoveAssignments(removals) => formatter.write_str(&departure::words(removals)),
             Self::Delete { name } => write!(formatter, "delete assignment policy {name:?}"),
         }
     }
@@ -95,14 +98,9 @@ pub fn plan(desired: &PolicyBody, observed: &Found<Box<AssignmentPolicy>>, rules
     match observed {
         Found::Unborn => create(desired, rules),
         Found::Gone { .. } if rules.drift.recreates() => create(desired, rules),
-        Found::Gone { id } => Plan::holding(
-            Step::new(
-                PolicyAct::Delete {
-                    name: format!("{} ({id})", desired.display_name),
-                },
-                Stake::NEUTRAL,
-            ),
-            Hold::DeletedInEntra,
+        Found::Gone { id } => gone(
+            create(desired, rules),
+            format!("assignment policy {:?} ({id})", desired.display_name),
         ),
         // The visit has ended before: nothing is written to what is elsewhere.
         Found::Elsewhere { .. } => Plan::default(),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules, Stake, Step,
+    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules, Stake, Step, gone,
     resources::missing, sites::same_origin,
 };
 use crate::{
@@ -112,6 +112,10 @@ impl Act for CatalogAct {
         matches!(self, Self::Create(_))
     }
 
+    fn changes_fields(&self) -> bool {
+        matches!(self, Self::Update(_))
+    }
+
     fn done(&self) -> Reason {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
@@ -157,12 +161,8 @@ pub fn plan(
         // One that was taken over by id may have no name of ours to be made anew with.
         Found::Gone { .. } if rules.drift.recreates() && desired.display_name.is_some() => create(desired),
         Found::Gone { id } => {
-            let name = desired.display_name.as_deref().map_or("", |name| name);
-            let gone = CatalogAct::Create(CatalogFields {
-                display_name: format!("{name} ({id})"),
-                ..fields(desired)
-            });
-            Plan::holding(Step::new(gone, Stake::NEUTRAL), Hold::DeletedInEntra)
+            let name = desired.display_name.as_deref().unwrap_or_default(); // taken over by id, it may have none of ours
+            gone(create(desired), format!("catalog {name:?} ({id})"))
         }
         // A catalog has no other place to be.
         Found::Elsewhere { .. } => Plan::default(),

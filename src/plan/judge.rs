@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Base, Cause, Difference, Drift, Hold, Memory, Problem, Stake, drift::Verdict};
+use super::{Base, Cause, Difference, Door, Drift, Hold, Memory, Problem, Stake, drift::Verdict};
 use crate::graph::Read;
 
 /// The canonical text of a value: equal where, and only where, the service would do the same. It is what is compared,
@@ -44,7 +44,7 @@ pub struct Rules<'a> {
     pub base: Base<'a>,
     /// What may be done about drift.
     pub drift: Drift,
-    /// What forbids whatever widens, where something does.
+    /// What forbids whatever does not close, where something does.
     pub limit: Option<&'a Problem>,
     /// The object was read by itself, just now: what is still unread cannot be written over.
     pub confirmed: bool,
@@ -322,10 +322,12 @@ impl Rules<'_> {
     #[must_use]
     pub fn verdict(&self, difference: &Difference) -> Verdict {
         match (self.drift.judge(difference), self.limit) {
-            (Verdict::Write, Some(limit)) if difference.stake.door == super::Door::Widens => {
-                Verdict::Hold(Hold::Limit(limit.clone()))
-            }
-            (verdict, _) => verdict,
+            // What closes is never held back.
+            (Verdict::Write, Some(limit)) => match difference.stake.door {
+                Door::Widens | Door::Neutral => Verdict::Hold(Hold::Limit(limit.clone())),
+                Door::Narrows => Verdict::Write,
+            },
+            (verdict, _) => verdict, // held for a reason of its own, or nothing limits it
         }
     }
 }

@@ -35,5 +35,7 @@ pub use drift::{Base, Drift};
 pub use judge::{Canonical, Direction, Judge, Judgement, Rules};
 pub use members::{Member, Order, Set};
 pub use problem::Problem;
-pub use step::{Act, Cause, Difference, Door, Hold, Holders, IdentityAct, Memory, Plan, Stake, Step, applied, joined};
+pub use step::{
+    Act, Cause, Difference, Door, Hold, Holders, IdentityAct, Memory, Plan, Stake, Step, applied, gone, joined,
+};
 pub use view::Found;

@@ -6,10 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use super::{Problem, drift::digest};
-use crate::{
-    api::{Applied, Management, Reason},
-    graph::AssignmentId,
-};
+use crate::api::{Applied, Management, Reason};
 
 /// Which way a change moves the door: who may get access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,10 +156,8 @@ pub trait Act: fmt::Display {
     /// The reason of the event that tells it was done.
     fn done(&self) -> Reason;
 
-    /// The assignment that it takes away, where it is that: several of those are asked for side by side.
-    fn takes_away(&self) -> Option<&AssignmentId> {
-        None
-    }
+    /// Whether it is told by the fields that it changes; any other names itself.
+    fn changes_fields(&self) -> bool;
 
     /// Whether it changes Entra.
     fn changes_entra(&self) -> bool {
@@ -254,12 +249,12 @@ impl<A> Step<A> {
     }
 }
 
-impl<A: fmt::Display> fmt::Display for Step<A> {
+impl<A: Act> fmt::Display for Step<A> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.differences.as_slice() {
-            [] => self.act.fmt(formatter),
-            // Members of a set name themselves; fields are told with before and after.
-            differences => write!(formatter, "{} {}", self.act, joined(differences)),
+        if self.act.changes_fields() {
+            write!(formatter, "{} {}", self.act, joined(&self.differences))
+        } else {
+            self.act.fmt(formatter)
         }
     }
 }
@@ -284,7 +279,10 @@ pub enum Hold {
     /// Somebody changed Entra, and the drift policy is Report.
     DriftReported,
     /// The object was deleted in Entra.
-    DeletedInEntra,
+    DeletedInEntra {
+        /// Which one, in words.
+        what: String,
+    },
     /// No grant allows it, or whether one does cannot be judged.
     Limit(Problem),
     /// A write would lose settings that the spec cannot express.
@@ -301,7 +299,7 @@ impl Hold {
             Self::Observe => Reason::ObserveOnly,
             Self::Drift => Reason::DriftHeld,
             Self::DriftReported => Reason::DriftReported,
-            Self::DeletedInEntra => Reason::DeletedInEntra,
+            Self::DeletedInEntra { .. } => Reason::DeletedInEntra,
             Self::Limit(problem) | Self::Waits(problem) => problem.reason,
             Self::UnmanagedSettings(_) => Reason::UnmanagedSettings,
         }
@@ -314,7 +312,7 @@ impl Hold {
             Self::DriftReported => true,
             Self::Observe
             | Self::Drift
-            | Self::DeletedInEntra
+            | Self::DeletedInEntra { .. }
             | Self::Limit(_)
             | Self::UnmanagedSettings(_)
             | Self::Waits(_) => false,
@@ -324,7 +322,7 @@ impl Hold {
     /// Which of several is told first: the lowest.
     fn rank(&self) -> u8 {
         match self {
-            Self::DeletedInEntra => 0,
+            Self::DeletedInEntra { .. } => 0,
             Self::Limit(_) => 1,
             Self::UnmanagedSettings(_) => 2,
             Self::Drift => 3,
@@ -343,7 +341,7 @@ impl Hold {
                     "Entra was changed behind the operator's back, and putting it back would widen access: {what}. To put it back: {reopen}. To keep it, change the spec"
                 ),
             ),
-            Self::DeletedInEntra => Problem::new(
+            Self::DeletedInEntra { what } => Problem::new(
                 self.reason(),
                 format!("deleted in Entra: {what}. To make it anew: {reopen}. To give it up, delete this object"),
             ),
@@ -475,6 +473,19 @@ impl<A: Act> Plan<A> {
             .any(|(_, hold)| !hold.leaves_ready())
             .then(|| self.held_problem(reopen))
             .flatten()
+    }
+}
+
+/// An object that was ours and is gone from Entra: everything that would make it anew is held back.
+#[must_use]
+pub fn gone<A>(plan: Plan<A>, what: String) -> Plan<A> {
+    let Plan { steps, held, found: _ } = plan;
+    let steps = steps.into_iter().chain(held.into_iter().map(|(step, _)| step));
+    Plan {
+        held: steps
+            .map(|step| (step, Hold::DeletedInEntra { what: what.clone() }))
+            .collect(),
+        ..Plan::default()
     }
 }
 

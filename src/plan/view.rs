@@ -454,6 +454,21 @@ impl<T: Viewed> Shelf<T> {
         Absence::Gone
     }
 
+    /// Whether we removed the object ourselves.
+    #[must_use]
+    pub fn is_removed(&self, id: &str) -> bool {
+        let item = self.items.get(&id.to_ascii_lowercase());
+        item.is_some_and(|item| matches!(item.ours, Some((_, Presence::Removed))))
+    }
+
+    /// We removed everything that was in this place, with the place.
+    pub fn emptied(&mut self, at: Moment) {
+        let ids: Vec<String> = self.items.keys().cloned().collect();
+        for id in ids {
+            self.removed(at, &id);
+        }
+    }
+
     /// The object was made by us.
     pub fn made(&mut self, at: Moment, object: T) {
         let item = self.item(object.id());

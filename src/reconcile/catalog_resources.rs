@@ -346,7 +346,7 @@ pub(crate) async fn add_resources(
                 if stopped.load(Ordering::Relaxed) {
                     return None;
                 }
-                let answer = ask(tenant, catalog, &addition.resource).await;
+                let answer = ask_for_resource(tenant, catalog, &addition.resource).await;
                 if answer.as_ref().is_err_and(GraphError::is_transient) {
                     stopped.store(true, Ordering::Relaxed);
                 }
@@ -385,6 +385,7 @@ pub(crate) async fn add_resources(
     if let Some(error) = end {
         return Err(error.into());
     }
+    tell_ids(tenant, &catalog, &mut asked).await?;
     let (shown, missing) = wait_for(tenant, &catalog, asked, patience).await?;
     for seen in shown {
         let resources = &mut observed.seen.resources;
@@ -411,6 +412,29 @@ pub(crate) async fn add_resources(
     Ok(if was_asked { Done::Changed } else { Done::Nothing })
 }
 
+/// The ids of sites whose answers were lost, or told nothing: the requests are listed where the sites are not.
+async fn tell_ids(tenant: &Tenant, catalog: &CatalogId, asked: &mut [Awaited<'_>]) -> Step<()> {
+    let is_untold = |awaited: &&mut Awaited<'_>| awaited.id.is_none() && is_site(&awaited.resource.origin_system);
+    let untold: Vec<_> = asked.iter_mut().filter(is_untold).collect();
+    if untold.is_empty() {
+        return Ok(());
+    }
+    let requests = match tenant.graph.list_resource_additions(catalog).await {
+        Ok(requests) => requests.elements,
+        Err(error) if error.is_transient() => return Err(error.into()),
+        // Not to be read by this application: asked for elsewhere.
+        Err(_) => return Ok(()),
+    };
+    for awaited in untold {
+        awaited.id = requests.iter().rev().find_map(|request| {
+            let resource = request.resource.as_ref()?;
+            let origin = resource.origin_id.as_deref()?;
+            same_origin(origin, &awaited.resource.origin_id).then(|| resource.id.clone())?
+        });
+    }
+    Ok(())
+}
+
 /// Whether it was asked for before and may only not show: a while for what is listed, for good for a site.
 fn is_asked_for(tenant: &Tenant, subject: &Subject<Catalog>, catalog: &CatalogId, addition: &Addition) -> bool {
     let resource = &addition.resource;
@@ -423,7 +447,11 @@ fn is_asked_for(tenant: &Tenant, subject: &Subject<Catalog>, catalog: &CatalogId
 }
 
 /// Asks for one resource. Whether a site was taken can only be told by asking again: a second request is refused.
-async fn ask(tenant: &Tenant, catalog: &CatalogId, resource: &NewResource) -> Result<ResourceRequest, GraphError> {
+async fn ask_for_resource(
+    tenant: &Tenant,
+    catalog: &CatalogId,
+    resource: &NewResource,
+) -> Result<ResourceRequest, GraphError> {
     let is_unknown = |error: &GraphError| error.kind == GraphErrorKind::OutcomeUnknown;
     let mut made = tenant.graph.request_resource_add(catalog, resource).await;
     if !is_site(&resource.origin_system) {

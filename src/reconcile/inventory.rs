@@ -332,6 +332,9 @@ impl Inventory {
         freshness: Freshness,
     ) -> Step<Found<Box<AccessPackage>>> {
         let inner = &self.0;
+        if inner.is_removed(catalog) {
+            return Ok(Found::Gone { id: id.to_string() });
+        }
         if let Freshness::Within(_) = freshness {
             self.list_packages(catalog, freshness).await?;
             if let Some(package) = inner.holdings(catalog, |holdings| holdings.package(id)) {
@@ -398,7 +401,15 @@ impl Inventory {
         begun_ago: Duration,
     ) -> Step<Search<AccessPackage>> {
         let begun = self.0.now();
-        let read = self.0.reads.packages_named(catalog, name).await?;
+        let read = match self.0.reads.packages_named(catalog, name).await {
+            Ok(read) => read,
+            // A catalog that is gone holds nothing: whoever is forbidden to see it may be told so, too.
+            Err(error) if is_no_sight(&error) => match self.catalog(catalog, Freshness::Now).await {
+                Ok(Found::Gone { .. }) => Listed::default(),
+                Ok(Found::Present(_) | Found::Unborn | Found::Elsewhere { .. }) | Err(_) => return Err(error.into()),
+            },
+            Err(error) => return Err(error.into()),
+        };
         Ok(Search {
             named: self
                 .0
@@ -477,9 +488,16 @@ impl Inventory {
         freshness: Freshness,
     ) -> Step<Found<Box<AssignmentPolicy>>> {
         let inner = &self.0;
+        if inner.is_removed(catalog) {
+            return Ok(Found::Gone { id: id.to_string() });
+        }
         if let Freshness::Within(_) = freshness {
             self.list_packages(catalog, freshness).await?;
-            let known = inner.holdings(catalog, |holdings| holdings.policy(package, id).cloned());
+            // A list that lacks the package tells nothing of what was in it.
+            let known = inner.holdings(catalog, |holdings| {
+                holdings.package(package)?;
+                holdings.policy(package, id).cloned()
+            });
             if let Some(policy) = known {
                 return Ok(Found::Present(Box::new(policy)));
             }
@@ -555,7 +573,20 @@ impl Inventory {
         name: &str,
         begun_ago: Duration,
     ) -> Step<Search<AssignmentPolicy>> {
-        self.list_policies(catalog, package).await?;
+        let is_over = is_search_over(begun_ago, self.0.visibility);
+        if let Err(halt) = self.list_policies(catalog, package).await {
+            if halt.is_transient() {
+                return Err(halt);
+            }
+            // A package that is gone has no policies; to a caller with a catalog role it is forbidden.
+            return match self.package(catalog, package, Freshness::Now).await {
+                Ok(Found::Gone { .. }) => Ok(Search {
+                    named: Listed::default(),
+                    is_over,
+                }),
+                Ok(Found::Present(_) | Found::Unborn | Found::Elsewhere { .. }) | Err(_) => Err(halt),
+            };
+        }
         let known = self.0.holdings(catalog, |holdings| holdings.policies(package));
         let Listed {
             mut elements,
@@ -566,7 +597,7 @@ impl Inventory {
         unreadable.retain(|hidden| hidden.display_name.as_deref().is_none_or(|own| own == name));
         Ok(Search {
             named: Listed { elements, unreadable },
-            is_over: is_search_over(begun_ago, self.0.visibility),
+            is_over,
         })
     }
 
@@ -601,6 +632,11 @@ struct Missing<'a> {
 }
 
 impl Inner {
+    /// Whether we deleted the catalog: everything in it went before.
+    fn is_removed(&self, catalog: &CatalogId) -> bool {
+        lock(&self.tenant).is_removed(catalog.as_str())
+    }
+
     /// What becomes of an object that a single read did not show: asks for the list of its parent where that decides.
     async fn absent<T>(
         self: &Arc<Self>,
@@ -612,6 +648,10 @@ impl Inner {
         let mut known = absence();
         if known == Absence::AskList {
             if let Err(error) = self.ask(question, Freshness::Now).await {
+                // Asked for twice, and what it was in is not there either: three answers agree.
+                if error.kind == GraphErrorKind::NotFound && refusal.is_none() {
+                    return Ok(Found::Gone { id: id.to_owned() });
+                }
                 return Err(match refusal {
                     Some(refusal) if error.kind == GraphErrorKind::Forbidden => access_lost(&what, &refusal),
                     Some(_) | None => lost_or(&what, error),
@@ -667,6 +707,11 @@ fn doubtful(what: &str, why: &str) -> Halt {
         format!("{what}: {why}; nothing is changed until that is certain"),
         Retry::Backoff,
     )
+}
+
+/// Whether the answer is that there is nothing, or nothing for us.
+fn is_no_sight(error: &GraphError) -> bool {
+    matches!(error.kind, GraphErrorKind::NotFound | GraphErrorKind::Forbidden)
 }
 
 fn lost_or(what: &str, error: GraphError) -> Halt {

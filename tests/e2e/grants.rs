@@ -372,7 +372,8 @@ fn a_lenient_grant_for_one_resource_opens_no_door_to_another() -> Result<()> {
     assert_eq!(
         refused(&stage, &package())?,
         "AssignmentPolicy \"campaign\" of this package: spec.approval: grant \"everything\" demands at least one \
-         approval stage (limits.approval); stay within the limit, or ask those who run the catalog to widen it"
+         approval stage (limits.approval); grant \"harmless\" would allow that, but not role \"Reader\" of \"crm\"; stay \
+         within the limit, or ask those who run the catalog to widen it"
     );
     visits(&stage, &package(), 1)?;
     assert_eq!(writes_since(&stage, from), [""; 0]);

@@ -191,7 +191,9 @@ impl Holdings {
     /// We deleted the package, and with it what it held.
     pub fn package_removed(&mut self, at: Moment, id: &AccessPackageId) {
         self.packages.removed(at, id.as_str());
-        self.parts.remove(&key(id));
+        let parts = self.parts(id);
+        parts.policies.emptied(at);
+        parts.roles.emptied(at);
     }
 
     /// We let the package hand out a role.
