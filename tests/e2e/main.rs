@@ -10,6 +10,7 @@
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
+//! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
@@ -23,6 +24,7 @@
 mod adoption;
 mod binding;
 mod cluster;
+mod deletion;
 mod drift;
 mod faults;
 mod grants;
