@@ -11,6 +11,7 @@
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
 //! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
+//! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
@@ -32,4 +33,5 @@ mod kstatus;
 mod review;
 mod story;
 mod support;
+mod weather;
 mod words;
