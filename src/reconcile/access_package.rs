@@ -20,21 +20,18 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AccessPackageSpec, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason,
-        ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
+        AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason, ResourceRole,
+        UnmanagedPolicy,
     },
     cluster::{Identity, Lookup},
-    graph::{
-        self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, OriginSystem, Read,
-        ResourceRoleScope, ResourceScope,
-    },
+    graph::{self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, ResourceRoleScope},
     plan::{
         self, Found, Hold, Plan, Problem, Rules,
-        access_package::{DesiredPackage, DesiredRole, PackageAct, RoleKey, plan},
+        access_package::{DesiredPackage, PackageAct, plan},
         departure::{self, Next},
+        desire,
         identity::{Candidate, takes_over},
         limits::{self, Judged, RoleAt, Way},
-        roles,
     },
     report::Report,
 };
@@ -159,11 +156,8 @@ impl Managed for AccessPackage {
     }
 
     fn desire(subject: &Subject<Self>, references: &PackageReferences) -> Step<DesiredPackage> {
-        Ok(desire(
-            &subject.object.spec,
-            &references.catalog,
-            references.catalog_id.clone(),
-        ))
+        let (spec, catalog) = (&subject.object.spec, &references.catalog);
+        Ok(desire::package(spec, catalog, references.catalog_id.clone()))
     }
 
     async fn observe(
@@ -316,7 +310,7 @@ impl Managed for AccessPackage {
                 status.resource_roles = desired
                     .roles
                     .iter()
-                    .map(|role| role_status(role, &scopes.elements))
+                    .map(|role| desire::role_status(role, &scopes.elements))
                     .collect();
             }
             if let Some(policies) = package.policies.known() {
@@ -447,7 +441,7 @@ fn limit_of(
     let asked = spec.resource_roles.iter().enumerate();
     // What the Catalog does not know is told as that.
     let mut roles: Vec<RoleAt> = asked
-        .filter(|(index, role)| known(role) && desired_role(&references.catalog, role, *index).is_ok())
+        .filter(|(index, role)| known(role) && desire::role(&references.catalog, role, *index).is_ok())
         .map(|(index, role)| RoleAt::of_spec(index, role, status))
         .collect();
     let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
@@ -508,34 +502,6 @@ fn url(tenant: &Tenant, id: &AccessPackageId) -> Option<String> {
     ))
 }
 
-/// A package as its spec wants it, its roles resolved by what the Catalog's status tells.
-fn desire(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogId) -> DesiredPackage {
-    let mut desired = DesiredPackage {
-        catalog: catalog_id,
-        display_name: spec.display_name.clone(),
-        description: spec.description.clone(),
-        hidden: spec.hidden,
-        roles: Vec::new(),
-        unresolved: Vec::new(),
-        offered: catalog
-            .status
-            .iter()
-            .flat_map(|status| &status.resources)
-            .flat_map(|resource| {
-                let roles = resource.roles.iter();
-                roles.map(|role| RoleKey::new(&role.id, &resource.origin_id))
-            })
-            .collect(),
-    };
-    for (index, role) in spec.resource_roles.iter().enumerate() {
-        match desired_role(catalog, role, index) {
-            Ok(role) => desired.roles.push(role),
-            Err(problem) => desired.unresolved.push(problem),
-        }
-    }
-    desired
-}
-
 /// Whether the policy is in Entra, or may be, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
     policy
@@ -567,78 +533,6 @@ fn patched(package: &mut graph::AccessPackage, patch: &graph::AccessPackagePatch
     package.hidden = hidden.unwrap_or(package.hidden);
 }
 
-/// The role of the catalog's resource that an entry of `resourceRoles` means.
-fn desired_role(catalog: &Catalog, role: &ResourceRole, index: usize) -> Result<DesiredRole, Problem> {
-    let ResourceRole {
-        resource,
-        role: role_name,
-    } = role;
-    let field = format!("spec.resourceRoles[{index}]");
-    if catalog.spec.resources.iter().all(|known| known.name != *resource) {
-        let known: Vec<&str> = catalog.spec.resources.iter().map(|known| known.name.as_str()).collect();
-        return Err(Problem::new(
-            Reason::ResourceNotInCatalog,
-            format!(
-                "{field}.resource: catalog {:?} has no resource {resource:?}; it has {}; correct the name, or ask those who run the catalog to add it",
-                catalog.name_any(),
-                if known.is_empty() {
-                    "none".to_owned()
-                } else {
-                    known.join(", ")
-                }
-            ),
-        ));
-    }
-    let status = catalog
-        .status
-        .iter()
-        .flat_map(|status| &status.resources)
-        .find(|status| status.name == *resource);
-    let waiting = |why: &str| {
-        Problem::new(
-            Reason::ResourceNotReady,
-            format!(
-                "{field}.resource: resource {resource:?} of catalog {:?} {why}",
-                catalog.name_any()
-            ),
-        )
-    };
-    let status = status.ok_or_else(|| waiting("is not in Entra yet; waiting for it"))?;
-    let id = status.id.as_deref().ok_or_else(|| {
-        waiting(
-            status
-                .message
-                .as_deref()
-                .map_or("is not in Entra yet; waiting for it".into(), |why| {
-                    format!("is not in Entra yet: {why}")
-                })
-                .as_str(),
-        )
-    })?;
-    let known = roles::offered(role_name, &status.roles, resource, &format!("{field}.role"))?;
-    let system = OriginSystem::from(status.origin_system.as_str());
-    Ok(DesiredRole {
-        resource: resource.clone(),
-        role: role_name.clone(),
-        role_scope: NewResourceRoleScope {
-            role: graph::ResourceRole {
-                id: None,
-                display_name: known.display_name.clone(),
-                origin_id: known.id.clone(),
-                origin_system: system.clone(),
-            },
-            scope: ResourceScope {
-                id: status.scope_id.clone(),
-                display_name: "Root".into(),
-                origin_id: status.origin_id.clone(),
-                origin_system: system,
-                is_root: true,
-            },
-            resource: (id.into(), status.origin_id.clone()),
-        },
-    })
-}
-
 /// Adds a role. A resource that came into the catalog just now may be unknown to packages for some time.
 #[expect(clippy::disallowed_methods, reason = "until the tenant's clock is handed on")]
 async fn add_role(
@@ -668,16 +562,6 @@ async fn add_role(
                 return Err(halt);
             }
         }
-    }
-}
-
-fn role_status(role: &DesiredRole, scopes: &[ResourceRoleScope]) -> ResourceRoleStatus {
-    let found = role.find_in(scopes);
-    ResourceRoleStatus {
-        resource: role.resource.clone(),
-        role: role.role.clone(),
-        id: found.map(|scope| scope.id.to_string()),
-        state: (if found.is_some() { "Assigned" } else { "Missing" }).into(),
     }
 }
 

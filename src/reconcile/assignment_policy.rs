@@ -24,20 +24,19 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Expiration, Grant,
-        ManagedStatus, Management, PinnedReference, Reason, RequestorScope, Requirement,
+        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Grant,
+        ManagedStatus, Management, PinnedReference, Reason,
     },
     cluster::{Identity, Lookup},
-    graph::{
-        self, AccessPackageId, AllowedTargetScope, ApprovalSettings, ApprovalStage, CatalogId, ExpirationKind, Feature,
-        Listed, PolicyBody, PolicyId, RequestorSettings, SubjectSet,
-    },
+    graph::{self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, SubjectSet},
     plan::{
         self, Found, Hold, Plan, Problem, Rules,
         assignment_policy::{PolicyAct, plan, plan_ended},
         departure::{self, Next},
+        desire,
         identity::{Candidate, takes_over},
         limits::{self, RoleAt, Way, past_end},
+        people::People,
     },
     report::Report,
 };
@@ -268,7 +267,12 @@ impl Managed for AssignmentPolicy {
     }
 
     fn desire(subject: &Subject<Self>, references: &PolicyReferences) -> Step<PolicyBody> {
-        desire(&subject.object.spec, references)
+        let justifies = references.tenant.graph.cloud().has(Feature::RequestorJustification);
+        let people = People {
+            targets: references.targets.clone(),
+            stages: references.stages.clone(),
+        };
+        desire::policy(&subject.object.spec, people, justifies).map_err(limit)
     }
 
     async fn observe(
@@ -614,77 +618,6 @@ fn not_ready(package: &AccessPackage) -> Halt {
             package.name_any()
         ),
     ))
-}
-
-/// The policy as Graph wants it, in full.
-fn desire(spec: &AssignmentPolicySpec, references: &PolicyReferences) -> Step<PolicyBody> {
-    let incomplete = |field: &str| limit(Problem::new(Reason::InvalidSpec, format!("{field} is required")));
-    let requestors = spec.requestors.as_ref().ok_or_else(|| incomplete("spec.requestors"))?;
-    let approval = spec.approval.as_ref().ok_or_else(|| incomplete("spec.approval"))?;
-    let expiration = spec.expiration.as_ref().ok_or_else(|| incomplete("spec.expiration"))?;
-    let service = requestors.self_service;
-    let required = approval.stages.is_some();
-    let asks_why = requestors.justification == Requirement::Required;
-    let has_justification = references.tenant.graph.cloud().has(Feature::RequestorJustification);
-    Ok(PolicyBody {
-        display_name: spec.display_name.clone(),
-        description: Some(spec.description.clone()),
-        allowed_target_scope: scope(requestors.scope),
-        specific_allowed_targets: references.targets.clone(),
-        expiration: wire_expiration(expiration),
-        requestor_settings: RequestorSettings {
-            enable_targets_to_self_add_access: service.add,
-            enable_targets_to_self_update_access: service.update,
-            enable_targets_to_self_remove_access: service.remove,
-            allow_custom_assignment_schedule: service.custom_schedule,
-            ..RequestorSettings::default()
-        },
-        request_approval_settings: ApprovalSettings {
-            is_approval_required_for_add: required,
-            is_approval_required_for_update: required && approval.required_for_update,
-            is_requestor_justification_required: has_justification.then_some(asks_why),
-            stages: references.stages.clone(),
-        },
-        review_settings: None,
-        automatic_request_settings: None,
-        notification_settings: None,
-        questions: Vec::new(),
-        custom_extension_stage_settings: Vec::new(),
-    })
-}
-
-fn scope(scope: RequestorScope) -> AllowedTargetScope {
-    match scope {
-        RequestorScope::None => AllowedTargetScope::NotSpecified,
-        RequestorScope::SpecificDirectoryUsers => AllowedTargetScope::SpecificDirectoryUsers,
-        RequestorScope::SpecificDirectoryServicePrincipals => AllowedTargetScope::SpecificDirectoryServicePrincipals,
-        RequestorScope::AllMemberUsers => AllowedTargetScope::AllMemberUsers,
-        RequestorScope::AllDirectoryUsers => AllowedTargetScope::AllDirectoryUsers,
-        RequestorScope::AllDirectoryServicePrincipals => AllowedTargetScope::AllDirectoryServicePrincipals,
-        RequestorScope::AllDirectoryAgentIdentities => AllowedTargetScope::AllDirectoryAgentIdentities,
-        RequestorScope::AllConfiguredConnectedOrganizationUsers => {
-            AllowedTargetScope::AllConfiguredConnectedOrganizationUsers
-        }
-        RequestorScope::AllExternalUsers => AllowedTargetScope::AllExternalUsers,
-    }
-}
-
-fn wire_expiration(expiration: &Expiration) -> graph::Expiration {
-    let Expiration {
-        never: _,
-        after_date_time,
-        after_duration,
-    } = expiration;
-    let kind = match (after_date_time, after_duration) {
-        (Some(_), _) => ExpirationKind::AfterDateTime,
-        (None, Some(_)) => ExpirationKind::AfterDuration,
-        (None, None) => ExpirationKind::NoExpiration,
-    };
-    graph::Expiration {
-        kind,
-        duration: after_duration.as_ref().map(ToString::to_string),
-        end: after_date_time.clone(),
-    }
 }
 
 /// Sends a create. Graph refuses creates that run beside each other, whoever sends them: that is tried again, after a look

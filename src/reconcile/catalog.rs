@@ -20,15 +20,16 @@ use super::{
 };
 use crate::{
     api::{
-        Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DeletionPolicy, DriftPolicy, Management,
-        PinnedReference, Reason, ResourceStatus,
+        Adoption, Catalog, CatalogDeletionPolicy, DeletionPolicy, DriftPolicy, Management, PinnedReference, Reason,
+        ResourceStatus,
     },
     cluster::Lookup,
     graph::{self, CatalogId},
     plan::{
         self, Found, Plan, Problem, Rules,
-        catalog::{CatalogAct, DesiredCatalog, DesiredResource, SeenCatalog, leave, plan},
+        catalog::{CatalogAct, DesiredCatalog, SeenCatalog, leave, plan},
         departure::Next,
+        desire,
         identity::Candidate,
         limits,
         resources::{self, ResolvedResource, Trouble},
@@ -158,34 +159,7 @@ impl Managed for Catalog {
     }
 
     fn desire(subject: &Subject<Self>, references: &CatalogReferences) -> Step<DesiredCatalog> {
-        let spec = &subject.object.spec;
-        let state = spec.state.map(|state| match state {
-            CatalogState::Published => graph::CatalogState::Published,
-            CatalogState::Unpublished => graph::CatalogState::Unpublished,
-        });
-        // What is left unset in a catalog of somebody else stays as it is; in one of our own it has its default.
-        let is_ours = spec.id.is_none();
-        Ok(DesiredCatalog {
-            display_name: spec.display_name.clone(),
-            description: spec.description.clone().or(is_ours.then(String::new)),
-            state: state.or(is_ours.then_some(graph::CatalogState::Published)),
-            externally_visible: spec.externally_visible.or(is_ours.then_some(false)),
-            resources: references
-                .resources
-                .iter()
-                .flatten()
-                .map(|resolved| DesiredResource {
-                    name: resolved.name.clone(),
-                    resource: resolved.resource.clone(),
-                    is_seen: resolved.is_seen,
-                })
-                .collect(),
-            unresolved: references
-                .resources
-                .iter()
-                .filter_map(|resource| resource.as_ref().err().cloned())
-                .collect(),
-        })
+        Ok(desire::catalog(&subject.object.spec, &references.resources))
     }
 
     async fn observe(references: &CatalogReferences, id: Option<&str>, freshness: Freshness) -> Step<Found<Observed>> {
