@@ -313,7 +313,10 @@ impl Cluster {
 }
 
 fn stands_outside<K: Tracked>(object: &Lookup<K>) -> bool {
-    object.is_made() && object.readable().is_some_and(|object| exceeds_its_grant(object.as_ref()))
+    object.is_made()
+        && object
+            .readable()
+            .is_some_and(|object| exceeds_its_grant(object.as_ref()))
 }
 
 /// Whether the object says that its namespace's grants do not allow what it is.

@@ -64,10 +64,8 @@ pub(crate) fn parting<K: Managed>(
         let namespace = subject.namespace();
         let labels = context.labels(&namespace);
         let catalogs = givers(context, subject, *names);
-        let keepers: Vec<(String, &Lookup<Catalog>)> = catalogs
-            .iter()
-            .map(|catalog| (catalog.place().name, catalog))
-            .collect();
+        let keepers: Vec<(String, &Lookup<Catalog>)> =
+            catalogs.iter().map(|catalog| (catalog.place().name, catalog)).collect();
         let keepers: Vec<Keeper<'_>> = keepers
             .iter()
             .map(|(name, catalog)| match catalog {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use stage::{Result, Stage, StageBuilder, workspace, world};
 
 use crate::support::{
-    CAMPAIGN, NAMESPACE, Portal, SOON, all_ready, builder, catalog, collection, element, entra_id, mark,
-    message, now, package, patched, place, policy, reason, renamed, status_of, tenant, text, visit, visits, wait_event,
-    wait_reason, wait_state, writes_since,
+    CAMPAIGN, NAMESPACE, Portal, SOON, all_ready, builder, catalog, collection, element, entra_id, mark, message, now,
+    package, patched, place, policy, reason, renamed, status_of, tenant, text, visit, visits, wait_event, wait_reason,
+    wait_state, writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -68,12 +68,18 @@ fn with_roles(roles: &[(&str, &str)]) -> Value {
 }
 
 fn without_approval(policy: Value) -> Value {
-    patched(policy, json!({"spec": {"approval": {"stages": null, "notRequired": {}}}}))
+    patched(
+        policy,
+        json!({"spec": {"approval": {"stages": null, "notRequired": {}}}}),
+    )
 }
 
 fn approved_by(policy: Value, name: &str) -> Value {
     let stages = json!([{"approvers": [{"user": {"userPrincipalName": name}}]}]);
-    patched(policy, json!({"spec": {"approval": {"stages": stages, "notRequired": null}}}))
+    patched(
+        policy,
+        json!({"spec": {"approval": {"stages": stages, "notRequired": null}}}),
+    )
 }
 
 /// The team applies it.
@@ -149,8 +155,7 @@ fn lets(grant: &Value, policy: &Value) -> bool {
     let asks = grant["limits"]["approval"] == "Optional"
         || (stages
             && on(&approval["isApprovalRequiredForAdd"])
-            && (!on(&requestors["enableTargetsToSelfUpdateAccess"])
-                || on(&approval["isApprovalRequiredForUpdate"])));
+            && (!on(&requestors["enableTargetsToSelfUpdateAccess"]) || on(&approval["isApprovalRequiredForUpdate"])));
     let ends = text(&policy["expiration"]["type"]).starts_with("after");
     let scope = ["allMemberUsers", "specificDirectoryUsers"].contains(&text(&policy["allowedTargetScope"]));
     asks && ends && scope
@@ -166,8 +171,8 @@ fn each_pair_is_within_one_grant(stage: &Stage, grants: &Value) {
     ];
     for policy in every("assignmentPolicies") {
         let requestors = &policy["requestorSettings"];
-        let is_open = requestors["enableTargetsToSelfAddAccess"] == true
-            || requestors["enableTargetsToSelfUpdateAccess"] == true;
+        let is_open =
+            requestors["enableTargetsToSelfAddAccess"] == true || requestors["enableTargetsToSelfUpdateAccess"] == true;
         if !is_open {
             continue;
         }
@@ -238,7 +243,10 @@ fn a_policy_that_is_paused_or_observed_counts_as_entra_has_it() -> Result<()> {
     gets(&stage, &with_roles(&[GROUP]))?;
     gets(&stage, &without_approval(policy()))?;
     let approved = approved_by(policy(), "bob@contoso.com");
-    applies(&stage, &patched(approved.clone(), json!({"spec": {"management": "Observe"}})))?;
+    applies(
+        &stage,
+        &patched(approved.clone(), json!({"spec": {"management": "Observe"}})),
+    )?;
     wait_reason(&stage, &policy(), "Ready", "ObserveOnly")?;
     let said = is_refused(&stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
     assert!(said.contains("in Entra, managed by AssignmentPolicy"), "{said}");
@@ -288,7 +296,10 @@ fn a_withdrawn_resource_stops_what_it_goes_with_and_the_catalog_says_how_many() 
     let withdrawn = json!([grant("team", &json!(["campaign-group"]), &json!({}))]);
     stage.apply_object(&granting(&withdrawn))?;
     let said = refused(&stage, &policy(), "LimitExceeded")?;
-    assert!(said.contains("role \"Reader\" of \"crm\", which it has in Entra"), "{said}");
+    assert!(
+        said.contains("role \"Reader\" of \"crm\", which it has in Entra"),
+        "{said}"
+    );
     is_refused(&stage, &approved_by(policy(), "carol@contoso.com"), "LimitExceeded")?;
     visits(&stage, &policy(), 1)?;
     visits(&stage, &package(), 1)?;
@@ -454,7 +465,10 @@ fn an_extension_asks_whoever_is_asked_at_first() -> Result<()> {
         "requestors": {"selfService": {"add": true, "update": true}}}});
     let extends = patched(policy(), service);
     let said = is_refused(&stage, &extends, "LimitExceeded")?;
-    assert!(said.starts_with("spec.approval.requiredForUpdate: grant \"team\" demands"), "{said}");
+    assert!(
+        said.starts_with("spec.approval.requiredForUpdate: grant \"team\" demands"),
+        "{said}"
+    );
     assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 0);
     gets(
         &stage,
@@ -466,13 +480,20 @@ fn an_extension_asks_whoever_is_asked_at_first() -> Result<()> {
 
 #[test]
 fn an_empty_choice_is_no_choice_under_definitions_that_let_it_pass() -> Result<()> {
-    let grants = json!([grant("team", &Value::Null, &json!({"approval": "Optional", "unlimitedDuration": "Allowed"}))]);
+    let grants = json!([grant(
+        "team",
+        &Value::Null,
+        &json!({"approval": "Optional", "unlimitedDuration": "Allowed"})
+    )]);
     let stage = attacked_by(builder().without_cel(), &grants)?;
     gets(&stage, &with_roles(&[GROUP]))?;
     let cases = [
         ("spec.expiration", json!({"expiration": {"afterDuration": null}})),
         ("spec.approval", json!({"approval": {"stages": null}})),
-        ("spec.approval.stages[0].approvers[0]", json!({"approval": {"stages": [{"approvers": [{}]}]}})),
+        (
+            "spec.approval.stages[0].approvers[0]",
+            json!({"approval": {"stages": [{"approvers": [{}]}]}}),
+        ),
         (
             "spec.requestors.targets[0]",
             json!({"requestors": {"scope": "SpecificDirectoryUsers", "targets": [{}]}}),
@@ -506,7 +527,10 @@ fn an_end_that_has_passed_makes_nothing_and_warns_where_it_stands() -> Result<()
     stage.wait_ready("Catalog", "marketing", None, SOON)?;
     gets(&stage, &with_roles(&[GROUP]))?;
     let ends = |manifest: Value, end: &str| {
-        patched(manifest, json!({"spec": {"expiration": {"afterDuration": null, "afterDateTime": end}}}))
+        patched(
+            manifest,
+            json!({"spec": {"expiration": {"afterDuration": null, "afterDateTime": end}}}),
+        )
     };
     let late = ends(renamed(policy(), "late", "Late"), "2020-01-01T00:00:00Z");
     let said = is_refused(&stage, &late, "InvalidSpec")?;
@@ -553,7 +577,10 @@ fn leave_to_take_access_away_is_asked_of_the_catalog_that_identity_proves() -> O
         .operator_user()?
         .patch("AccessPackage", CAMPAIGN, Some(NAMESPACE), &off)?;
     is_gone(&stage, &package())?;
-    let stranger = patched(with_roles(&[GROUP]), json!({"spec": {"catalogRef": {"name": "nonesuch"}}}));
+    let stranger = patched(
+        with_roles(&[GROUP]),
+        json!({"spec": {"catalogRef": {"name": "nonesuch"}}}),
+    );
     is_refused(&stage, &stranger, "CatalogNotGranted")?;
     let from = mark(&stage);
     let takes = json!({"spec": {"deletionPolicy": "DeleteWithAssignments"}});
@@ -569,7 +596,12 @@ fn leave_to_take_access_away_is_asked_of_the_catalog_that_identity_proves() -> O
 fn an_orphaned_catalog_waits_for_nobody() -> Result<()> {
     let grants = two_grants();
     let stage = attacked(&grants)?;
-    stage.patch("Catalog", "marketing", None, &json!({"spec": {"deletionPolicy": "Orphan"}}))?;
+    stage.patch(
+        "Catalog",
+        "marketing",
+        None,
+        &json!({"spec": {"deletionPolicy": "Orphan"}}),
+    )?;
     gets(&stage, &with_roles(&[GROUP]))?;
     pauses(&stage, &package())?;
     deletes(&stage, &package())?;
@@ -600,7 +632,11 @@ fn what_may_not_be_left_behind_says_the_one_command_that_ends_its_deletion() -> 
             "assignmentpolicies",
             json!({"metadata": {"annotations": {ORPHAN: null}}}),
         ),
-        (package(), "accesspackages", json!({"spec": {"deletionPolicy": "Delete"}})),
+        (
+            package(),
+            "accesspackages",
+            json!({"spec": {"deletionPolicy": "Delete"}}),
+        ),
     ] {
         let command = format!("kubectl patch {resource} campaign -n marketing --type merge -p '{patch}'");
         let (kind, name, namespace) = place(&manifest);
@@ -641,7 +677,10 @@ fn a_policy_object_that_cannot_be_read_exists_and_holds_its_package() -> Outcome
     gets(&stage, &without_approval(policy()))?;
     applies(
         &stage,
-        &patched(without_approval(policy()), json!({"spec": {"requestors": {"scope": "AllRobots"}}})),
+        &patched(
+            without_approval(policy()),
+            json!({"spec": {"requestors": {"scope": "AllRobots"}}}),
+        ),
     )?;
     is_refused(&stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
     visits(&stage, &package(), 1)?;
@@ -717,7 +756,12 @@ fn what_stands_outside_is_told_to_the_team_as_well() -> Result<()> {
     gets(&stage, &without_approval(policy()))?;
     stage.apply_object(&granting(&json!([grant("team", &Value::Null, &json!({}))])))?;
     refused(&stage, &policy(), "LimitExceeded")?;
-    wait_event(&stage, &policy(), "LimitExceeded", "demands at least one approval stage")?;
+    wait_event(
+        &stage,
+        &policy(),
+        "LimitExceeded",
+        "demands at least one approval stage",
+    )?;
     wait_event(&stage, &catalog(), "LimitExceeded", "stand")?;
     // It goes on being as it was: the platform team decides what becomes of it, and the Catalog stays Ready.
     visit(&stage, &policy(), "again")?;

@@ -60,10 +60,12 @@ impl RoleAt {
             return vec![unknown("its roles in Entra, which Entra has not told".into())];
         };
         let readable = held.elements.iter().map(|held| Self::of_entra(held, status));
-        let unreadable = held
-            .unreadable
-            .iter()
-            .map(|held| unknown(format!("a role that it has in Entra and that cannot be read ({})", held.why)));
+        let unreadable = held.unreadable.iter().map(|held| {
+            unknown(format!(
+                "a role that it has in Entra and that cannot be read ({})",
+                held.why
+            ))
+        });
         readable.chain(unreadable).collect()
     }
 
