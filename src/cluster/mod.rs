@@ -348,6 +348,7 @@ impl Tables {
                 // A late word about an object that has a successor of the same name already.
                 let is_same = K::table(self)
                     .get(&place)
+                    // Of one that is not known there is nothing to keep.
                     .is_none_or(|known| known.uid() == object.uid());
                 if is_same {
                     self.change::<K>(place, None, &mut aftermath);

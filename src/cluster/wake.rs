@@ -433,6 +433,7 @@ impl Tables {
         let is_in = |tenant: &Lookup<EntraTenant>, object: &Lookup<K>| match object.identity() {
             Identity::Known(entra) => tenant
                 .readable()
+                // One that cannot be read may be of any tenant: it is woken once too often.
                 .is_none_or(|tenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id)),
             // It may be in any.
             Identity::Unclear => true,
@@ -441,6 +442,7 @@ impl Tables {
         for tenant in self.tenants.iter().filter(|tenant| tenant.is_going()) {
             let place = tenant.place();
             let names = |object: &&Lookup<K>| {
+                // As above: one that cannot be read may name any.
                 K::KIND == KindName::Catalog && object.parent_name().is_none_or(|name| name == place.name)
             };
             let concerns = |object: &&Lookup<K>| is_in(tenant, object) || names(object);

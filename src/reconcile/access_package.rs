@@ -8,7 +8,7 @@ use super::{
     Kind, Managed, Takeover, Visited, Weighing,
     coming::{Announced, Announcement},
     context::Context,
-    execute::{Done, Failure},
+    execute::{Done, Failure, latch},
     grants::{catalog_of_id, granted},
     halt::{Halt, Step},
     identity::{self, Place, Site, refuse_unreadable},
@@ -218,7 +218,7 @@ impl Managed for AccessPackage {
     }
 
     async fn perform(
-        _context: &Context,
+        context: &Context,
         _subject: &mut Subject<Self>,
         site: &Site,
         act: &PackageAct,
@@ -262,11 +262,13 @@ impl Managed for AccessPackage {
                 inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::Close { id, .. } => {
-                if let Some(shut) = shut(site, &package.id, id).await? {
+                if let Some(shut) = shut(site, id, None).await? {
                     inventory.policy_changed(catalog, &package.id, shut);
                 }
             }
-            PackageAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
+            PackageAct::RemoveAssignments(removals) => {
+                site.tenant.ask_removals(removals, || latch(context, site)).await?;
+            }
             PackageAct::DeletePolicy { id, .. } => {
                 graph.delete_assignment_policy(id).await?;
                 inventory.policy_gone(catalog, &package.id, id);
@@ -288,7 +290,7 @@ impl Managed for AccessPackage {
             | PackageAct::AddRole { .. }
             | PackageAct::RemoveRole { .. }
             | PackageAct::Close { .. }
-            | PackageAct::RemoveAssignment { .. }
+            | PackageAct::RemoveAssignments(_)
             | PackageAct::DeletePolicy { .. } => step.to_string(),
         }
     }
@@ -446,7 +448,9 @@ fn limit_of(
         .collect();
     let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
     if let Found::Present(package) = observed {
-        let there = RoleAt::all_of_entra(&package.resource_role_scopes, status);
+        let mut there = RoleAt::all_of_entra(&package.resource_role_scopes, status);
+        // Entra lists them in no order; words that change say nothing new.
+        there.sort_by(|one, other| one.words.cmp(&other.words));
         let open = ways_in(package, &references.policies);
         if takes_over {
             let field = if spec.id.is_some() { "spec.id" } else { "spec.adoption" };
@@ -480,9 +484,12 @@ pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<Assignm
         .elements
         .iter()
         .map(|policy| Way::of_entra(policy, managed_by(policy.id.as_str()).as_deref()));
-    readable
+    let mut ways: Vec<Way> = readable
         .chain(listed.unreadable.iter().map(Way::of_unreadable))
-        .collect()
+        .collect();
+    // As for roles: in an order of ours.
+    ways.sort_by(|one, other| one.who.cmp(&other.who));
+    ways
 }
 
 /// The way in that an object stands for: one that is in force as its spec wants it, and one that cannot be read, whatever it

@@ -11,7 +11,7 @@ use super::{
     coming::{Announced, Announcement},
     context::Context,
     directory::Memory,
-    execute::{Done, Failure},
+    execute::{Done, Failure, latch},
     grants::{catalog_of_id, granted, limit},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
@@ -114,7 +114,14 @@ impl Limited {
             Found::Present(package) => match package.resource_role_scopes.known() {
                 Some(held) if held.unreadable.is_empty() => {
                     let status = self.catalog.status.as_ref();
-                    roles.extend(held.elements.iter().map(|held| RoleAt::of_entra(held, status)));
+                    let mut there: Vec<RoleAt> = held
+                        .elements
+                        .iter()
+                        .map(|held| RoleAt::of_entra(held, status))
+                        .collect();
+                    // Entra lists them in no order; words that change say nothing new.
+                    there.sort_by(|one, other| one.words.cmp(&other.words));
+                    roles.extend(there);
                 }
                 Some(_) => return untold("a role cannot be read"),
                 None => return untold("nothing is told of the roles"),
@@ -342,7 +349,7 @@ impl Managed for AssignmentPolicy {
     }
 
     async fn perform(
-        _context: &Context,
+        context: &Context,
         _subject: &mut Subject<Self>,
         site: &Site,
         act: &PolicyAct,
@@ -369,12 +376,14 @@ impl Managed for AssignmentPolicy {
                 inventory.policy_changed(&catalog, &package, written);
             }
             PolicyAct::Close { .. } => {
-                if let Some(shut) = shut(site, &package, &policy.id).await? {
+                if let Some(shut) = shut(site, &policy.id, Some(policy)).await? {
                     policy.fields = shut.fields.clone();
                     inventory.policy_changed(&catalog, &package, shut);
                 }
             }
-            PolicyAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
+            PolicyAct::RemoveAssignments(removals) => {
+                site.tenant.ask_removals(removals, || latch(context, site)).await?;
+            }
             PolicyAct::Delete { .. } => {
                 graph.delete_assignment_policy(&policy.id).await?;
                 inventory.policy_gone(&catalog, &package, &policy.id);
@@ -390,7 +399,7 @@ impl Managed for AssignmentPolicy {
             | PolicyAct::Create(_)
             | PolicyAct::Replace(_)
             | PolicyAct::Close { .. }
-            | PolicyAct::RemoveAssignment { .. } => step.to_string(),
+            | PolicyAct::RemoveAssignments(_) => step.to_string(),
         }
     }
 
@@ -482,7 +491,17 @@ impl Managed for AssignmentPolicy {
     }
 
     async fn observe_leaving(site: &Site, id: &str) -> Step<Found<Box<graph::AssignmentPolicy>>> {
-        look(site, id, Freshness::Now).await
+        match look(site, id, Freshness::Now).await {
+            // There, and refused by ourselves: what is left to do needs no more of it than this.
+            Err(halt) if halt.problem.reason == Reason::GraphRefused => {
+                let read = site.tenant.graph.get_policy_to_leave(&PolicyId::from(id)).await;
+                match read {
+                    Ok(Some(policy)) => Ok(Found::Present(Box::new(policy))),
+                    Ok(None) | Err(_) => Err(halt),
+                }
+            }
+            other => other,
+        }
     }
 
     fn plan_leaving(

@@ -77,6 +77,8 @@ impl Observed {
 }
 
 impl Kind for Catalog {
+    const TELLS_SILENCE: bool = true;
+
     fn api(client: &Client, _namespace: Option<&str>) -> Api<Self> {
         Api::all(client.clone())
     }
@@ -274,7 +276,7 @@ impl Managed for Catalog {
         plan: &Plan<CatalogAct>,
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
-        let mut warning = references.warning.clone();
+        let mut warning = silence(subject, references).or_else(|| references.warning.clone());
         let outside = references.outside.clone();
         let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
         if let Found::Present(observed) = observed {
@@ -345,7 +347,7 @@ impl Managed for Catalog {
             (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => {
                 Retry::Backoff
             }
-            _ => Retry::OnChange,
+            (Ok(_), _) | (Err(_), None) => Retry::OnChange,
         }
     }
 
@@ -424,6 +426,22 @@ impl Managed for Catalog {
     }
 
     fn follow(_site: &mut Site, _place: &str) {} // a catalog has no other place to be
+}
+
+/// What is said where the packages of the catalog could not be listed for long: nobody notices what is done to them.
+fn silence(subject: &Subject<Catalog>, references: &CatalogReferences) -> Option<Problem> {
+    let id = CatalogId::from(subject.status.identity.entra.as_ref()?.id.as_str());
+    let tenant = &references.tenant;
+    tenant.inventory.stale_for(&id).is_some().then(|| {
+        Problem::new(
+            Reason::GraphUnavailable,
+            "the access packages of this catalog could not be listed for three drift intervals or more, so nobody notices what changes about them in Entra",
+        )
+        .remedy(format!(
+            "see the operator's log for what it was answered; where the list only takes long, raise spec.driftInterval of EntraTenant {:?}",
+            tenant.name
+        ))
+    })
 }
 
 fn site(tenant: &Arc<Tenant>) -> Site {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::{Catalog, DeletionPolicy, EntraObject, EntraStatus as _, Intent, Management, ORPHAN, Reason},
     cluster::{Identity, Lookup},
-    graph::{AccessPackageId, AssignmentPolicy, GraphError, PolicyId},
+    graph::{AccessPackageId, AssignmentPolicy, GraphError, GraphErrorKind, PolicyId},
     plan::{
         Found, Problem,
         departure::Next,
@@ -28,6 +28,8 @@ use crate::{
     report::Note,
 };
 
+/// How soon a deletion goes on that has just asked for access to be taken away.
+const AFTER_ASKING: Duration = Duration::from_secs(1);
 /// How often one visit looks again.
 const ROUNDS: usize = 4;
 
@@ -229,18 +231,29 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             Next::Done => {
                 return match plan.held_problem("") {
                     None => Ok(()),
-                    Some(problem) => Err(waits(problem, method)),
+                    Some(problem) => Err(waits(problem, Retry::Backoff)),
                 };
             }
             Next::ReadHolders => {
                 // Read afresh, after the doors were shut: whoever came in before is in it.
                 let package = AccessPackageId::from(K::package_of(&site, &id));
-                holders = Some(site.tenant.graph.list_live_assignments(&package).await?);
+                let live = site.tenant.graph.list_live_assignments(&package).await?;
+                if method == DeletionPolicy::DeleteWithAssignments && !live.elements.is_empty() {
+                    // What was asked for by another process, or long ago, is known by the service.
+                    site.tenant.recall_removals(&package, &live).await?;
+                }
+                holders = Some(live);
             }
             Next::Wait => {
                 let goes_on = || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on");
                 let problem = plan.held_problem("").unwrap_or_else(goes_on);
-                return Err(waits(problem, method));
+                // Those who were asked just now are on their way, and there may be more of them.
+                let retry = if plan.steps.is_empty() {
+                    Retry::Backoff
+                } else {
+                    Retry::After(AFTER_ASKING)
+                };
+                return Err(waits(problem, retry));
             }
         }
     }
@@ -254,11 +267,8 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
     ))
 }
 
-fn waits(problem: crate::plan::Problem, method: DeletionPolicy) -> Halt {
-    let retry = match (problem.reason, method) {
-        (Reason::AssignmentsRemain, DeletionPolicy::DeleteWithAssignments) => Retry::After(Duration::from_secs(2)),
-        _ => Retry::After(Duration::from_secs(30)), // whoever still holds it gives it up in their own time
-    };
+/// Whoever still holds it gives it up in their own time.
+fn waits(problem: crate::plan::Problem, retry: Retry) -> Halt {
     Halt {
         problem,
         stage: Stage::Sync,
@@ -310,22 +320,26 @@ pub(super) fn nothing_there(act: &impl std::fmt::Display) -> execute::Failure {
     ))
 }
 
-/// Shuts a policy for new requests, as it is read now; one that is gone is shut. Nothing else of it changes, whatever of it
-/// we know.
+/// Shuts a policy for new requests, as it was just read by itself (`read`) or is read now; one that is gone is shut.
+/// Nothing else of it changes, whatever of it we know. Answers the policy as it is then, where it can be read.
 pub(super) async fn shut(
     site: &Site,
-    package: &AccessPackageId,
     id: &PolicyId,
+    read: Option<&AssignmentPolicy>,
 ) -> Result<Option<AssignmentPolicy>, GraphError> {
     let graph = &site.tenant.graph;
-    let Some(policy) = graph.get_assignment_policy(id).await? else {
-        return Ok(None);
+    let closed = match read.filter(|policy| policy.whole.is_some()) {
+        Some(policy) => graph.close_assignment_policy(policy).await.map(|fields| {
+            Some(AssignmentPolicy {
+                fields,
+                whole: None,
+                ..policy.clone()
+            })
+        }),
+        None => graph.close_unread_policy(id).await,
     };
-    let fields = graph.close_assignment_policy(&policy).await?;
-    Ok(Some(AssignmentPolicy {
-        fields,
-        whole: None,
-        access_package: policy.access_package.clone().or_else(|| Some(package.clone())),
-        ..policy
-    }))
+    match closed {
+        Err(error) if error.kind == GraphErrorKind::NotFound => Ok(None),
+        other => other,
+    }
 }

@@ -139,6 +139,7 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
                 &format!("spec.resourceRoles[{index}].resource"),
                 &format!(
                     "{:?} is not among the resources that {} allows",
+                    // The index was found among them.
                     resources.get(index).copied().unwrap_or_default(),
                     named(grants)
                 ),
@@ -186,7 +187,7 @@ fn first_fitting<'a>(
     }
     match first {
         Some(problem) if fitting.is_empty() => Err(problem),
-        _ => Ok(fitting),
+        Some(_) | None => Ok(fitting),
     }
 }
 

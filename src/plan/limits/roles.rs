@@ -113,6 +113,7 @@ pub(super) fn covers(grant: &Grant, catalog: &CatalogSpec, role: &RoleAt) -> boo
             && grant
                 .resources
                 .as_ref()
+                // `None` names no resources.
                 .is_none_or(|resources| resources.contains(&role.resource))
     })
 }

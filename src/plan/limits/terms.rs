@@ -270,6 +270,9 @@ fn approved(stages: &[ApprovalStage]) -> Consent {
     if strange.is_empty() {
         Consent::NotAsked
     } else {
+        // The service keeps no order within a stage.
+        strange.sort();
+        strange.dedup();
         Consent::Unknown(strange.join(", "))
     }
 }
