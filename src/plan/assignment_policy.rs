@@ -925,6 +925,48 @@ mod tests {
     }
 
     #[test]
+    fn of_an_end_that_has_passed_nothing_is_written_but_what_closes_with_the_end_that_entra_has() {
+        let before = fields();
+        let base = applied(&before);
+        let mut after = fields();
+        after.description = Some("new words".into());
+        after.requestor_settings.enable_targets_to_self_add_access = false;
+        after.expiration = Expiration {
+            kind: ExpirationKind::AfterDateTime,
+            duration: None,
+            end: Some("2020-01-01T00:00:00Z".into()),
+        };
+        let past = Problem::new(Reason::InvalidSpec, "it has passed");
+        let observed = Found::Present(Box::new(AssignmentPolicy {
+            id: "policy".into(),
+            created: None,
+            access_package: None,
+            fields: before.clone().into(),
+            whole: None,
+        }));
+        let rules = rules(Base::of(Some(&base)), CAUTIOUS);
+        let ended = plan_ended(&after, &observed, &rules, &past);
+        let PolicyAct::Replace(written) = &ended.steps[0].act else {
+            panic!("{ended:?}");
+        };
+        assert!(!written.requestor_settings.enable_targets_to_self_add_access);
+        assert_eq!(written.expiration, before.expiration);
+        assert_eq!(written.description, before.description);
+        let held: Vec<&str> = ended
+            .held
+            .iter()
+            .flat_map(|(step, _)| &step.differences)
+            .map(|difference| difference.path.as_str())
+            .collect();
+        assert_eq!(held, ["description", "expiration"]);
+        assert!(ended.held.iter().all(|(_, hold)| *hold == Hold::Limit(past.clone())));
+        // Nor is anything made, for the first time or anew.
+        for absent in [Found::Unborn, Found::Gone { id: "policy".into() }] {
+            assert!(plan_ended(&after, &absent, &rules, &past).steps.is_empty());
+        }
+    }
+
+    #[test]
     fn a_changed_description_does_not_reopen_what_somebody_closed() {
         let before = fields();
         let mut after = fields();

@@ -583,17 +583,28 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
 
 fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -> Step<AccessPackage> {
     let name = &spec.access_package_ref.name;
-    let found = context.cluster.package(namespace, name);
-    let readable = found
-        .as_ref()
-        .and_then(Lookup::readable)
-        .map(|package| AccessPackage::clone(package));
-    readable.ok_or_else(|| {
+    let absent = || {
         Halt::reference(Problem::new(
             Reason::AccessPackageNotFound,
-            format!("spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"),
+            format!(
+                "spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"
+            ),
         ))
-    })
+    };
+    let found = context.cluster.package(namespace, name).ok_or_else(absent)?;
+    // What cannot be read is there all the same.
+    found
+        .read()
+        .map(|package| AccessPackage::clone(package))
+        .map_err(|unreadable| {
+            Halt::reference(Problem::new(
+                Reason::AccessPackageNotReady,
+                format!(
+                    "spec.accessPackageRef: AccessPackage {name:?} cannot be read: {}; correct it",
+                    unreadable.error
+                ),
+            ))
+        })
 }
 
 fn package_identity(package: &AccessPackage) -> Step<EntraObject> {
