@@ -296,9 +296,18 @@ mod tests {
     fn what_only_waits_answers_nobody_but_a_resource_on_its_way() {
         for reason in Reason::ALL.iter().filter(|reason| reason.is_waiting()) {
             // The Catalog that waits for a resource has planned and asked for it.
-            assert_eq!(reason.answers_a_request(), *reason == Reason::ResourceNotReady, "{reason:?}");
+            assert_eq!(
+                reason.answers_a_request(),
+                *reason == Reason::ResourceNotReady,
+                "{reason:?}"
+            );
         }
-        assert!(Reason::ALL.iter().filter(|reason| reason.is_stalled()).all(|reason| reason.answers_a_request()));
+        assert!(
+            Reason::ALL
+                .iter()
+                .filter(|reason| reason.is_stalled())
+                .all(|reason| reason.answers_a_request())
+        );
     }
 
     #[test]

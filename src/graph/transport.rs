@@ -686,6 +686,10 @@ mod tests {
         assert_eq!(ahead_seconds("Wed, 25 Nov 2026 10:00:00 GMT", heard), Some(0));
         assert_eq!(ahead_seconds("Wed, 25 Nov 2026 09:59:30 GMT", heard), Some(-30));
         assert_eq!(ahead_seconds(" Wed, 25 Nov 2026 11:00:00 GMT", heard), Some(3_600));
-        assert_eq!(ahead_seconds("in a while", heard), None, "what cannot be read tells nothing");
+        assert_eq!(
+            ahead_seconds("in a while", heard),
+            None,
+            "what cannot be read tells nothing"
+        );
     }
 }

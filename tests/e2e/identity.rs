@@ -74,9 +74,14 @@ fn what_is_made_anew_and_whose_answer_is_lost_is_one_object_and_goes_with_ours()
         "dropAfterCommit": {"count": 1, "method": "POST", "path": "/accessPackages"}, "replicationLag": 2_500,
     }))?;
     stage.emulator().delete_state("accessPackages", &old_package)?;
-    stage.wait_object("AccessPackage", CAMPAIGN, Some(NAMESPACE), "to have an intent", SOON, |object| {
-        object["status"]["intent"].is_object()
-    })?;
+    stage.wait_object(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "to have an intent",
+        SOON,
+        |object| object["status"]["intent"].is_object(),
+    )?;
     wait_state(&stage, "the package to be made", |state| {
         state["accessPackages"].as_array().is_some_and(|all| all.len() == 1)
     })?;
@@ -87,7 +92,7 @@ fn what_is_made_anew_and_whose_answer_is_lost_is_one_object_and_goes_with_ours()
         stage.wait_gone(kind, CAMPAIGN, Some(NAMESPACE), SOON)?;
     }
     assert_eq!(count(&stage, "accessPackages")?, 0);
-    assert!(!ever(&stage, |_, reason| reason == "NameTaken"));
+    assert!(!ever(&stage, |_, reason| reason == "NameTaken"), "{}", stage.log());
     Ok(())
 }
 
@@ -151,12 +156,19 @@ fn of_two_who_make_the_same_the_one_that_is_refused_takes_nothing_over() -> Outc
         "hangNext": {"count": 1, "ms": 2_500, "method": "POST", "path": "/accessPackages"},
     }))?;
     stage.apply_object(&package())?;
-    stage.wait_object("AccessPackage", CAMPAIGN, Some(NAMESPACE), "to have an intent", SOON, |object| {
-        object["status"]["intent"].is_object()
-    })?;
-    wait_for("the create to be under way", SOON, || match stage.emulator().quirks()["hangNext"].is_null() {
-        true => Ok(()),
-        false => Err("not yet"),
+    stage.wait_object(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "to have an intent",
+        SOON,
+        |object| object["status"]["intent"].is_object(),
+    )?;
+    wait_for("the create to be under way", SOON, || {
+        match stage.emulator().quirks()["hangNext"].is_null() {
+            true => Ok(()),
+            false => Err("not yet"),
+        }
     })?;
     // Another cluster, with the same manifest, at the same moment.
     let theirs = portal.send(
@@ -169,7 +181,10 @@ fn of_two_who_make_the_same_the_one_that_is_refused_takes_nothing_over() -> Outc
     assert!(message(&taken, "Ready").contains(text(&theirs["id"])), "{taken:#}");
     intervals(&stage, 2)?;
     let after = now(&stage, &package())?;
-    assert!(after["status"]["intent"].is_null() && after["status"]["entra"].is_null(), "{after:#}");
+    assert!(
+        after["status"]["intent"].is_null() && after["status"]["entra"].is_null(),
+        "{after:#}"
+    );
     assert_eq!(count(&stage, "accessPackages")?, 1);
     assert_eq!(count(&stage, "resourceRoleScopes")?, 0);
     Ok(())
@@ -186,12 +201,26 @@ fn what_was_forced_away_while_paused_is_taken_over_by_the_same_manifest() -> Out
         &crate::support::catalog_with_limits(json!({"adoption": "Allowed"})),
     )?;
     let id = entra_id(&apply_ready(&stage, &package())?);
-    stage.annotate("AccessPackage", CAMPAIGN, Some(NAMESPACE), "access.entra-operator.io/paused", Some("true"))?;
+    stage.annotate(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "access.entra-operator.io/paused",
+        Some("true"),
+    )?;
     wait_reason(&stage, &package(), "Healthy", "Paused")?;
-    stage.patch("AccessPackage", CAMPAIGN, Some(NAMESPACE), &json!({"metadata": {"finalizers": null}}))?;
+    stage.patch(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        &json!({"metadata": {"finalizers": null}}),
+    )?;
     stage.delete("AccessPackage", CAMPAIGN, Some(NAMESPACE))?;
     stage.wait_gone("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
-    let again = patched(package(), json!({"spec": {"adoption": "ByName", "deletionPolicy": "Delete"}}));
+    let again = patched(
+        package(),
+        json!({"spec": {"adoption": "ByName", "deletionPolicy": "Delete"}}),
+    );
     assert_eq!(entra_id(&apply_ready(&stage, &again)?), id);
     assert!(!ever(&stage, |_, reason| reason == "AlreadyClaimed"));
     assert_eq!(count(&stage, "accessPackages")?, 1);
@@ -208,7 +237,10 @@ fn a_few_404s_for_what_is_there_only_delay_an_edit() -> Outcome {
         }});
         stage.emulator().set_quirks(&missing)?;
         let words = format!("Written after {count} 404s");
-        let edited = patched(package(), json!({"spec": {"description": words, "driftPolicy": policy}}));
+        let edited = patched(
+            package(),
+            json!({"spec": {"description": words, "driftPolicy": policy}}),
+        );
         apply_ready(&stage, &edited)?;
         let found = element(&stage, "accessPackages", &id)?.unwrap_or_default();
         assert_eq!(found["description"], words.as_str());
@@ -229,8 +261,8 @@ fn lists_expands_and_single_reads_that_lag_hold_nothing_and_call_nothing_gone() 
     all_ready(&stage)?;
     assert_eq!(writes_since(&stage, from), [""; 0]);
     // Wider, and narrower again: what the replica still shows is neither drift nor held.
-    for update in [true, false] {
-        let edited = patched(policy(), json!({"spec": {"requestors": {"selfService": {"update": update}}}}));
+    for duration in ["P120D", "P60D"] {
+        let edited = patched(policy(), json!({"spec": {"expiration": {"afterDuration": duration}}}));
         apply_ready(&stage, &edited)?;
         intervals(&stage, 2)?;
     }
@@ -267,11 +299,18 @@ fn a_refusal_for_others_creates_keeps_the_intent_until_a_look_was_answered() -> 
         "failNext": {"count": 100_000, "status": 503, "method": "GET", "path": "/assignmentPolicies"},
     }))?;
     stage.apply_object(&policy())?;
-    stage.wait_object("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), "not to know", SOON, |object| {
-        let of = stage::condition_in(object, "Ready");
-        let reason = of.map(|ready| text(&ready["reason"]).to_owned()).unwrap_or_default();
-        (reason == "OutcomeUnknown" || reason == "GraphUnavailable") && object["status"]["intent"].is_object()
-    })?;
+    stage.wait_object(
+        "AssignmentPolicy",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "not to know",
+        SOON,
+        |object| {
+            let of = stage::condition_in(object, "Ready");
+            let reason = of.map(|ready| text(&ready["reason"]).to_owned()).unwrap_or_default();
+            (reason == "OutcomeUnknown" || reason == "GraphUnavailable") && object["status"]["intent"].is_object()
+        },
+    )?;
     stage.emulator().set_quirks(&json!({}))?;
     stage.wait_ready("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
     assert_eq!(count(&stage, "assignmentPolicies")?, 1);
@@ -309,14 +348,19 @@ fn what_was_moved_to_another_place_is_reported_left_alone_and_deleted_where_it_i
     let words = message(&moved, "Ready");
     assert!(words.contains(&other) && words.contains(&policy_id), "{words}");
     let from = mark(&stage);
-    stage
-        .emulator()
-        .patch_state("assignmentPolicies", &policy_id, &json!({"description": "written there"}))?;
+    stage.emulator().patch_state(
+        "assignmentPolicies",
+        &policy_id,
+        &json!({"description": "written there"}),
+    )?;
     intervals(&stage, 2)?;
     assert_eq!(writes_since(&stage, from), [""; 0]);
     stage.delete("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE))?;
     stage.wait_gone("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
-    assert!(element(&stage, "assignmentPolicies", &policy_id)?.is_none(), "the open policy stays");
+    assert!(
+        element(&stage, "assignmentPolicies", &policy_id)?.is_none(),
+        "the open policy stays"
+    );
 
     let second = patched(
         catalog(),
@@ -372,10 +416,34 @@ fn the_later_of_two_that_want_one_id_is_told_and_takes_over_when_the_first_has_l
     );
     let words = apply_not_ready(&stage, &second, "AlreadyClaimed")?;
     assert!(words.contains("AccessPackage marketing/campaign"), "{words}");
-    stage.annotate("AccessPackage", CAMPAIGN, Some(NAMESPACE), "access.entra-operator.io/orphan", Some("true"))?;
+    stage.annotate(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "access.entra-operator.io/orphan",
+        Some("true"),
+    )?;
     stage.delete("AccessPackage", CAMPAIGN, Some(NAMESPACE))?;
     stage.wait_gone("AccessPackage", CAMPAIGN, Some(NAMESPACE), Duration::from_secs(20))?;
     let taken = stage.wait_ready("AccessPackage", "second", Some(NAMESPACE), SOON)?;
     assert_eq!(entra_id(&taken), id);
+    Ok(())
+}
+
+#[test]
+fn a_create_that_is_refused_is_not_sent_again_at_once() -> Outcome {
+    let stage = builder().start()?;
+    for object in [tenant(&stage), namespace(NAMESPACE), catalog()] {
+        stage.apply_object(&object)?;
+    }
+    stage.wait_ready("Catalog", "marketing", None, SOON)?;
+    stage.emulator().set_quirks(&json!({"failNext": {
+        "count": 100_000, "status": 400, "code": "InvalidModel", "method": "POST", "path": "/accessPackages",
+    }}))?;
+    apply_not_ready(&stage, &package(), "GraphRefused")?;
+    let from = mark(&stage);
+    std::thread::sleep(Duration::from_secs(5)); // how often in a time is what is asked
+    let sent = writes_since(&stage, from);
+    assert!(sent.len() <= 6, "{sent:#?}");
     Ok(())
 }
