@@ -204,6 +204,12 @@ impl Graph {
         self.shared.sign_in.age()
     }
 
+    /// Whether Graph has forbidden something to the token in use: a fresh one may hold more by now.
+    #[must_use]
+    pub fn token_lacks_something(&self) -> bool {
+        self.shared.sign_in.lacks_something()
+    }
+
     /// Forgets the token in use, for this handle and its clones: the next request fetches a fresh one, in which consent
     /// shows that was given since. A managed identity's token may still come from the machine's own cache.
     ///
@@ -489,6 +495,7 @@ impl Operation<'_> {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         let request = request
+            // No body is an empty one.
             .body(Full::new(Bytes::from(body.unwrap_or_default())))
             .map_err(|why| Failure::Final(self.error(GraphErrorKind::BadRequest, why.to_string())))?;
         // In a trace this is the client's span of an HTTP request, by OpenTelemetry's names.
@@ -544,6 +551,7 @@ impl Operation<'_> {
         }
         span.record("http.response.status_code", status);
         span.record("request_id", ids.request_id.as_deref());
+        // No answer is an error too.
         if status.is_none_or(|status| status >= 400) {
             span.record("otel.status_code", "ERROR");
         }
@@ -581,6 +589,9 @@ impl Operation<'_> {
                 let error = tag(error, Some(status), &ids);
                 if status == 401 {
                     return Err(Failure::Token(token.generation, error));
+                }
+                if status == 403 {
+                    self.graph.shared.sign_in.was_forbidden(token.generation);
                 }
                 Err(Failure::Attempt(Outcome::Answered { status, retry_after }, error))
             }

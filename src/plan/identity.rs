@@ -184,10 +184,7 @@ impl Facts<'_> {
             Some(holder) => Stand::Refused(claimed(&one.id, holder)),
             None => Stand::Becomes {
                 id: one.id.clone(),
-                act: IdentityAct::TakeOver {
-                    id: one.id.clone(),
-                    what: format!("{} {:?}", self.noun, one.display_name),
-                },
+                act: takes_over(self.noun, &one.id, &one.display_name),
             },
         }
     }
@@ -318,6 +315,15 @@ pub fn is_outcome_of(candidate: &Candidate, intent: &Intent) -> bool {
 
 fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The act of taking over what somebody else made.
+#[must_use]
+pub fn takes_over(noun: &str, id: &str, display_name: &str) -> IdentityAct {
+    IdentityAct::TakeOver {
+        id: id.to_owned(),
+        what: format!("{noun} {display_name:?}"),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! | file | what it decides |
 //! |---|---|
 //! | `access_package`, `assignment_policy`, `catalog` | what a kind can do, and what it has to do |
+//! | `desire` | what should be there: the spec with all that it points at in its place |
 //! | `identity` | which object of Entra this is |
 //! | `judge`, `members` | which field and which member of a set is written, held back and remembered |
 //! | `drift` | whose doing a difference is, and what may be done about it |
@@ -18,6 +19,7 @@ pub mod assignment_policy;
 pub mod bindings;
 pub mod catalog;
 pub mod departure;
+pub mod desire;
 pub mod drift;
 pub mod identity;
 pub mod judge;
@@ -32,7 +34,7 @@ mod step;
 pub mod view;
 
 pub use drift::{Base, Drift};
-pub use judge::{Canonical, Direction, Judge, Judgement, Rules};
+pub use judge::{Canonical, Direction, Judge, Judgement, Record, Rules};
 pub use members::{Member, Order, Set};
 pub use problem::Problem;
 pub use step::{

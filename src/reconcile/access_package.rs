@@ -8,7 +8,7 @@ use super::{
     Kind, Managed, Takeover, Visited, Weighing,
     coming::{Announced, Announcement},
     context::Context,
-    execute::{Done, Failure},
+    execute::{Done, Failure, latch},
     grants::{catalog_of_id, granted},
     halt::{Halt, Step},
     identity::{self, Place, Site, refuse_unreadable},
@@ -20,21 +20,18 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AccessPackageSpec, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason,
-        ResourceRole, ResourceRoleStatus, UnmanagedPolicy,
+        AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason, ResourceRole,
+        UnmanagedPolicy,
     },
     cluster::{Identity, Lookup},
-    graph::{
-        self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, OriginSystem, Read,
-        ResourceRoleScope, ResourceScope,
-    },
+    graph::{self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, ResourceRoleScope},
     plan::{
-        self, Found, Plan, Problem, Rules,
-        access_package::{DesiredPackage, DesiredRole, PackageAct, RoleKey, plan},
+        self, Found, Hold, Plan, Problem, Rules,
+        access_package::{DesiredPackage, PackageAct, plan},
         departure::{self, Next},
-        identity::Candidate,
+        desire,
+        identity::{Candidate, takes_over},
         limits::{self, Judged, RoleAt, Way},
-        roles,
     },
     report::Report,
 };
@@ -159,11 +156,8 @@ impl Managed for AccessPackage {
     }
 
     fn desire(subject: &Subject<Self>, references: &PackageReferences) -> Step<DesiredPackage> {
-        Ok(desire(
-            &subject.object.spec,
-            &references.catalog,
-            references.catalog_id.clone(),
-        ))
+        let (spec, catalog) = (&subject.object.spec, &references.catalog);
+        Ok(desire::package(spec, catalog, references.catalog_id.clone()))
     }
 
     async fn observe(
@@ -210,11 +204,21 @@ impl Managed for AccessPackage {
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
-        plan(desired, observed, &rules)
+        match (&limit, observed) {
+            // Not even where there would be nothing to write.
+            (Some(limit), Found::Present(package)) if weighing.takes_over => {
+                let act = takes_over(Self::NOUN, package.id.as_str(), &package.display_name);
+                Plan::holding(
+                    plan::Step::new(act.into(), plan::Stake::NEUTRAL),
+                    Hold::Limit(limit.clone()),
+                )
+            }
+            (_, _) => plan(desired, observed, &rules), // the rules have the limit
+        }
     }
 
     async fn perform(
-        _context: &Context,
+        context: &Context,
         _subject: &mut Subject<Self>,
         site: &Site,
         act: &PackageAct,
@@ -258,11 +262,13 @@ impl Managed for AccessPackage {
                 inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::Close { id, .. } => {
-                if let Some(shut) = shut(site, &package.id, id).await? {
+                if let Some(shut) = shut(site, id, None).await? {
                     inventory.policy_changed(catalog, &package.id, shut);
                 }
             }
-            PackageAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
+            PackageAct::RemoveAssignments(removals) => {
+                site.tenant.ask_removals(removals, || latch(context, site)).await?;
+            }
             PackageAct::DeletePolicy { id, .. } => {
                 graph.delete_assignment_policy(id).await?;
                 inventory.policy_gone(catalog, &package.id, id);
@@ -284,7 +290,7 @@ impl Managed for AccessPackage {
             | PackageAct::AddRole { .. }
             | PackageAct::RemoveRole { .. }
             | PackageAct::Close { .. }
-            | PackageAct::RemoveAssignment { .. }
+            | PackageAct::RemoveAssignments(_)
             | PackageAct::DeletePolicy { .. } => step.to_string(),
         }
     }
@@ -298,13 +304,15 @@ impl Managed for AccessPackage {
         plan: &Plan<PackageAct>,
     ) -> Report {
         let reopen = subject.request_command();
-        if let Found::Present(package) = observed {
+        // Of a package that is not this object's nothing is told.
+        let own = subject.status.identity.entra.is_some();
+        if let Some(package) = observed.present().filter(|_| own) {
             let status = &mut subject.status;
             if let Some(scopes) = package.resource_role_scopes.known() {
                 status.resource_roles = desired
                     .roles
                     .iter()
-                    .map(|role| role_status(role, &scopes.elements))
+                    .map(|role| desire::role_status(role, &scopes.elements))
                     .collect();
             }
             if let Some(policies) = package.policies.known() {
@@ -335,15 +343,14 @@ impl Managed for AccessPackage {
     }
 
     fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        let spec = &subject.object.spec;
         parting(
             context,
+            subject,
             &Departure {
-                annotated: subject.is_to_be_orphaned(),
-                management: subject.object.spec.management,
-                method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
-                catalog: &catalog_name(context, subject),
-                namespace: &subject.namespace(),
+                management: spec.management,
+                method: spec.deletion_policy(),
+                names: Some(&spec.catalog_ref.name),
             },
         )
     }
@@ -436,17 +443,14 @@ fn limit_of(
     let asked = spec.resource_roles.iter().enumerate();
     // What the Catalog does not know is told as that.
     let mut roles: Vec<RoleAt> = asked
-        .filter(|(index, role)| known(role) && desired_role(&references.catalog, role, *index).is_ok())
+        .filter(|(index, role)| known(role) && desire::role(&references.catalog, role, *index).is_ok())
         .map(|(index, role)| RoleAt::of_spec(index, role, status))
         .collect();
     let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
     if let Found::Present(package) = observed {
-        let held = package.resource_role_scopes.known();
-        let there: Vec<RoleAt> = held
-            .into_iter()
-            .flat_map(|held| &held.elements)
-            .map(|held| RoleAt::of_entra(held, status))
-            .collect();
+        let mut there = RoleAt::all_of_entra(&package.resource_role_scopes, status);
+        // Entra lists them in no order; words that change say nothing new.
+        there.sort_by(|one, other| one.words.cmp(&other.words));
         let open = ways_in(package, &references.policies);
         if takes_over {
             let field = if spec.id.is_some() { "spec.id" } else { "spec.adoption" };
@@ -480,9 +484,12 @@ pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<Assignm
         .elements
         .iter()
         .map(|policy| Way::of_entra(policy, managed_by(policy.id.as_str()).as_deref()));
-    readable
+    let mut ways: Vec<Way> = readable
         .chain(listed.unreadable.iter().map(Way::of_unreadable))
-        .collect()
+        .collect();
+    // As for roles: in an order of ours.
+    ways.sort_by(|one, other| one.who.cmp(&other.who));
+    ways
 }
 
 /// The way in that an object stands for: one that is in force as its spec wants it, and one that cannot be read, whatever it
@@ -502,40 +509,12 @@ fn url(tenant: &Tenant, id: &AccessPackageId) -> Option<String> {
     ))
 }
 
-/// A package as its spec wants it, its roles resolved by what the Catalog's status tells.
-fn desire(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogId) -> DesiredPackage {
-    let mut desired = DesiredPackage {
-        catalog: catalog_id,
-        display_name: spec.display_name.clone(),
-        description: spec.description.clone(),
-        hidden: spec.hidden,
-        roles: Vec::new(),
-        unresolved: Vec::new(),
-        offered: catalog
-            .status
-            .iter()
-            .flat_map(|status| &status.resources)
-            .flat_map(|resource| {
-                let roles = resource.roles.iter();
-                roles.map(|role| RoleKey::new(&role.id, &resource.origin_id))
-            })
-            .collect(),
-    };
-    for (index, role) in spec.resource_roles.iter().enumerate() {
-        match desired_role(catalog, role, index) {
-            Ok(role) => desired.roles.push(role),
-            Err(problem) => desired.unresolved.push(problem),
-        }
-    }
-    desired
-}
-
-/// Whether the policy is in Entra, so that people may already use it.
+/// Whether the policy is in Entra, or may be, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
     policy
         .status
         .as_ref()
-        .is_some_and(|status| status.identity.entra.is_some())
+        .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {
@@ -559,78 +538,6 @@ fn patched(package: &mut graph::AccessPackage, patch: &graph::AccessPackagePatch
     }
     package.description = description.or(package.description.take());
     package.hidden = hidden.unwrap_or(package.hidden);
-}
-
-/// The role of the catalog's resource that an entry of `resourceRoles` means.
-fn desired_role(catalog: &Catalog, role: &ResourceRole, index: usize) -> Result<DesiredRole, Problem> {
-    let ResourceRole {
-        resource,
-        role: role_name,
-    } = role;
-    let field = format!("spec.resourceRoles[{index}]");
-    if catalog.spec.resources.iter().all(|known| known.name != *resource) {
-        let known: Vec<&str> = catalog.spec.resources.iter().map(|known| known.name.as_str()).collect();
-        return Err(Problem::new(
-            Reason::ResourceNotInCatalog,
-            format!(
-                "{field}.resource: catalog {:?} has no resource {resource:?}; it has {}; correct the name, or ask those who run the catalog to add it",
-                catalog.name_any(),
-                if known.is_empty() {
-                    "none".to_owned()
-                } else {
-                    known.join(", ")
-                }
-            ),
-        ));
-    }
-    let status = catalog
-        .status
-        .iter()
-        .flat_map(|status| &status.resources)
-        .find(|status| status.name == *resource);
-    let waiting = |why: &str| {
-        Problem::new(
-            Reason::ResourceNotReady,
-            format!(
-                "{field}.resource: resource {resource:?} of catalog {:?} {why}",
-                catalog.name_any()
-            ),
-        )
-    };
-    let status = status.ok_or_else(|| waiting("is not in Entra yet; waiting for it"))?;
-    let id = status.id.as_deref().ok_or_else(|| {
-        waiting(
-            status
-                .message
-                .as_deref()
-                .map_or("is not in Entra yet; waiting for it".into(), |why| {
-                    format!("is not in Entra yet: {why}")
-                })
-                .as_str(),
-        )
-    })?;
-    let known = roles::offered(role_name, &status.roles, resource, &format!("{field}.role"))?;
-    let system = OriginSystem::from(status.origin_system.as_str());
-    Ok(DesiredRole {
-        resource: resource.clone(),
-        role: role_name.clone(),
-        role_scope: NewResourceRoleScope {
-            role: graph::ResourceRole {
-                id: None,
-                display_name: known.display_name.clone(),
-                origin_id: known.id.clone(),
-                origin_system: system.clone(),
-            },
-            scope: ResourceScope {
-                id: status.scope_id.clone(),
-                display_name: "Root".into(),
-                origin_id: status.origin_id.clone(),
-                origin_system: system,
-                is_root: true,
-            },
-            resource: (id.into(), status.origin_id.clone()),
-        },
-    })
 }
 
 /// Adds a role. A resource that came into the catalog just now may be unknown to packages for some time.
@@ -662,16 +569,6 @@ async fn add_role(
                 return Err(halt);
             }
         }
-    }
-}
-
-fn role_status(role: &DesiredRole, scopes: &[ResourceRoleScope]) -> ResourceRoleStatus {
-    let found = role.find_in(scopes);
-    ResourceRoleStatus {
-        resource: role.resource.clone(),
-        role: role.role.clone(),
-        id: found.map(|scope| scope.id.to_string()),
-        state: (if found.is_some() { "Assigned" } else { "Missing" }).into(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     coming::{Announced, Announcement},
     context::Context,
     directory::Memory,
-    execute::{Done, Failure},
+    execute::{Done, Failure, latch},
     grants::{catalog_of_id, granted, limit},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
@@ -24,20 +24,19 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Expiration, Grant,
-        ManagedStatus, Management, PinnedReference, Reason, RequestorScope, Requirement, ResourceRole,
+        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Grant,
+        ManagedStatus, Management, PinnedReference, Reason,
     },
     cluster::{Identity, Lookup},
-    graph::{
-        self, AccessPackageId, AllowedTargetScope, ApprovalSettings, ApprovalStage, CatalogId, ExpirationKind, Feature,
-        Listed, PolicyBody, PolicyId, RequestorSettings, SubjectSet,
-    },
+    graph::{self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, SubjectSet},
     plan::{
-        self, Found, Plan, Problem, Rules,
-        assignment_policy::{PolicyAct, plan},
+        self, Found, Hold, Plan, Problem, Rules,
+        assignment_policy::{PolicyAct, plan, plan_ended},
         departure::{self, Next},
-        identity::Candidate,
-        limits::{self, RoleAt, Way},
+        desire,
+        identity::{Candidate, takes_over},
+        limits::{self, RoleAt, Way, past_end},
+        people::People,
     },
     report::Report,
 };
@@ -71,17 +70,13 @@ impl Limited {
         self.grants.iter().collect()
     }
 
-    /// The roles that the package's spec asks for, as far as the Catalog knows them: what it does not know is the package's
-    /// own trouble.
+    /// The roles that the package's spec asks for, as far as the Catalog offers them: what it does not offer is the package's
+    /// own trouble, and never comes into it.
     fn roles(&self) -> Vec<RoleAt> {
-        let known = |role: &&ResourceRole| {
-            let resources = &self.catalog.spec.resources;
-            resources.iter().any(|known| known.name == role.resource)
-        };
         let asked = self.package.spec.resource_roles.iter().enumerate();
         asked
-            .filter(|(_, role)| known(role))
             .map(|(index, role)| RoleAt::of_spec(index, role, self.catalog.status.as_ref()))
+            .filter(|role| role.is_offered(&self.catalog.spec))
             .collect()
     }
 
@@ -119,7 +114,14 @@ impl Limited {
             Found::Present(package) => match package.resource_role_scopes.known() {
                 Some(held) if held.unreadable.is_empty() => {
                     let status = self.catalog.status.as_ref();
-                    roles.extend(held.elements.iter().map(|held| RoleAt::of_entra(held, status)));
+                    let mut there: Vec<RoleAt> = held
+                        .elements
+                        .iter()
+                        .map(|held| RoleAt::of_entra(held, status))
+                        .collect();
+                    // Entra lists them in no order; words that change say nothing new.
+                    there.sort_by(|one, other| one.words.cmp(&other.words));
+                    roles.extend(there);
                 }
                 Some(_) => return untold("a role cannot be read"),
                 None => return untold("nothing is told of the roles"),
@@ -238,6 +240,9 @@ impl Managed for AssignmentPolicy {
             // Nothing of it is in Entra, so there is nothing to close, and nobody needs to be looked up.
             return Err(limit(breach));
         }
+        if let (Some(past), true) = (past_end(&spec, subject.now), is_new) {
+            return Err(limit(past));
+        }
         let entra = package_identity(&package)?;
         if is_new && spec.id.is_none() {
             require_ready(&package)?;
@@ -269,7 +274,12 @@ impl Managed for AssignmentPolicy {
     }
 
     fn desire(subject: &Subject<Self>, references: &PolicyReferences) -> Step<PolicyBody> {
-        desire(&subject.object.spec, references)
+        let justifies = references.tenant.graph.cloud().has(Feature::RequestorJustification);
+        let people = People {
+            targets: references.targets.clone(),
+            stages: references.stages.clone(),
+        };
+        desire::policy(&subject.object.spec, people, justifies).map_err(limit)
     }
 
     async fn observe(
@@ -321,11 +331,25 @@ impl Managed for AssignmentPolicy {
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
-        plan(desired, observed, &rules)
+        match (&limit, observed) {
+            // Not even where there would be nothing to write.
+            (Some(limit), Found::Present(policy)) if weighing.takes_over => {
+                let act = takes_over(Self::NOUN, policy.id.as_str(), &policy.fields.display_name);
+                Plan::holding(
+                    plan::Step::new(act.into(), plan::Stake::NEUTRAL),
+                    Hold::Limit(limit.clone()),
+                )
+            }
+            // The rules have the limit.
+            (_, _) => match past_end(&subject.object.spec, subject.now) {
+                Some(past) => plan_ended(desired, observed, &rules, &past),
+                None => plan(desired, observed, &rules),
+            },
+        }
     }
 
     async fn perform(
-        _context: &Context,
+        context: &Context,
         _subject: &mut Subject<Self>,
         site: &Site,
         act: &PolicyAct,
@@ -352,12 +376,14 @@ impl Managed for AssignmentPolicy {
                 inventory.policy_changed(&catalog, &package, written);
             }
             PolicyAct::Close { .. } => {
-                if let Some(shut) = shut(site, &package, &policy.id).await? {
+                if let Some(shut) = shut(site, &policy.id, Some(policy)).await? {
                     policy.fields = shut.fields.clone();
                     inventory.policy_changed(&catalog, &package, shut);
                 }
             }
-            PolicyAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
+            PolicyAct::RemoveAssignments(removals) => {
+                site.tenant.ask_removals(removals, || latch(context, site)).await?;
+            }
             PolicyAct::Delete { .. } => {
                 graph.delete_assignment_policy(&policy.id).await?;
                 inventory.policy_gone(&catalog, &package, &policy.id);
@@ -373,7 +399,7 @@ impl Managed for AssignmentPolicy {
             | PolicyAct::Create(_)
             | PolicyAct::Replace(_)
             | PolicyAct::Close { .. }
-            | PolicyAct::RemoveAssignment { .. } => step.to_string(),
+            | PolicyAct::RemoveAssignments(_) => step.to_string(),
         }
     }
 
@@ -403,7 +429,10 @@ impl Managed for AssignmentPolicy {
             ready,
             references: None,
             sync: obstacle.or(held),
-            warning: references.warning.clone(),
+            warning: references
+                .warning
+                .clone()
+                .or_else(|| past_end(&subject.object.spec, subject.now)),
         }
     }
 
@@ -412,15 +441,17 @@ impl Managed for AssignmentPolicy {
     }
 
     fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        let spec = &subject.object.spec;
+        let package = context
+            .cluster
+            .package(&subject.namespace(), &spec.access_package_ref.name);
         parting(
             context,
+            subject,
             &Departure {
-                annotated: subject.is_to_be_orphaned(),
-                management: subject.object.spec.management,
-                method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
-                catalog: &catalog_name(context, subject),
-                namespace: &subject.namespace(),
+                management: spec.management,
+                method: spec.deletion_policy(),
+                names: package.as_ref().and_then(Lookup::parent_name),
             },
         )
     }
@@ -460,7 +491,17 @@ impl Managed for AssignmentPolicy {
     }
 
     async fn observe_leaving(site: &Site, id: &str) -> Step<Found<Box<graph::AssignmentPolicy>>> {
-        look(site, id, Freshness::Now).await
+        match look(site, id, Freshness::Now).await {
+            // There, and refused by ourselves: what is left to do needs no more of it than this.
+            Err(halt) if halt.problem.reason == Reason::GraphRefused => {
+                let read = site.tenant.graph.get_policy_to_leave(&PolicyId::from(id)).await;
+                match read {
+                    Ok(Some(policy)) => Ok(Found::Present(Box::new(policy))),
+                    Ok(None) | Err(_) => Err(halt),
+                }
+            }
+            other => other,
+        }
     }
 
     fn plan_leaving(
@@ -596,77 +637,6 @@ fn not_ready(package: &AccessPackage) -> Halt {
             package.name_any()
         ),
     ))
-}
-
-/// The policy as Graph wants it, in full.
-fn desire(spec: &AssignmentPolicySpec, references: &PolicyReferences) -> Step<PolicyBody> {
-    let incomplete = |field: &str| limit(Problem::new(Reason::InvalidSpec, format!("{field} is required")));
-    let requestors = spec.requestors.as_ref().ok_or_else(|| incomplete("spec.requestors"))?;
-    let approval = spec.approval.as_ref().ok_or_else(|| incomplete("spec.approval"))?;
-    let expiration = spec.expiration.as_ref().ok_or_else(|| incomplete("spec.expiration"))?;
-    let service = requestors.self_service;
-    let required = approval.stages.is_some();
-    let asks_why = requestors.justification == Requirement::Required;
-    let has_justification = references.tenant.graph.cloud().has(Feature::RequestorJustification);
-    Ok(PolicyBody {
-        display_name: spec.display_name.clone(),
-        description: Some(spec.description.clone()),
-        allowed_target_scope: scope(requestors.scope),
-        specific_allowed_targets: references.targets.clone(),
-        expiration: wire_expiration(expiration),
-        requestor_settings: RequestorSettings {
-            enable_targets_to_self_add_access: service.add,
-            enable_targets_to_self_update_access: service.update,
-            enable_targets_to_self_remove_access: service.remove,
-            allow_custom_assignment_schedule: service.custom_schedule,
-            ..RequestorSettings::default()
-        },
-        request_approval_settings: ApprovalSettings {
-            is_approval_required_for_add: required,
-            is_approval_required_for_update: required && approval.required_for_update,
-            is_requestor_justification_required: has_justification.then_some(asks_why),
-            stages: references.stages.clone(),
-        },
-        review_settings: None,
-        automatic_request_settings: None,
-        notification_settings: None,
-        questions: Vec::new(),
-        custom_extension_stage_settings: Vec::new(),
-    })
-}
-
-fn scope(scope: RequestorScope) -> AllowedTargetScope {
-    match scope {
-        RequestorScope::None => AllowedTargetScope::NotSpecified,
-        RequestorScope::SpecificDirectoryUsers => AllowedTargetScope::SpecificDirectoryUsers,
-        RequestorScope::SpecificDirectoryServicePrincipals => AllowedTargetScope::SpecificDirectoryServicePrincipals,
-        RequestorScope::AllMemberUsers => AllowedTargetScope::AllMemberUsers,
-        RequestorScope::AllDirectoryUsers => AllowedTargetScope::AllDirectoryUsers,
-        RequestorScope::AllDirectoryServicePrincipals => AllowedTargetScope::AllDirectoryServicePrincipals,
-        RequestorScope::AllDirectoryAgentIdentities => AllowedTargetScope::AllDirectoryAgentIdentities,
-        RequestorScope::AllConfiguredConnectedOrganizationUsers => {
-            AllowedTargetScope::AllConfiguredConnectedOrganizationUsers
-        }
-        RequestorScope::AllExternalUsers => AllowedTargetScope::AllExternalUsers,
-    }
-}
-
-fn wire_expiration(expiration: &Expiration) -> graph::Expiration {
-    let Expiration {
-        never: _,
-        after_date_time,
-        after_duration,
-    } = expiration;
-    let kind = match (after_date_time, after_duration) {
-        (Some(_), _) => ExpirationKind::AfterDateTime,
-        (None, Some(_)) => ExpirationKind::AfterDuration,
-        (None, None) => ExpirationKind::NoExpiration,
-    };
-    graph::Expiration {
-        kind,
-        duration: after_duration.as_ref().map(ToString::to_string),
-        end: after_date_time.clone(),
-    }
 }
 
 /// Sends a create. Graph refuses creates that run beside each other, whoever sends them: that is tried again, after a look

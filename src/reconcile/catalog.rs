@@ -20,16 +20,18 @@ use super::{
 };
 use crate::{
     api::{
-        Adoption, Catalog, CatalogDeletionPolicy, CatalogState, DeletionPolicy, DriftPolicy, Management,
-        PinnedReference, Reason, ResourceStatus,
+        Adoption, Catalog, CatalogDeletionPolicy, DeletionPolicy, DriftPolicy, Management, PinnedReference, Reason,
+        ResourceStatus,
     },
     cluster::Lookup,
     graph::{self, CatalogId},
     plan::{
         self, Found, Plan, Problem, Rules,
-        catalog::{CatalogAct, DesiredCatalog, DesiredResource, SeenCatalog, leave, plan},
+        catalog::{CatalogAct, DesiredCatalog, SeenCatalog, leave, plan},
         departure::Next,
+        desire,
         identity::Candidate,
+        limits,
         resources::{self, ResolvedResource, Trouble},
     },
     report::Report,
@@ -44,6 +46,8 @@ pub(crate) struct CatalogReferences {
     known: Vec<ResourceStatus>,
     pub(crate) pins: Vec<PinnedReference>,
     pub(crate) warning: Option<Problem>,
+    /// What stands in Entra and exceeds the present grants.
+    outside: Option<Problem>,
     pub(crate) retry: Option<Retry>,
 }
 
@@ -73,6 +77,8 @@ impl Observed {
 }
 
 impl Kind for Catalog {
+    const TELLS_SILENCE: bool = true;
+
     fn api(client: &Client, _namespace: Option<&str>) -> Api<Self> {
         Api::all(client.clone())
     }
@@ -149,39 +155,13 @@ impl Managed for Catalog {
             resources: resolved.resources,
             pins: resolved.pins,
             warning: resolved.warning,
+            outside: limits::told_outside(&context.cluster.outside_grants(&subject.object.name_any())),
             retry: resolved.retry,
         })
     }
 
     fn desire(subject: &Subject<Self>, references: &CatalogReferences) -> Step<DesiredCatalog> {
-        let spec = &subject.object.spec;
-        let state = spec.state.map(|state| match state {
-            CatalogState::Published => graph::CatalogState::Published,
-            CatalogState::Unpublished => graph::CatalogState::Unpublished,
-        });
-        // What is left unset in a catalog of somebody else stays as it is; in one of our own it has its default.
-        let is_ours = spec.id.is_none();
-        Ok(DesiredCatalog {
-            display_name: spec.display_name.clone(),
-            description: spec.description.clone().or(is_ours.then(String::new)),
-            state: state.or(is_ours.then_some(graph::CatalogState::Published)),
-            externally_visible: spec.externally_visible.or(is_ours.then_some(false)),
-            resources: references
-                .resources
-                .iter()
-                .flatten()
-                .map(|resolved| DesiredResource {
-                    name: resolved.name.clone(),
-                    resource: resolved.resource.clone(),
-                    is_seen: resolved.is_seen,
-                })
-                .collect(),
-            unresolved: references
-                .resources
-                .iter()
-                .filter_map(|resource| resource.as_ref().err().cloned())
-                .collect(),
-        })
+        Ok(desire::catalog(&subject.object.spec, &references.resources))
     }
 
     async fn observe(references: &CatalogReferences, id: Option<&str>, freshness: Freshness) -> Step<Found<Observed>> {
@@ -296,7 +276,8 @@ impl Managed for Catalog {
         plan: &Plan<CatalogAct>,
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
-        let mut warning = references.warning.clone();
+        let mut warning = silence(subject, references).or_else(|| references.warning.clone());
+        let outside = references.outside.clone();
         let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
         if let Found::Present(observed) = observed {
             let resources = &observed.seen.resources;
@@ -354,7 +335,8 @@ impl Managed for Catalog {
             ready,
             references: unresolved,
             sync,
-            warning,
+            // Neither hides the other.
+            warning: Problem::joined(&outside.into_iter().chain(warning).collect::<Vec<_>>()),
         }
     }
 
@@ -365,7 +347,7 @@ impl Managed for Catalog {
             (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => {
                 Retry::Backoff
             }
-            _ => Retry::OnChange,
+            (Ok(_), _) | (Err(_), None) => Retry::OnChange,
         }
     }
 
@@ -444,6 +426,22 @@ impl Managed for Catalog {
     }
 
     fn follow(_site: &mut Site, _place: &str) {} // a catalog has no other place to be
+}
+
+/// What is said where the packages of the catalog could not be listed for long: nobody notices what is done to them.
+fn silence(subject: &Subject<Catalog>, references: &CatalogReferences) -> Option<Problem> {
+    let id = CatalogId::from(subject.status.identity.entra.as_ref()?.id.as_str());
+    let tenant = &references.tenant;
+    tenant.inventory.stale_for(&id).is_some().then(|| {
+        Problem::new(
+            Reason::GraphUnavailable,
+            "the access packages of this catalog could not be listed for three drift intervals or more, so nobody notices what changes about them in Entra",
+        )
+        .remedy(format!(
+            "see the operator's log for what it was answered; where the list only takes long, raise spec.driftInterval of EntraTenant {:?}",
+            tenant.name
+        ))
+    })
 }
 
 fn site(tenant: &Arc<Tenant>) -> Site {

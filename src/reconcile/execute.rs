@@ -140,7 +140,7 @@ async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
 }
 
 /// Nothing is written once the tenant is only observed, also between two requests of one visit.
-fn latch(context: &Context, site: &Site) -> Step<()> {
+pub(super) fn latch(context: &Context, site: &Site) -> Step<()> {
     if context.is_observed(&site.tenant.name) {
         return Err(super::parting::observed(&site.tenant.name));
     }

@@ -222,9 +222,8 @@ pub(super) fn refuse_unreadable(unreadable: &[crate::graph::Unreadable], place: 
 /// The end of a visit whose object cannot be the one that it wants to be.
 pub(super) fn refused(problem: Problem) -> Halt {
     let retry = match problem.reason {
-        Reason::OutcomeUnknown => Retry::After(Duration::from_secs(1)),
+        Reason::OutcomeUnknown | Reason::AlreadyClaimed => Retry::Backoff,
         Reason::NameTaken => Retry::After(Duration::from_secs(60)),
-        Reason::AlreadyClaimed => Retry::Backoff,
         _ => Retry::OnChange, // an edit of this object is what helps, and wakes us
     };
     Halt {

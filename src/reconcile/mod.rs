@@ -95,6 +95,9 @@ pub(crate) trait Kind:
     fn api(client: &Client, namespace: Option<&str>) -> Api<Self>;
     /// Brings Entra to what the spec says, as far as that is possible now.
     fn visit(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<Visited>> + Send;
+    /// Whether the object says so when it could not be compared with Entra for long, though it is Ready. Those do that
+    /// somebody on call looks at; one outage is not told by every object of every namespace.
+    const TELLS_SILENCE: bool = false;
     /// Does what the deletion of the object asks for. After `Ok` the finalizer is removed.
     ///
     /// No references are resolved here, and a spec that cannot be carried out is no obstacle.
@@ -440,7 +443,7 @@ async fn conclude_visit<K: Kind>(
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
-    let mut answers = false;
+    let (mut answers, mut compared) = (false, false);
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
@@ -449,16 +452,17 @@ async fn conclude_visit<K: Kind>(
         }
         Ok(Outcome::Paused) => {
             generation = compared_generation(subject);
-            (paused(subject), Retry::OnChange)
+            (paused(subject), None)
         }
         Ok(Outcome::Visited(visited)) => {
             let Visited { report, retry } = *visited;
-            answers = true;
+            (answers, compared) = (true, true);
             (report, delayed(context, &key, subject, retry))
         }
         // What was done is told even where the visit starts over.
         Err(halt) if halt.stage == Stage::Stale => {
-            return (halt.problem, Ok(Action::requeue(Duration::from_millis(100))));
+            let after = stale_wait(context.went_stale(&key), subject.drift_interval);
+            return (halt.problem, Ok(Action::requeue(after)));
         }
         Err(halt) => {
             // What keeps an EntraTenant from being connected is what its visit has to tell.
@@ -466,6 +470,9 @@ async fn conclude_visit<K: Kind>(
             (halted(&halt), delayed(context, &key, subject, halt.retry))
         }
     };
+    if compared && K::TELLS_SILENCE {
+        context.was_compared(&subject.uid());
+    }
     let transient = report
         .ready
         .as_ref()
@@ -478,26 +485,34 @@ async fn conclude_visit<K: Kind>(
         }
     }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
-    let written = if transient && is_ready(&subject.object) {
-        // What was done is remembered all the same.
-        subject.store().await
+    let silence = if transient && is_ready(&subject.object) {
+        Some(silence(context, subject))
     } else {
-        write_report(subject, &report, generation).await
+        None
     };
+    let written = match silence {
+        // What was done is remembered all the same.
+        Some(None) => subject.store().await,
+        Some(Some(warning)) => write_report(subject, &kept(subject, warning), generation).await,
+        None => write_report(subject, &report, generation).await,
+    };
+    if !matches!(&written, Err(halt) if halt.stage == Stage::Stale) {
+        context.was_current(&key);
+    }
     let written = match written {
         Ok(()) => Ok(()),
         Err(halt) => Err(unwritten(context, subject, &key, halt).await),
     };
-    if written.is_ok() && retry == Retry::OnChange {
+    if written.is_ok() && retry.is_none() {
         context.succeeded(&key);
     }
     let next = written.and_then(|()| match (&report.ready, retry) {
-        (Err(problem), Retry::After(after)) => Err(Unfinished {
+        (Err(problem), Some(after)) => Err(Unfinished {
             problem: problem.clone(),
             after,
         }),
-        (Ok(_), Retry::After(after)) => Ok(Action::requeue(after)),
-        (_, Retry::OnChange | Retry::Backoff) => Ok(Action::requeue(jittered(subject.drift_interval, &key))),
+        (Ok(_), Some(after)) => Ok(Action::requeue(after)),
+        (_, None) => Ok(Action::requeue(jittered(subject.drift_interval, &key))),
     });
     let outcome = match &next {
         Err(unfinished) => unfinished.problem.clone(),
@@ -522,18 +537,15 @@ async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, genera
 /// The status could not be written. One that the API server refuses says so in the conditions, where those at least are
 /// taken.
 async fn unwritten<K: Kind>(context: &Context, subject: &mut Subject<K>, key: &str, halt: Halt) -> Unfinished {
-    let retry = match (halt.stage, halt.problem.reason) {
-        (Stage::Stale, _) => Retry::After(Duration::from_millis(100)),
+    let interval = subject.drift_interval;
+    let after = match (halt.stage, halt.problem.reason) {
+        (Stage::Stale, _) => stale_wait(context.went_stale(key), interval),
         (Stage::References | Stage::Sync, Reason::StatusRefused) => {
             // Where that is refused as well, the log tells.
             let _ = subject.store_refusal(&halt.problem).await;
-            Retry::Backoff
+            backoff(context.failed(key), interval, key)
         }
-        (Stage::References | Stage::Sync, _) => Retry::After(Duration::from_secs(2)),
-    };
-    let after = match delayed(context, key, subject, retry) {
-        Retry::After(after) => after,
-        Retry::OnChange | Retry::Backoff => subject.drift_interval,
+        (Stage::References | Stage::Sync, _) => backoff(context.failed(key), interval, key).max(Duration::from_secs(2)),
     };
     Unfinished {
         problem: halt.problem,
@@ -588,6 +600,32 @@ fn paused<K: Kind>(subject: &Subject<K>) -> Report {
     }
 }
 
+/// After so many drift intervals without a comparison it is said that there was none.
+const SILENT_INTERVALS: u32 = 3;
+
+/// What is said of an object that is Ready and could not be compared with Entra for long, where that is said.
+fn silence<K: Kind>(context: &Context, subject: &Subject<K>) -> Option<Problem> {
+    let longest = subject.drift_interval.saturating_mul(SILENT_INTERVALS);
+    let is_long = K::TELLS_SILENCE && context.uncompared_for(&subject.uid()) >= longest;
+    is_long.then(|| {
+        Problem::new(
+            Reason::GraphUnavailable,
+            format!(
+                "Microsoft Graph has not answered, or has asked us to wait, for {SILENT_INTERVALS} drift intervals or more, so nobody notices what changes in Entra; what was in force there still is"
+            ),
+        )
+        .remedy("see the operator's log for what it was answered, and Microsoft's service health")
+    })
+}
+
+/// What the object said of itself before, with a warning beside it.
+fn kept<K: Kind>(subject: &Subject<K>, warning: Problem) -> Report {
+    Report {
+        warning: Some(warning),
+        ..paused(subject)
+    }
+}
+
 /// The generation that Ready speaks of, so that an edit of a paused object does not pass for done; of an object that was
 /// never compared, the present one.
 fn compared_generation<K: Kind>(subject: &Subject<K>) -> i64 {
@@ -609,24 +647,35 @@ fn ready_reason<K: Kind>(subject: &Subject<K>) -> String {
     ready.map_or_else(|| Reason::Progressing.name(), |condition| condition.reason.clone())
 }
 
-/// Sooner at first, later after each failure, and never later than the drift interval or five minutes.
-fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Retry {
+/// When to come back, where not only on a change or after the drift interval. What the service asked for is never cut.
+fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Option<Duration> {
     match retry {
-        Retry::OnChange => Retry::OnChange,
-        Retry::After(after) => Retry::After(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
-        Retry::Backoff => {
-            let doublings = context.failed(key).saturating_sub(1).min(9);
-            let longest = subject.drift_interval.min(Duration::from_secs(300));
-            Retry::After(jittered(Duration::from_secs(1) * 2_u32.pow(doublings), key).min(longest))
-        }
+        Retry::OnChange => None,
+        Retry::After(after) => Some(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
+        Retry::Asked(wait) => Some(wait),
+        Retry::Backoff => Some(backoff(context.failed(key), subject.drift_interval, key)),
     }
+}
+
+/// Sooner at first, later after each failure, this being the `count`th in a row, and never later than the drift interval.
+fn backoff(count: u32, drift_interval: Duration, key: &str) -> Duration {
+    let doublings = count.saturating_sub(1).min(16);
+    jittered(Duration::from_secs(1) * 2_u32.pow(doublings), key).min(drift_interval)
+}
+
+/// How soon a visit begins anew that had begun from an object as it was before: at once where only a write came between,
+/// later and later where the watch lags behind. Its news wakes the object in any case.
+fn stale_wait(count: u32, drift_interval: Duration) -> Duration {
+    let doublings = count.saturating_sub(1).min(16);
+    let wait = Duration::from_millis(100) * 2_u32.pow(doublings);
+    wait.min(drift_interval.max(Duration::from_secs(1)))
 }
 
 /// Spreads visits a little, always the same for the same object.
 fn jittered(interval: Duration, key: &str) -> Duration {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
-    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default();
+    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default(); // below a hundred always fits
     interval + interval.mul_f64(f64::from(share) / 2_000.0)
 }
 
@@ -637,7 +686,7 @@ async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str
     tracing::warn!("{message}");
     let now = context.now();
     let report = Report::not_ready(Problem::new(Reason::InvalidSpec, message));
-    let generation = object.meta().generation.unwrap_or_default();
+    let generation = object.meta().generation.unwrap_or_default(); // never of what the API server has sent
     let conditions = report::conditions(&report, &[], generation, now);
     let patch = serde_json::json!({"status": {"observedGeneration": generation, "conditions": conditions}});
     let client = context.client.clone();
@@ -651,5 +700,40 @@ async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str
         .await
     {
         tracing::warn!(%error, "status of an unreadable object not written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_watch_that_lags_for_a_minute_makes_no_more_than_a_dozen_visits() {
+        let mut passed = Duration::ZERO;
+        let mut visits = 0;
+        while passed < MINUTE {
+            visits += 1;
+            passed += stale_wait(visits, 10 * MINUTE);
+        }
+        assert!(visits <= 12, "{visits}");
+        assert_eq!(
+            stale_wait(1, MINUTE),
+            Duration::from_millis(100),
+            "a write that came between costs nothing"
+        );
+        assert_eq!(stale_wait(u32::MAX, MINUTE), MINUTE, "its safety net is the interval");
+    }
+
+    #[test]
+    fn failures_in_a_row_are_looked_at_less_and_less_up_to_the_drift_interval() {
+        let waits: Vec<u64> = (1..=4).map(|count| backoff(count, MINUTE, "").as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8]);
+        assert_eq!(backoff(30, 10 * MINUTE, "any"), 10 * MINUTE);
+        assert_eq!(backoff(30, Duration::from_secs(2), "any"), Duration::from_secs(2));
+        // From the first second to the tenth minute: a dozen looks.
+        let sum: Duration = (1..=10).map(|count| backoff(count, 10 * MINUTE, "")).sum();
+        assert!(sum > 10 * MINUTE, "{sum:?}");
     }
 }

@@ -73,7 +73,7 @@ impl<K: Kind> Subject<K> {
     }
 
     pub(crate) fn uid(&self) -> String {
-        self.object.uid().unwrap_or_default()
+        self.object.uid().unwrap_or_default() // never of what the API server has sent
     }
 
     pub(crate) fn generation(&self) -> i64 {
@@ -87,7 +87,7 @@ impl<K: Kind> Subject<K> {
     }
 
     pub(crate) fn namespace(&self) -> String {
-        self.object.namespace().unwrap_or_default()
+        self.object.namespace().unwrap_or_default() // an object of the cluster has none
     }
 
     fn annotation(&self, name: &str) -> Option<&str> {
@@ -126,7 +126,7 @@ impl<K: Kind> Subject<K> {
             .object
             .namespace()
             .map(|namespace| format!(" -n {namespace}"))
-            .unwrap_or_default();
+            .unwrap_or_default(); // an object of the cluster has none
         format!(
             "kubectl annotate {} {}{namespace} --overwrite {RECONCILE_REQUESTED_AT}=\"$(date -u +%FT%TZ)\"",
             K::plural(&()),
