@@ -64,6 +64,8 @@ fn a_rename_onto_a_taken_name_is_told_and_not_tried_again_and_again() -> Outcome
     assert!(patches(&stage, from) <= 2, "{:#?}", writes_since(&stage, from));
     // Its other fields are not lost by that, once the name is free.
     apply_ready(&stage, &named("two", "Three"))?;
+    // Its own name in another case is its own.
+    apply_ready(&stage, &named("two", "THREE"))?;
     Ok(())
 }
 
