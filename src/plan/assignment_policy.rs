@@ -1160,6 +1160,63 @@ mod tests {
     }
 
     #[test]
+    fn others_who_decide_are_others_however_much_alike_they_are() {
+        let group = |id: &str| SubjectSet::GroupMembers { group_id: id.into() };
+        let cases: [(&str, [SubjectSet; 2], [SubjectSet; 2]); 3] = [
+            ("a user for a group", [user("a"), user("b")], [user("a"), group("b")]),
+            (
+                "the manager's manager for the manager",
+                [user("a"), SubjectSet::RequestorManager { level: 1 }],
+                [user("a"), SubjectSet::RequestorManager { level: 2 }],
+            ),
+            (
+                "external sponsors for internal ones",
+                [user("a"), SubjectSet::InternalSponsors],
+                [user("a"), SubjectSet::ExternalSponsors],
+            ),
+        ];
+        for (what, spec, portal) in cases {
+            let mut desired = fields();
+            desired.request_approval_settings.stages[0].primary_approvers = spec.to_vec();
+            let mut observed = desired.clone();
+            observed.request_approval_settings.stages[0].primary_approvers = portal.to_vec();
+            let plan = plan_for(&desired, &observed, &applied(&desired), CAUTIOUS);
+            assert!(plan.steps.is_empty(), "{what}: {plan:?}");
+            assert_eq!(plan.held[0].1, Hold::Drift, "{what}");
+        }
+    }
+
+    #[test]
+    fn stages_that_somebody_put_in_another_order_are_not_put_back() {
+        let mut desired = fields();
+        let second = ApprovalStage {
+            primary_approvers: vec![user("c")],
+            ..desired.request_approval_settings.stages[0].clone()
+        };
+        desired.request_approval_settings.stages.push(second);
+        let mut observed = desired.clone();
+        observed.request_approval_settings.stages.reverse();
+        let plan = plan_for(&desired, &observed, &applied(&desired), CAUTIOUS);
+        assert!(plan.steps.is_empty(), "{plan:?}");
+        assert_eq!(plan.held.len(), 2);
+    }
+
+    #[test]
+    fn an_end_that_cannot_be_read_is_not_the_earliest() {
+        let at = |end: Option<&str>| Expiration {
+            kind: ExpirationKind::AfterDateTime,
+            duration: None,
+            end: end.map(str::to_owned),
+        };
+        let one = at(Some("2030-01-01T00:00:00Z"));
+        assert!(!lasts_no_longer(&at(None), &one));
+        assert!(!lasts_no_longer(&at(Some("soon")), &one));
+        assert!(!lasts_no_longer(&one, &at(None)));
+        // Fractions and offsets are no strings to be compared.
+        assert!(lasts_no_longer(&at(Some("2030-01-01T00:00:00.5+01:00")), &one));
+    }
+
+    #[test]
     fn an_approver_taken_out_in_the_portal_stays_out_while_the_rest_is_put_right() {
         let desired = fields();
         let mut observed = fields();

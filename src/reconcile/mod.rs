@@ -135,6 +135,10 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
 
     fn site(references: &Self::References) -> Site;
     fn look_by_name(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
+    /// Those whose name the service takes for the same, where it has just refused the name and none has it as it is written.
+    fn look_alike(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send {
+        Self::look_by_name(site, name)
+    }
     fn look_by_id(site: &Site, id: &str) -> impl Future<Output = Step<Found<Candidate>>> + Send;
     /// What an earlier create may have made; never answered from memory.
     fn search(site: &Site, name: &str, begun_ago: Duration) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
