@@ -115,6 +115,7 @@ impl Leadership {
             is_free = match lease {
                 Some(Some(lease)) => {
                     let holder = lease.spec.and_then(|spec| spec.holder_identity);
+                    // A Lease without a holder was given back.
                     holder.is_none_or(|holder| holder.is_empty())
                 }
                 // A Lease that was deleted is made again by its keeper, who finds out by himself.

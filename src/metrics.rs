@@ -251,7 +251,7 @@ impl Metrics {
         self.graph_requests
             .get_or_create(&GraphRequest {
                 operation,
-                status: exchange.status.unwrap_or_default(),
+                status: exchange.status.unwrap_or_default(), // 0: no answer
             })
             .inc();
         self.graph_duration

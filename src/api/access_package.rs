@@ -94,7 +94,7 @@ impl AccessPackageSpec {
     /// The deletion policy, the default included.
     #[must_use]
     pub fn deletion_policy(&self) -> DeletionPolicy {
-        self.deletion_policy.unwrap_or_default()
+        self.deletion_policy.unwrap_or_default() // the schema's default
     }
 }
 

@@ -103,7 +103,7 @@ impl AssignmentPolicySpec {
     /// The deletion policy, the default included.
     #[must_use]
     pub fn deletion_policy(&self) -> DeletionPolicy {
-        self.deletion_policy.unwrap_or_default()
+        self.deletion_policy.unwrap_or_default() // the schema's default
     }
 }
 

@@ -73,7 +73,7 @@ fn tidy(schema: &mut Value, keys: &[String]) {
         .collect();
     if let Some(required) = node.get_mut("required").and_then(Value::as_array_mut) {
         required.retain(|field| {
-            let field = field.as_str().unwrap_or_default();
+            let field = field.as_str().unwrap_or_default(); // a schema names its fields by strings
             keys.iter().any(|key| key == field) || !ruled.iter().any(|ruled| ruled == field)
         });
         if required.is_empty() {
@@ -101,7 +101,7 @@ fn tidy(schema: &mut Value, keys: &[String]) {
                 .flat_map(Map::values_mut)
                 .for_each(|child| tidy(child, &[])),
             "items" | "additionalProperties" => tidy(child, &keys),
-            _ => {}
+            _ => {} // holds no schemas
         }
     }
 }

@@ -97,6 +97,7 @@ impl<K: Tracked> Lookup<K> {
     /// `AccessPackage marketing/campaign`.
     pub(crate) fn title(&self) -> String {
         let Place { namespace, name } = self.place();
+        // An object of the cluster has none.
         let namespace = namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
         format!("{} {namespace}{name}", K::KIND.name())
     }
@@ -108,7 +109,7 @@ impl<K: Tracked> Lookup<K> {
 
     /// Whether it stays until we let it go: it is not going, or our finalizer keeps it.
     pub(crate) fn is_held(&self) -> bool {
-        let finalizers = self.meta().finalizers.as_deref().unwrap_or_default();
+        let finalizers = self.meta().finalizers.as_deref().unwrap_or_default(); // the API server leaves an empty list out
         !self.is_going() || finalizers.iter().any(|finalizer| finalizer == FINALIZER)
     }
 

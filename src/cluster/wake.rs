@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 
 use kube::Resource as _;
 
-use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked};
+use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked, exceeds_its_grant};
 use crate::api;
 use crate::{
     api::{
@@ -171,6 +171,7 @@ struct SeenPackage<'a> {
     roles: Option<&'a [ResourceRoleStatus]>,
     unmanaged: Option<&'a [UnmanagedPolicy]>,
     ready: Option<(&'a str, &'a str, Option<i64>)>,
+    exceeds: bool,
 }
 
 fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
@@ -184,10 +185,11 @@ fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
         roles: None,
         unmanaged: None,
         ready: None,
+        exceeds: exceeds_its_grant(package),
     };
     if let Some(status) = status {
         let AccessPackageStatus {
-            standing: _, // of it, Ready with its own generation
+            standing: _, // of it, Ready with its own generation, and whether it exceeds its grant
             identity: api::Identity { entra, intent, applied },
             url: _,
             resource_roles,
@@ -213,6 +215,7 @@ struct SeenPolicy<'a> {
     resolved: Option<&'a [PinnedReference]>,
     package: Option<&'a str>,
     ready: Option<(&'a str, &'a str)>,
+    exceeds: bool,
 }
 
 fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
@@ -229,10 +232,11 @@ fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
         resolved: None,
         package: None,
         ready: None,
+        exceeds: exceeds_its_grant(policy),
     };
     if let Some(status) = status {
         let AssignmentPolicyStatus {
-            standing: _, // of it, Ready
+            standing: _, // of it, Ready, and whether it exceeds its grant
             identity: api::Identity { entra, intent, applied },
             access_package_id,
             resolved,
@@ -429,6 +433,7 @@ impl Tables {
         let is_in = |tenant: &Lookup<EntraTenant>, object: &Lookup<K>| match object.identity() {
             Identity::Known(entra) => tenant
                 .readable()
+                // One that cannot be read may be of any tenant: it is woken once too often.
                 .is_none_or(|tenant| tenant.spec.tenant_id.eq_ignore_ascii_case(&entra.tenant_id)),
             // It may be in any.
             Identity::Unclear => true,
@@ -437,6 +442,7 @@ impl Tables {
         for tenant in self.tenants.iter().filter(|tenant| tenant.is_going()) {
             let place = tenant.place();
             let names = |object: &&Lookup<K>| {
+                // As above: one that cannot be read may name any.
                 K::KIND == KindName::Catalog && object.parent_name().is_none_or(|name| name == place.name)
             };
             let concerns = |object: &&Lookup<K>| is_in(tenant, object) || names(object);

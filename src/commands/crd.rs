@@ -15,7 +15,7 @@ pub fn files() -> Result<Vec<(String, String)>, io::Error> {
             let name = crd
                 .pointer("/spec/names/plural")
                 .and_then(serde_json::Value::as_str)
-                .unwrap_or_default();
+                .unwrap_or_default(); // every definition has one
             let yaml = serde_saphyr::to_string(crd).map_err(io::Error::other)?;
             Ok((
                 format!("{name}.yaml"),

@@ -97,7 +97,7 @@ pub async fn release(flags: Flags, out: &mut (dyn Write + Send)) -> Result<(), i
             let place = object
                 .namespace()
                 .map(|namespace| format!("{namespace}/"))
-                .unwrap_or_default();
+                .unwrap_or_default(); // an object of the cluster has none
             let title = format!("{} {place}{}", kind.kind, object.name_any());
             if !flags.dry_run {
                 free(&client, kind, object)

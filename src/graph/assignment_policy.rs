@@ -396,6 +396,7 @@ impl Writer {
             "accessPackage": {"id": package},
         });
         if self.cloud.has(Feature::NotificationSettings) {
+            // None were read, none are sent: null.
             body["notificationSettings"] = notification_settings.clone().unwrap_or_default();
         }
         body

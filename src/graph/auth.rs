@@ -196,6 +196,8 @@ struct Current {
     token: Option<(OffsetDateTime, Instant)>,
     /// When a token was last made anew because Graph had refused the one before.
     refused: Option<Instant>,
+    /// Something was forbidden to the token in use: consent that is given since shows in a fresh one only.
+    forbidden: bool,
 }
 
 impl SignIn {
@@ -217,6 +219,7 @@ impl SignIn {
                 generation: 0,
                 token: None,
                 refused: None,
+                forbidden: false,
             }),
         })
     }
@@ -240,7 +243,21 @@ impl SignIn {
         current.credential = fresh;
         current.generation += 1;
         current.token = None;
+        current.forbidden = false;
         Ok(())
+    }
+
+    /// Graph has forbidden something to the token of this generation.
+    pub(super) fn was_forbidden(&self, generation: u64) {
+        let mut current = self.current();
+        if current.generation == generation {
+            current.forbidden = true;
+        }
+    }
+
+    /// Whether something was forbidden to the token in use.
+    pub(super) fn lacks_something(&self) -> bool {
+        self.current().forbidden
     }
 
     /// Forgets the token of this generation, which Graph has refused; whether another one is worth trying: not where one
@@ -280,6 +297,7 @@ impl SignIn {
         let secret = Secret(token.token.secret().to_owned());
         self.check_tenant(&secret, operation)?;
         let mut current = self.current();
+        // The first token is new, as is one of another end.
         if current.generation == generation && current.token.is_none_or(|(known, _)| known != token.expires_on) {
             current.token = Some((token.expires_on, Instant::now()));
         }
@@ -326,7 +344,7 @@ fn token_error(operation: &'static str, error: &azure_core::Error) -> GraphError
             match azure.kind() {
                 ErrorKind::HttpResponse { status: answered, .. } => status = Some(u16::from(*answered)),
                 ErrorKind::Connection | ErrorKind::Io => unreachable = true,
-                _ => {}
+                _ => {} // neither answered nor cut off: the words alone tell
             }
         }
         chain.push(current.to_string());
@@ -343,7 +361,7 @@ fn token_error(operation: &'static str, error: &azure_core::Error) -> GraphError
             let sentence = text[code.len()..].trim_start_matches([':', ' ']);
             first_line(sentence.split(" Trace ID:").next().unwrap_or(sentence))
         }
-        _ => first_line(chain.last().map_or("", String::as_str)),
+        (Some(_), None) | (None, _) => first_line(chain.last().map_or("", String::as_str)),
     };
     let outage = status.is_some_and(|status| status == 429 || status == 408 || status >= 500);
     let kind = if outage || (code.is_none() && status.is_none() && unreachable) {

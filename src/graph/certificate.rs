@@ -62,6 +62,7 @@ impl CertificateAssertion {
                 KeyPair::from_der(der.secret_pkcs1_der()).map_err(|_| not_rsa())?,
                 EncodingKey::from_rsa_der(der.secret_pkcs1_der()),
             ),
+            // Entra takes RSA keys, and these are their forms.
             _ => return Err("the private key is neither PKCS#8 nor PKCS#1".to_owned()),
         };
         let public = pair.public_key().as_ref();

@@ -124,7 +124,9 @@ fn opaque(id: &PolicyId, whole: &Value) -> AssignmentPolicy {
     let settings = whole.get("requestorSettings").and_then(Value::as_object);
     let is_open = |(name, value): (&String, &Value)| is_door(name) && *value == Value::Bool(true);
     let is_requested = settings.into_iter().flatten().any(is_open);
-    let is_automatic = whole.get("automaticRequestSettings").is_some_and(|value| !value.is_null());
+    let is_automatic = whole
+        .get("automaticRequestSettings")
+        .is_some_and(|value| !value.is_null());
     let mut fields = PolicyRead::unread(text("displayName").map_or_else(String::new, |name| name));
     fields.requestor_settings.enable_targets_to_self_add_access = is_requested || is_automatic;
     AssignmentPolicy {

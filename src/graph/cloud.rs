@@ -151,6 +151,7 @@ impl Endpoint {
         let own = self
             .authority_host
             .as_ref()
+            // A URL without a host is nobody's authority: what uses it fails.
             .filter(|url| url.host_str().is_none_or(|host| !self.cloud.is_foreign_authority(host)));
         match own {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),

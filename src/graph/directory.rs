@@ -79,10 +79,11 @@ impl From<WireGroup> for Group {
     fn from(group: WireGroup) -> Self {
         let has_type = |name: &str| group.group_types.iter().any(|kind| kind.eq_ignore_ascii_case(name));
         Self {
-            on_premises_synced: group.on_premises_sync_enabled.unwrap_or_default(),
+            // All four are selected: Graph answers null for what a group never was.
+            on_premises_synced: group.on_premises_sync_enabled.unwrap_or_default(), // never synced
             dynamic: has_type("DynamicMembership"),
-            role_assignable: group.is_assignable_to_role.unwrap_or_default(),
-            distribution: group.mail_enabled.unwrap_or_default() && !has_type("Unified"),
+            role_assignable: group.is_assignable_to_role.unwrap_or_default(), // null unless it was made so
+            distribution: group.mail_enabled.unwrap_or_default() && !has_type("Unified"), // no mail, no list
             id: group.id,
             display_name: group.display_name,
             mail_nickname: group.mail_nickname,

@@ -188,6 +188,7 @@ impl GraphError {
             408 => GraphErrorKind::Timeout,
             501 => GraphErrorKind::Unexpected,
             500..=599 => GraphErrorKind::ServiceUnavailable,
+            // Final, and told with its status.
             _ => GraphErrorKind::Unexpected,
         };
         let mut error = Self::new(kind, operation, "");
@@ -263,7 +264,7 @@ impl StdError for GraphError {
 
 /// The first line of a message that may have many, so that an error stays one line.
 pub(super) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().trim().to_owned()
+    text.lines().next().unwrap_or_default().trim().to_owned() // no line is no text
 }
 
 /// The error body of Graph: Microsoft Graph docs, "Microsoft Graph error responses and resource types".

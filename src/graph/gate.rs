@@ -164,6 +164,7 @@ impl<W> Gate<W> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has the machine's clock")]
 mod tests {
     use super::*;
 

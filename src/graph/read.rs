@@ -83,12 +83,14 @@ impl<T> Listed<T> {
     pub fn hides(&self, id: &str) -> bool {
         self.unreadable
             .iter()
+            // One whose id cannot be read may be any.
             .any(|hidden| hidden.id.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(id)))
     }
 
-    /// What could be read, without what could not.
-    pub(crate) fn provisional(self) -> Vec<T> {
-        self.elements
+    /// Whether there is nothing at all, read or unread.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty() && self.unreadable.is_empty()
     }
 
     /// The same elements, each turned into another form.

@@ -95,7 +95,7 @@ pub(super) fn decide(attempt: u32, replay: Replay, outcome: Outcome, jitter: f64
             Decision::GiveUp
         };
     }
-    let wait = backoff(attempt, jitter).max(asked.unwrap_or_default());
+    let wait = backoff(attempt, jitter).max(asked.unwrap_or_default()); // nobody asked for more
     if attempt >= MAX_ATTEMPTS || wait >= left {
         Decision::GiveUp
     } else {
@@ -118,7 +118,7 @@ pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => {
             let until = httpdate::parse_http_date(header).ok()?;
-            Some(until.duration_since(now).unwrap_or_default())
+            Some(until.duration_since(now).unwrap_or_default()) // past: no wait
         }
     }
 }

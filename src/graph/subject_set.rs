@@ -177,6 +177,7 @@ impl SubjectSet {
 }
 
 fn text(value: &Value, name: &str) -> String {
+    // Its name in words; what it is stays whole beside it.
     value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

@@ -8,6 +8,7 @@ where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,
 {
+    // Only for what Graph answers null where it is empty; what may be unread is a `Read`.
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     api::Reason,
     graph::{
-        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, PolicyId,
-        Read, ResourceRoleScope, ResourceRoleScopeId,
+        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, PolicyId, Read,
+        ResourceRoleScope, ResourceRoleScopeId,
     },
 };
 
@@ -345,7 +345,9 @@ pub fn merge(desired: &DesiredPackage, before: &AccessPackage, judge: &mut Judge
 }
 
 /// The roles of a package: whatever is handed out reaches everybody who holds it, and whatever is removed is taken away.
-fn role_set(blocked: bool) -> Set {
+/// `blocked`: something of the spec does not resolve, so nothing is removed.
+#[must_use]
+pub fn role_set(blocked: bool) -> Set {
     Set {
         path: "resourceRoles",
         adding: Stake::door(Door::Widens).holders(Holders::HandsOut),

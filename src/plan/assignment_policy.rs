@@ -8,15 +8,16 @@ use std::fmt;
 use serde_json::Value;
 
 use super::{
-    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Rules, Stake, Step,
+    Act, Canonical, Cause, Difference, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules,
+    Stake, Step,
     departure::{self, Removal},
     gone,
 };
 use crate::{
     api::Reason,
     graph::{
-        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration,
-        ExpirationKind, PolicyBody, PolicyRead, RequestorSettings, SubjectSet,
+        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyBody,
+        PolicyRead, RequestorSettings, SubjectSet,
     },
 };
 
@@ -106,6 +107,40 @@ pub fn plan(desired: &PolicyBody, observed: &Found<Box<AssignmentPolicy>>, rules
         Found::Elsewhere { .. } => Plan::default(),
         Found::Present(policy) => update(desired, &policy.fields, rules),
     }
+}
+
+/// The plan for a policy whose end has passed: the service takes no such end, so nothing is written but what closes, and
+/// that with the end which Entra has.
+#[must_use]
+pub fn plan_ended(
+    desired: &PolicyBody,
+    observed: &Found<Box<AssignmentPolicy>>,
+    rules: &Rules<'_>,
+    past: &Problem,
+) -> Plan<PolicyAct> {
+    let rules = Rules {
+        limit: rules.limit.or(Some(past)),
+        ..*rules
+    };
+    let Found::Present(policy) = observed else {
+        return plan(desired, observed, &rules);
+    };
+    let mut body = desired.clone();
+    body.expiration = policy.fields.expiration.clone();
+    let mut plan = plan(&body, observed, &rules);
+    let (before, after) = (policy.fields.expiration.canonical(), desired.expiration.canonical());
+    if before != after {
+        let difference = Difference {
+            path: "expiration".into(),
+            before,
+            after,
+            cause: Cause::Spec,
+            stake: Stake::NEUTRAL,
+        };
+        let step = Step::changing(PolicyAct::Replace(Box::new(body)), vec![difference], Vec::new());
+        plan.held.push((step, Hold::Limit(past.clone())));
+    }
+    plan
 }
 
 fn create(desired: &PolicyBody, rules: &Rules<'_>) -> Plan<PolicyAct> {
@@ -733,7 +768,7 @@ fn duration(text: Option<&str>) -> String {
 
 /// One spelling for one point in time.
 fn instant(text: Option<&str>) -> String {
-    let text = text.unwrap_or_default();
+    let text = text.map_or("an unknown time", |text| text);
     text.parse::<k8s_openapi::jiff::Timestamp>()
         .map_or_else(|_| text.to_owned(), |time| time.to_string())
 }
@@ -746,15 +781,27 @@ fn lasts_no_longer(one: &Expiration, other: &Expiration) -> bool {
             .as_deref()
             .and_then(|text| crate::api::IsoDuration::new(text).as_duration())
     };
+    let end = |expiration: &Expiration| {
+        let text = expiration.end.as_deref()?;
+        text.parse::<k8s_openapi::jiff::Timestamp>().ok()
+    };
     match (&one.kind, &other.kind) {
         (_, ExpirationKind::NoExpiration) => true,
         (ExpirationKind::AfterDuration, ExpirationKind::AfterDuration) => {
             matches!((length(one), length(other)), (Some(one), Some(other)) if one <= other)
         }
         (ExpirationKind::AfterDateTime, ExpirationKind::AfterDateTime) => {
-            instant(one.end.as_deref()) <= instant(other.end.as_deref())
+            matches!((end(one), end(other)), (Some(one), Some(other)) if one <= other)
         }
-        _ => false,
+        // A length and a point in time are not to be compared, and of an unknown kind nothing is certain.
+        (
+            ExpirationKind::NoExpiration
+            | ExpirationKind::AfterDuration
+            | ExpirationKind::AfterDateTime
+            | ExpirationKind::NotSpecified
+            | ExpirationKind::Unknown(_),
+            _,
+        ) => false,
     }
 }
 

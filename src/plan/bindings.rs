@@ -222,7 +222,7 @@ impl Answer {
     pub fn is_settled(&self) -> bool {
         match self.objects.as_slice() {
             [one] => matches!(one.unsuitable, None | Some(Unsuitable::RoleAssignable)),
-            _ => false,
+            [] | [_, _, ..] => false,
         }
     }
 }

@@ -369,7 +369,10 @@ mod tests {
             panic!("{step:?}")
         };
         assert_eq!(removals.len(), AT_A_TIME);
-        assert!(removals.iter().all(|removal| removal.id.as_str().len() == 3), "{removals:?}");
+        assert!(
+            removals.iter().all(|removal| removal.id.as_str().len() == 3),
+            "{removals:?}"
+        );
         assert_eq!(
             step.act.to_string(),
             "take away the access of assignment 100, assignment 101, assignment 102 and 97 more"

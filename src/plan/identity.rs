@@ -164,10 +164,7 @@ impl Facts<'_> {
             Some(holder) => Stand::Refused(claimed(&one.id, holder)),
             None => Stand::Becomes {
                 id: one.id.clone(),
-                act: IdentityAct::TakeOver {
-                    id: one.id.clone(),
-                    what: format!("{} {:?}", self.noun, one.display_name),
-                },
+                act: takes_over(self.noun, &one.id, &one.display_name),
             },
         }
     }
@@ -253,6 +250,22 @@ pub fn fingerprint(description: &str) -> String {
     drift::digest(&super::Canonical::canonical(&description.to_owned()))
 }
 
+/// How long after its intent a create may have been carried out: until its answer was heard or given up (`ended`), where
+/// this process knows, and for `longest` where it does not. What another process began, it began before this one (`since`).
+#[must_use]
+pub fn attempt(intent: &Intent, ended: Option<Timestamp>, since: Timestamp, longest: Duration) -> Duration {
+    let Ok(started) = intent.started_at.parse::<Timestamp>() else {
+        return longest;
+    };
+    let ended = ended.or_else(|| (since > started).then_some(since));
+    match ended {
+        Some(ended) => Duration::try_from(ended.duration_since(started))
+            .unwrap_or(Duration::ZERO) // it ended before it began: clocks differ
+            .min(longest),
+        None => longest,
+    }
+}
+
 /// Whether the outcome of the intent may still be on its way into the lists. One whose time cannot be read stays open:
 /// unknown is not over.
 #[must_use]
@@ -280,6 +293,15 @@ pub fn is_outcome_of(candidate: &Candidate, intent: &Intent) -> bool {
 
 fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The act of taking over what somebody else made.
+#[must_use]
+pub fn takes_over(noun: &str, id: &str, display_name: &str) -> IdentityAct {
+    IdentityAct::TakeOver {
+        id: id.to_owned(),
+        what: format!("{noun} {display_name:?}"),
+    }
 }
 
 #[cfg(test)]
@@ -371,6 +393,39 @@ mod tests {
                 act: Some(IdentityAct::DropIntent)
             }
         );
+    }
+
+    #[test]
+    fn the_outcome_of_a_create_may_show_from_its_end_on_and_not_from_its_beginning() {
+        const LONGEST: Duration = Duration::from_secs(45);
+        let (before, after) = (at("2026-11-25T09:00:00Z"), at("2026-11-25T10:00:07Z"));
+        assert_eq!(attempt(&intent(), Some(after), before, LONGEST), Duration::from_secs(7));
+        assert_eq!(
+            attempt(&intent(), None, before, LONGEST),
+            LONGEST,
+            "it may still be under way"
+        );
+        assert_eq!(
+            attempt(&intent(), None, after, LONGEST),
+            Duration::from_secs(7),
+            "who sent it was gone by then"
+        );
+        let far = at("2026-11-25T11:00:00Z");
+        assert_eq!(attempt(&intent(), None, far, LONGEST), LONGEST);
+        let untold = Intent {
+            started_at: "then".into(),
+            ..intent()
+        };
+        assert_eq!(attempt(&untold, Some(after), before, LONGEST), LONGEST);
+        let old = intent();
+        let facts = Facts {
+            intent: Some(&old),
+            ..facts()
+        };
+        let patience = VISIBILITY + attempt(&old, Some(after), before, LONGEST);
+        let stands = |at| facts.stands(&[], patience, at);
+        assert!(matches!(stands(self::at("2026-11-25T10:02:06Z")), Stand::Searching(_)));
+        assert!(matches!(stands(self::at("2026-11-25T10:02:07Z")), Stand::New { .. }));
     }
 
     #[test]

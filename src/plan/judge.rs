@@ -60,7 +60,7 @@ pub struct Judge<'a> {
     found: Vec<Memory>,
     alongside: Vec<Memory>,
     unmanaged: Vec<String>,
-    log: Option<Vec<Direction>>,
+    log: Option<Record>,
 }
 
 /// One field as a judge has seen it: for the reference of directions.
@@ -74,6 +74,17 @@ pub struct Direction {
     pub after: String,
     /// What is at stake in putting it right.
     pub stake: Stake,
+}
+
+/// What a judge that records was shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The differences, whatever became of them.
+    pub directions: Vec<Direction>,
+    /// Every field that was compared, whether or not it differed.
+    pub fields: BTreeSet<String>,
+    /// What there is no field for and is never written over, in words.
+    pub unmanaged: BTreeSet<String>,
 }
 
 /// What became of all fields together.
@@ -105,11 +116,11 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A judge that writes down every direction that it is shown.
+    /// A judge that writes down all that it is shown.
     #[must_use]
     pub fn recording(rules: Rules<'a>) -> Self {
         Self {
-            log: Some(Vec::new()),
+            log: Some(Record::default()),
             ..Self::new(rules)
         }
     }
@@ -159,6 +170,9 @@ impl<'a> Judge<'a> {
         after: &T,
         before: &T,
     ) -> bool {
+        if let Some(log) = &mut self.log {
+            log.fields.insert(path.to_owned());
+        }
         let texts = (before.canonical(), after.canonical());
         if texts.0 == texts.1 {
             self.found.push(Memory::keep(path, texts.1));
@@ -188,7 +202,7 @@ impl<'a> Judge<'a> {
     /// Judges one difference, and remembers `memory` once it is written.
     pub(super) fn enter(&mut self, difference: Difference, memory: Memory) -> bool {
         if let Some(log) = &mut self.log {
-            log.push(Direction {
+            log.directions.push(Direction {
                 path: difference.path.clone(),
                 before: difference.before.clone(),
                 after: difference.after.clone(),
@@ -211,6 +225,9 @@ impl<'a> Judge<'a> {
     /// A setting for which the spec has no field: it stays as it is, and where it is in use the object is not written,
     /// since people rely on what nobody declared.
     pub fn unmanaged<T: Clone>(&mut self, words: &str, in_use: impl FnOnce(&T) -> bool, before: &T) -> T {
+        if let Some(log) = &mut self.log {
+            log.unmanaged.insert(words.to_owned());
+        }
         if in_use(before) {
             self.unmanaged.push(words.to_owned());
         }
@@ -266,10 +283,10 @@ impl<'a> Judge<'a> {
         judge.judgement().found
     }
 
-    /// The directions that were seen.
+    /// What was seen; empty of a judge that does not record.
     #[must_use]
-    pub fn directions(self) -> Vec<Direction> {
-        self.log.unwrap_or_default() // a judge that does not record has seen none
+    pub fn record(self) -> Record {
+        self.log.unwrap_or_default() // it does not record
     }
 
     /// What became of all fields.

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cause, Difference, Hold, Memory, Plan, Rules, Stake, Step, drift::Verdict};
+use super::{Cause, Difference, Direction, Hold, Memory, Plan, Rules, Stake, Step, drift::Verdict};
 
 /// What comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,21 @@ pub struct Member<T> {
 }
 
 impl Set {
+    /// What adding a member and removing one mean, for the reference of directions.
+    #[must_use]
+    pub fn directions(&self, name: &str) -> [Direction; 2] {
+        let direction = |before: &str, after: &str, stake| Direction {
+            path: self.path.to_owned(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+            stake,
+        };
+        [
+            direction("missing", name, self.adding),
+            direction(name, "removed", self.removing),
+        ]
+    }
+
     /// The name under which a member is remembered.
     fn memory(&self, key: &str) -> String {
         format!("{}[{key}]", self.path)

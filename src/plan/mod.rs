@@ -34,7 +34,7 @@ mod step;
 pub mod view;
 
 pub use drift::{Base, Drift};
-pub use judge::{Canonical, Direction, Judge, Judgement, Rules};
+pub use judge::{Canonical, Direction, Judge, Judgement, Record, Rules};
 pub use members::{Member, Order, Set};
 pub use problem::Problem;
 pub use step::{

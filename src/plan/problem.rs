@@ -71,12 +71,12 @@ impl Problem {
             .field
             .as_deref()
             .map(|field| format!("{field}: "))
-            .unwrap_or_default();
+            .unwrap_or_default(); // words that are not there
         let remedy = self
             .remedy
             .as_deref()
             .map(|remedy| format!("; {remedy}"))
-            .unwrap_or_default();
+            .unwrap_or_default(); // words that are not there
         format!("{field}{}{remedy}", self.what)
     }
 

@@ -90,14 +90,14 @@ pub fn unlisted_sites(listed: &[Resource], known: &[ResourceStatus]) -> Vec<Reso
         if sites.iter().any(|site| same_origin(&site.origin_id, &status.origin_id)) {
             continue;
         }
-        sites.push(site(id, &status.origin_id, Vec::new(), status.scope_id.clone()));
+        sites.push(site(id, &status.origin_id, Listed::default(), status.scope_id.clone()));
     }
     sites
 }
 
 /// A site as it is told of by others than the list; without roles, they are unread.
 #[must_use]
-pub fn site(id: &str, origin_id: &str, roles: Vec<ResourceRole>, scope_id: Option<String>) -> Resource {
+pub fn site(id: &str, origin_id: &str, roles: Listed<ResourceRole>, scope_id: Option<String>) -> Resource {
     Resource {
         id: id.into(),
         display_name: String::new(),
@@ -106,7 +106,7 @@ pub fn site(id: &str, origin_id: &str, roles: Vec<ResourceRole>, scope_id: Optio
         roles: if roles.is_empty() {
             Read::Unread
         } else {
-            Read::Read(Listed::of(roles))
+            Read::Read(roles)
         },
         scopes: scope_id.map_or(Read::Unread, |id| {
             Read::Read(Listed::of(vec![ResourceScope {
@@ -350,12 +350,23 @@ fn offered(resolved: &ResolvedResource, found: &Resource, pinned: &[RoleStatus])
         pinned,
     );
     let nothing_listed = found.known_roles().is_empty();
+    let unreadable = found.roles.known().and_then(|listed| listed.unreadable.first());
     let trouble = bound.trouble.map(|trouble| match trouble.reason {
         Reason::ResourceNotReady if is_site(&found.origin_system) => untold(&resolved.name),
         Reason::ResourceNotReady if nothing_listed => Problem::new(
             Reason::ResourceNotReady,
             format!("resource {}: Entra does not list its roles yet", resolved.name),
         ),
+        // One that cannot be read may be the one that is meant.
+        Reason::RoleNotFound if unreadable.is_some() => Problem::new(
+            Reason::GraphRefused,
+            format!(
+                "resource {}: a role of it cannot be read ({}), so nobody can tell whether it is the one that is meant",
+                resolved.name,
+                unreadable.map_or("", |hidden| &hidden.why)
+            ),
+        ),
+        // Whatever else it is keeps its own words.
         _ => trouble,
     });
     BoundRoles { trouble, ..bound }
@@ -464,7 +475,12 @@ mod tests {
     #[test]
     fn a_list_that_shows_one_site_is_believed_for_all() {
         let before = [status("portal", "SharePointOnline", SITE, Some("r1"), &[])];
-        let other = site("r2", "https://contoso.sharepoint.com/sites/other", Vec::new(), None);
+        let other = site(
+            "r2",
+            "https://contoso.sharepoint.com/sites/other",
+            Listed::default(),
+            None,
+        );
         assert_eq!(unlisted_sites(&[other], &before), []);
     }
 

@@ -45,7 +45,7 @@ impl Address {
     fn free(&self) -> usize {
         match self.segments.first().map(|first| first.to_lowercase()).as_deref() {
             Some("sites" | "teams" | "personal" | "portals") => 2,
-            _ => 0,
+            Some(_) | None => 0,
         }
     }
 }
@@ -115,7 +115,7 @@ pub fn no_site(url: &str) -> Option<(NoSite, String)> {
         address.segments = match (form.as_str(), rest) {
             ("s", [site, ..]) => vec!["sites".to_owned(), site.clone()],
             ("t", [site, ..]) => vec!["teams".to_owned(), site.clone()],
-            _ => rest.to_vec(),
+            _ => rest.to_vec(), // other links keep the path as it is
         };
     }
     let inner = address
@@ -141,7 +141,7 @@ fn part(segment: &str) -> Option<NoSite> {
         "shared documents" | "siteassets" | "lists" | "forms" => Some(NoSite::Library),
         "_layouts" | "_vti_bin" | "_api" | "_catalogs" => Some(NoSite::System),
         page if page.ends_with(".aspx") => Some(NoSite::Page),
-        _ => None,
+        _ => None, // a part of the site's own address
     }
 }
 

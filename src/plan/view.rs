@@ -138,6 +138,7 @@ pub fn is_search_over(since_intent: Duration, visibility: Duration) -> bool {
 pub fn hides(unreadable: &[Unreadable], id: &str) -> bool {
     unreadable
         .iter()
+        // One whose id cannot be read may be any.
         .any(|hidden| hidden.id.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(id)))
 }
 

@@ -26,11 +26,11 @@ use crate::{
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, ResourceRoleScope},
     plan::{
-        self, Found, Plan, Problem, Rules,
+        self, Found, Hold, Plan, Problem, Rules,
         access_package::{DesiredPackage, PackageAct, plan},
         departure::{self, Next},
         desire,
-        identity::Candidate,
+        identity::{Candidate, takes_over},
         limits::{self, Judged, RoleAt, Way},
     },
     report::Report,
@@ -204,7 +204,17 @@ impl Managed for AccessPackage {
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
-        plan(desired, observed, &rules)
+        match (&limit, observed) {
+            // Not even where there would be nothing to write.
+            (Some(limit), Found::Present(package)) if weighing.takes_over => {
+                let act = takes_over(Self::NOUN, package.id.as_str(), &package.display_name);
+                Plan::holding(
+                    plan::Step::new(act.into(), plan::Stake::NEUTRAL),
+                    Hold::Limit(limit.clone()),
+                )
+            }
+            (_, _) => plan(desired, observed, &rules), // the rules have the limit
+        }
     }
 
     async fn perform(
@@ -294,7 +304,9 @@ impl Managed for AccessPackage {
         plan: &Plan<PackageAct>,
     ) -> Report {
         let reopen = subject.request_command();
-        if let Found::Present(package) = observed {
+        // Of a package that is not this object's nothing is told.
+        let own = subject.status.identity.entra.is_some();
+        if let Some(package) = observed.present().filter(|_| own) {
             let status = &mut subject.status;
             if let Some(scopes) = package.resource_role_scopes.known() {
                 status.resource_roles = desired
@@ -331,15 +343,14 @@ impl Managed for AccessPackage {
     }
 
     fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        let spec = &subject.object.spec;
         parting(
             context,
+            subject,
             &Departure {
-                annotated: subject.is_to_be_orphaned(),
-                management: subject.object.spec.management,
-                method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
-                catalog: &catalog_name(context, subject),
-                namespace: &subject.namespace(),
+                management: spec.management,
+                method: spec.deletion_policy(),
+                names: Some(&spec.catalog_ref.name),
             },
         )
     }
@@ -437,12 +448,7 @@ fn limit_of(
         .collect();
     let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
     if let Found::Present(package) = observed {
-        let held = package.resource_role_scopes.known();
-        let mut there: Vec<RoleAt> = held
-            .into_iter()
-            .flat_map(|held| &held.elements)
-            .map(|held| RoleAt::of_entra(held, status))
-            .collect();
+        let mut there = RoleAt::all_of_entra(&package.resource_role_scopes, status);
         // Entra lists them in no order; words that change say nothing new.
         there.sort_by(|one, other| one.words.cmp(&other.words));
         let open = ways_in(package, &references.policies);
@@ -503,12 +509,12 @@ fn url(tenant: &Tenant, id: &AccessPackageId) -> Option<String> {
     ))
 }
 
-/// Whether the policy is in Entra, so that people may already use it.
+/// Whether the policy is in Entra, or may be, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
     policy
         .status
         .as_ref()
-        .is_some_and(|status| status.identity.entra.is_some())
+        .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {

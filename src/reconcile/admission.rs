@@ -40,7 +40,7 @@ pub(super) async fn problem(client: &Client, name: &str) -> Option<Problem> {
 fn denies(binding: &ValidatingAdmissionPolicyBinding, policy: &str) -> bool {
     let spec = binding.spec.as_ref();
     spec.is_some_and(|spec| {
-        let actions = spec.validation_actions.as_deref().unwrap_or_default();
+        let actions = spec.validation_actions.as_deref().unwrap_or_default(); // none deny
         spec.policy_name.as_deref() == Some(policy)
             && actions.iter().any(|action| action == "Deny")
             && spec.match_resources.is_none()

@@ -25,17 +25,17 @@ use super::{
 use crate::{
     api::{
         AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Grant,
-        ManagedStatus, Management, PinnedReference, Reason, ResourceRole,
+        ManagedStatus, Management, PinnedReference, Reason,
     },
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, SubjectSet},
     plan::{
-        self, Found, Plan, Problem, Rules,
-        assignment_policy::{PolicyAct, plan},
+        self, Found, Hold, Plan, Problem, Rules,
+        assignment_policy::{PolicyAct, plan, plan_ended},
         departure::{self, Next},
         desire,
-        identity::Candidate,
-        limits::{self, RoleAt, Way},
+        identity::{Candidate, takes_over},
+        limits::{self, RoleAt, Way, past_end},
         people::People,
     },
     report::Report,
@@ -70,17 +70,13 @@ impl Limited {
         self.grants.iter().collect()
     }
 
-    /// The roles that the package's spec asks for, as far as the Catalog knows them: what it does not know is the package's
-    /// own trouble.
+    /// The roles that the package's spec asks for, as far as the Catalog offers them: what it does not offer is the package's
+    /// own trouble, and never comes into it.
     fn roles(&self) -> Vec<RoleAt> {
-        let known = |role: &&ResourceRole| {
-            let resources = &self.catalog.spec.resources;
-            resources.iter().any(|known| known.name == role.resource)
-        };
         let asked = self.package.spec.resource_roles.iter().enumerate();
         asked
-            .filter(|(_, role)| known(role))
             .map(|(index, role)| RoleAt::of_spec(index, role, self.catalog.status.as_ref()))
+            .filter(|role| role.is_offered(&self.catalog.spec))
             .collect()
     }
 
@@ -118,8 +114,11 @@ impl Limited {
             Found::Present(package) => match package.resource_role_scopes.known() {
                 Some(held) if held.unreadable.is_empty() => {
                     let status = self.catalog.status.as_ref();
-                    let mut there: Vec<RoleAt> =
-                        held.elements.iter().map(|held| RoleAt::of_entra(held, status)).collect();
+                    let mut there: Vec<RoleAt> = held
+                        .elements
+                        .iter()
+                        .map(|held| RoleAt::of_entra(held, status))
+                        .collect();
                     // Entra lists them in no order; words that change say nothing new.
                     there.sort_by(|one, other| one.words.cmp(&other.words));
                     roles.extend(there);
@@ -241,6 +240,9 @@ impl Managed for AssignmentPolicy {
             // Nothing of it is in Entra, so there is nothing to close, and nobody needs to be looked up.
             return Err(limit(breach));
         }
+        if let (Some(past), true) = (past_end(&spec, subject.now), is_new) {
+            return Err(limit(past));
+        }
         let entra = package_identity(&package)?;
         if is_new && spec.id.is_none() {
             require_ready(&package)?;
@@ -329,7 +331,21 @@ impl Managed for AssignmentPolicy {
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
-        plan(desired, observed, &rules)
+        match (&limit, observed) {
+            // Not even where there would be nothing to write.
+            (Some(limit), Found::Present(policy)) if weighing.takes_over => {
+                let act = takes_over(Self::NOUN, policy.id.as_str(), &policy.fields.display_name);
+                Plan::holding(
+                    plan::Step::new(act.into(), plan::Stake::NEUTRAL),
+                    Hold::Limit(limit.clone()),
+                )
+            }
+            // The rules have the limit.
+            (_, _) => match past_end(&subject.object.spec, subject.now) {
+                Some(past) => plan_ended(desired, observed, &rules, &past),
+                None => plan(desired, observed, &rules),
+            },
+        }
     }
 
     async fn perform(
@@ -413,7 +429,10 @@ impl Managed for AssignmentPolicy {
             ready,
             references: None,
             sync: obstacle.or(held),
-            warning: references.warning.clone(),
+            warning: references
+                .warning
+                .clone()
+                .or_else(|| past_end(&subject.object.spec, subject.now)),
         }
     }
 
@@ -422,15 +441,17 @@ impl Managed for AssignmentPolicy {
     }
 
     fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        let spec = &subject.object.spec;
+        let package = context
+            .cluster
+            .package(&subject.namespace(), &spec.access_package_ref.name);
         parting(
             context,
+            subject,
             &Departure {
-                annotated: subject.is_to_be_orphaned(),
-                management: subject.object.spec.management,
-                method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
-                catalog: &catalog_name(context, subject),
-                namespace: &subject.namespace(),
+                management: spec.management,
+                method: spec.deletion_policy(),
+                names: package.as_ref().and_then(Lookup::parent_name),
             },
         )
     }

@@ -31,6 +31,7 @@ use crate::{
         departure::Next,
         desire,
         identity::Candidate,
+        limits,
         resources::{self, ResolvedResource, Trouble},
     },
     report::Report,
@@ -45,6 +46,8 @@ pub(crate) struct CatalogReferences {
     known: Vec<ResourceStatus>,
     pub(crate) pins: Vec<PinnedReference>,
     pub(crate) warning: Option<Problem>,
+    /// What stands in Entra and exceeds the present grants.
+    outside: Option<Problem>,
     pub(crate) retry: Option<Retry>,
 }
 
@@ -152,6 +155,7 @@ impl Managed for Catalog {
             resources: resolved.resources,
             pins: resolved.pins,
             warning: resolved.warning,
+            outside: limits::told_outside(&context.cluster.outside_grants(&subject.object.name_any())),
             retry: resolved.retry,
         })
     }
@@ -273,6 +277,7 @@ impl Managed for Catalog {
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
         let mut warning = silence(subject, references).or_else(|| references.warning.clone());
+        let outside = references.outside.clone();
         let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
         if let Found::Present(observed) = observed {
             let resources = &observed.seen.resources;
@@ -330,7 +335,8 @@ impl Managed for Catalog {
             ready,
             references: unresolved,
             sync,
-            warning,
+            // Neither hides the other.
+            warning: Problem::joined(&outside.into_iter().chain(warning).collect::<Vec<_>>()),
         }
     }
 
@@ -341,7 +347,7 @@ impl Managed for Catalog {
             (Err(problem), None) if matches!(problem.reason, Reason::NeedsTenantPermission | Reason::GraphRefused) => {
                 Retry::Backoff
             }
-            _ => Retry::OnChange,
+            (Ok(_), _) | (Err(_), None) => Retry::OnChange,
         }
     }
 

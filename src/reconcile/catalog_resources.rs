@@ -20,8 +20,8 @@ use super::{
 use crate::{
     api::{Catalog, CatalogResource, Management, Permission, PinnedReference, Reason, ResourceState, ResourceStatus},
     graph::{
-        CatalogId, GraphError, GraphErrorKind, GroupKey, NewResource, OriginSystem, RequestState, Resource, ResourceId,
-        ResourceRequest, SiteKey,
+        CatalogId, GraphError, GraphErrorKind, GroupKey, Listed, NewResource, OriginSystem, RequestState, Resource,
+        ResourceId, ResourceRequest, SiteKey,
     },
     plan::{
         Problem,
@@ -156,6 +156,7 @@ async fn resolve(tenant: &Tenant, index: usize, spec: &CatalogResource, known: &
         match tenant.directory.examine(&path, &key, memory).await {
             Ok(Ok(group)) => object = Some(group),
             Ok(Err(why)) => {
+                // What status does not know is about to be brought in.
                 let is_ours = known.management == Management::Full && before.is_none_or(|before| before.added);
                 warning = warning.or_else(|| is_ours.then(|| unexamined(&path, why)));
             }
@@ -278,12 +279,13 @@ pub(crate) async fn with_unlisted_sites(
 async fn site_by_id(tenant: &Tenant, catalog: &CatalogId, id: &ResourceId, origin_id: &str) -> Step<Resource> {
     let system = OriginSystem::SharePointOnline;
     let roles = match tenant.graph.list_resource_roles(catalog, system, id).await {
-        Ok(roles) => roles.provisional(),
+        Ok(roles) => roles,
         Err(error) if error.is_transient() => return Err(error.into()),
         // Not told here: asked for elsewhere.
-        Err(_) => Vec::new(),
+        Err(_) => Listed::default(),
     };
-    if !roles.is_empty() {
+    // One that cannot be read may be told in another form elsewhere.
+    if !roles.elements.is_empty() {
         return Ok(resources::site(id.as_str(), origin_id, roles, None));
     }
     match tenant.graph.get_resource(id).await {
@@ -293,12 +295,12 @@ async fn site_by_id(tenant: &Tenant, catalog: &CatalogId, id: &ResourceId, origi
         Ok(_) | Err(_) => {}
     }
     let packages = tenant.inventory.packages(catalog, tenant.freshness()).await?;
-    Ok(resources::site(
-        id.as_str(),
-        origin_id,
-        handed_out(&packages.elements, origin_id),
-        None,
-    ))
+    // What could not be read is there all the same.
+    let told = Listed {
+        elements: handed_out(&packages.elements, origin_id),
+        unreadable: roles.unreadable,
+    };
+    Ok(resources::site(id.as_str(), origin_id, told, None))
 }
 
 /// A resource that was asked for and has to show.
@@ -396,6 +398,7 @@ pub(crate) async fn add_resources(
         let problem = if is_site(&awaited.resource.origin_system) {
             untold(awaited.name)
         } else {
+            // Words: it may be on its way by an earlier request.
             let request = awaited.request.map(|id| format!(" (request {id})")).unwrap_or_default();
             Problem::new(
                 Reason::ResourceNotReady,

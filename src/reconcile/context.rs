@@ -52,6 +52,10 @@ pub struct Context {
     failures: Mutex<HashMap<String, Failures>>,
     /// When the objects that are watched over were last compared with Entra, by uid.
     compared: Mutex<HashMap<String, Instant>>,
+    /// When the newest create for each object was answered or given up, by the mark of its intent.
+    attempts: Mutex<HashMap<String, (String, Timestamp)>>,
+    /// The words by which the API server refuses the status of an object, once told.
+    refusals: Mutex<HashMap<String, String>>,
     pub(super) events: Events,
     claims_entered: OnceLock<()>,
     /// When this process began to work, in seconds since the epoch: creation is told in whole ones.
@@ -78,6 +82,8 @@ impl Context {
             tenants: Mutex::default(),
             failures: Mutex::default(),
             compared: Mutex::default(),
+            attempts: Mutex::default(),
+            refusals: Mutex::default(),
             events,
             claims_entered: OnceLock::new(),
             since: clock.now().as_second(),
@@ -104,7 +110,7 @@ impl Context {
         if ready_once.insert(uid) {
             let after = self.now().duration_since(created);
             self.metrics
-                .first_ready(&K::kind(&()), Duration::try_from(after).unwrap_or_default());
+                .first_ready(&K::kind(&()), Duration::try_from(after).unwrap_or_default()); // a clock that went back
         }
     }
 
@@ -283,10 +289,42 @@ impl Context {
         self.claims.forget(uid);
         self.succeeded(title);
         self.compared.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.tells_refusal(title, None);
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.ready_once
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(uid);
+    }
+
+    /// When this process began to work.
+    pub(crate) fn since(&self) -> Timestamp {
+        Timestamp::from_second(self.since).unwrap_or(Timestamp::UNIX_EPOCH) // it was a timestamp
+    }
+
+    /// The create for the object of this uid that this nonce marks was answered or given up: nothing of it is under way.
+    pub(crate) fn ends_attempt(&self, uid: &str, nonce: &str) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.insert(uid.to_owned(), (nonce.to_owned(), self.now()));
+    }
+
+    /// When the create that this nonce marks was answered or given up; none where this process does not know.
+    pub(crate) fn attempt_ended(&self, uid: &str, nonce: &str) -> Option<Timestamp> {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (marked, ended) = attempts.get(uid)?;
+        (marked == nonce).then_some(*ended)
+    }
+
+    /// Whether this refusal of the object's status is news; none ends the one before.
+    pub(crate) fn tells_refusal(&self, key: &str, refusal: Option<String>) -> bool {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        match refusal {
+            Some(words) => refusals.insert(key.to_owned(), words.clone()) != Some(words),
+            None => {
+                refusals.remove(key);
+                false
+            }
+        }
     }
 
     /// How often the object has failed in a row, this time included.
@@ -353,7 +391,7 @@ impl KindVisitor for Holdings<'_> {
 pub(crate) fn holder<K: Resource<DynamicType = ()>>(object: &K) -> Holder {
     Holder {
         name: title(object),
-        uid: object.meta().uid.clone().unwrap_or_default(),
+        uid: object.meta().uid.clone().unwrap_or_default(), // never of what the API server has sent
     }
 }
 
@@ -362,6 +400,7 @@ pub(crate) fn title<K: Resource<DynamicType = ()>>(object: &K) -> String {
     let namespace = object
         .namespace()
         .map(|namespace| format!("{namespace}/"))
+        // An object of the cluster has none.
         .unwrap_or_default();
     format!("{} {namespace}{}", K::kind(&()), object.name_any())
 }

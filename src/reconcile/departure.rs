@@ -112,7 +112,7 @@ fn left_behind(departed: Departed, is_let_go: bool) -> Option<LeftBehind> {
 fn title(key: &Key) -> String {
     let Place { namespace, name } = &key.place;
     let namespace = namespace.as_ref().map(|namespace| format!("{namespace}/"));
-    format!("{} {}{name}", key.kind.name(), namespace.unwrap_or_default())
+    format!("{} {}{name}", key.kind.name(), namespace.unwrap_or_default()) // an object of the cluster has none
 }
 
 fn reference(key: &Key, uid: Option<&str>) -> ObjectReference {

@@ -142,6 +142,7 @@ impl Directory {
                     let address = sites::canonical(url).unwrap_or_else(|| url.clone());
                     Ok(Bound::certain(address))
                 }
+                // What has an id of its own in the directory is known by it alone.
                 _ => Err(self.failed(field, key, error)),
             },
             (Ok(None), Err(error)) => Err(self.failed(field, key, error)),
@@ -264,8 +265,9 @@ impl Directory {
                     "grant the application permission {permission}, or give the id instead of the name"
                 )),
             ),
+            // Everything else is told as it was answered.
             _ if error.is_transient() => (Reason::GraphUnavailable, None),
-            _ => (Reason::GraphRefused, None),
+            _ => (Reason::GraphRefused, None), // no remedy is known
         };
         let problem = Problem::new(reason, error.to_string()).at(field).traced(error.trace());
         Halt {

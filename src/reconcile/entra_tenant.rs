@@ -35,6 +35,16 @@ impl Kind for EntraTenant {
     async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
         subject.drift_interval = subject.object.spec.drift_interval();
         let tenant = context.connect(&subject.object).await?; // reads the Secret
+        // What is granted in Entra shows in a fresh token only. One is fetched for whoever asks, and for each interval in
+        // which something was missing: not for each visit, since the next may come in a second.
+        let is_due = tenant
+            .graph
+            .token_age()
+            .is_some_and(|age| age >= tenant.drift_interval.mul_f64(0.8));
+        let lacks = tenant.graph.token_lacks_something() || !granted(&subject.status.permissions, tenant.management);
+        if subject.requested().is_some() || (is_due && lacks) {
+            tenant.graph.renew_token().map_err(|error| sign_in(&tenant, &error))?;
+        }
         let claims = tenant
             .graph
             .token_claims()
@@ -57,7 +67,6 @@ impl Kind for EntraTenant {
         Ok(Visited {
             report: Report { warning, ..report },
             retry: Retry::OnChange,
-            compared: true,
         })
     }
 
@@ -113,6 +122,11 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
         )),
         Err(error) if is_away(&error) => Err(unreachable(&error)),
         Err(error) if error.is_transient() => Err(error.into()),
+        Err(error) if error.kind == GraphErrorKind::TokenRefused => {
+            Err(waiting(Reason::TokenRefused, error.to_string()).traced(error.trace()))
+        }
+        // Neither a missing licence nor a missing permission looks like this.
+        Err(error) if error.kind != GraphErrorKind::Forbidden => Err(error.into()),
         Err(error) if granted => Err(waiting(
             Reason::NotLicensed,
             format!(
@@ -153,6 +167,7 @@ fn sign_in(tenant: &Tenant, error: &GraphError) -> Halt {
         GraphErrorKind::Throttled | GraphErrorKind::ServiceUnavailable | GraphErrorKind::Timeout => {
             Halt::sync(Reason::GraphUnavailable, error.to_string(), Retry::Backoff).traced(error.trace())
         }
+        // No token, and no refusal of one: nobody has answered.
         _ => unreachable(error),
     }
 }
@@ -176,7 +191,7 @@ fn advice(code: &str, tenant_id: &str) -> String {
         "AADSTS70021" | "AADSTS700213" | "AADSTS700211" | "AADSTS700212" => {
             "correct the federated credential: issuer, subject and audience must be those of the operator's service account".into()
         }
-        _ => "correct the credentials".into(),
+        _ => "correct the credentials".into(), // codes that no advice was written for
     }
 }
 
@@ -243,8 +258,8 @@ fn needs(cluster: &Cluster, name: &str, entra: &EntraObject) -> bool {
         let others = cluster.tenants_reaching(&entra.tenant_id);
         return !others.iter().any(|other| other.name_any() != name && !other.is_going());
     }
-    // One that cannot be told to name another may name this.
     catalogs
         .iter()
+        // One that cannot be told to name another may name this.
         .any(|catalog| catalog.parent_name().is_none_or(|tenant| tenant == name))
 }

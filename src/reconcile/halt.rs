@@ -117,6 +117,7 @@ impl From<GraphError> for Halt {
             (Reason::NeedsTenantPermission, Some(permission)) => problem.remedy(format!(
                 "grant the application permission {permission} (or a role on the catalog, where one serves), then wait or ask for a visit"
             )),
+            // Other reasons carry what Graph has said.
             _ => problem,
         };
         Self {

@@ -8,6 +8,7 @@ use kube::{Resource, core::object::HasStatus};
 use super::{
     Managed,
     context::{Context, holder},
+    execute::{CREATE, ServiceTime as _},
     halt::{Halt, Retry, Stage, Step},
     subject::Subject,
     tenant::Tenant,
@@ -16,7 +17,7 @@ use crate::{
     api::{EntraObject, EntraStatus, Reason},
     plan::{
         Found, Problem,
-        identity::{Candidate, Facts, Question, Stand, claimed},
+        identity::{Candidate, Facts, Question, Stand, attempt, claimed},
     },
 };
 
@@ -90,7 +91,7 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         adoption,
         ..facts::<K>(site, &display_name, &description)
     };
-    let now = super::execute::ServiceTime::service_time(&tenant.graph, context.now());
+    let now = tenant.graph.service_time(context.now());
     let found = match facts.asks() {
         Question::Nothing => Vec::new(),
         Question::Outcome { name } => {
@@ -108,7 +109,13 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         Question::ByName(name) => K::look_by_name(site, &name).await?,
     };
     let found = with_holders(context, subject, site, found);
-    let stand = facts.stands(&found, context.settings.visibility, now);
+    // It can only show once it was carried out.
+    let under_way = intent.as_ref().map_or(Duration::ZERO, |intent| {
+        let by_service = |time| tenant.graph.service_time(time);
+        let ended = context.attempt_ended(&subject.uid(), &intent.nonce).map(by_service);
+        attempt(intent, ended, by_service(context.since()), CREATE)
+    });
+    let stand = facts.stands(&found, context.settings.visibility + under_way, now);
     if let (Stand::Known { id }, Some(entra)) = (&stand, &known) {
         if let Err(other) = context.claims.claim(entra, &holder(&subject.object)) {
             return Ok(Stand::Refused(claimed(id, &other.name)));

@@ -26,7 +26,7 @@ impl Ledger {
         } else {
             self.reads += 1;
         }
-        let failed = exchange.status.is_none_or(|status| status >= 400);
+        let failed = exchange.status.is_none_or(|status| status >= 400); // no answer is a failure too
         if exchange.is_write || failed {
             self.request_ids.extend(exchange.request_id.map(str::to_owned));
         }

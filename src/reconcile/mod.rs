@@ -249,11 +249,7 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
     execute::run(context, subject, &site, &plan, &mut observed).await?; // writes Graph
     let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
-    Ok(Visited {
-        report,
-        retry,
-        compared: true,
-    })
+    Ok(Visited { report, retry })
 }
 
 /// What Entra has of the object that stands so.
@@ -329,8 +325,6 @@ fn weigh<K: Managed>(
 pub(crate) struct Visited {
     report: Report,
     retry: Retry,
-    /// Whether Entra was compared with the spec, so that whoever asked for a visit is answered.
-    compared: bool,
 }
 
 /// A visit that has to be repeated.
@@ -383,7 +377,16 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
         context.is_ready(&subject.object);
     }
     let took = context.clock.since(started);
+    let is_refused = outcome.reason == Reason::StatusRefused;
+    // What was never written counts all the same.
+    let reason = if is_refused {
+        outcome.reason.name()
+    } else {
+        ready_reason(&subject)
+    };
+    let refusal = is_refused.then(|| outcome.message());
     let line = log::Line {
+        is_news: context.tells_refusal(&title(&subject.object), refusal),
         generation: subject.generation(),
         outcome,
         notes: &notes,
@@ -392,7 +395,7 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
         next: next.as_ref().map_or_else(|unfinished| Some(unfinished.after), |_| None),
     };
     line.write();
-    context.metrics.visited(&K::kind(&()), &ready_reason(&subject), took);
+    context.metrics.visited(&K::kind(&()), &reason, took);
     next
 }
 
@@ -440,7 +443,7 @@ async fn conclude_visit<K: Kind>(
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
-    let mut compared = false;
+    let mut answers = false;
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
@@ -452,12 +455,11 @@ async fn conclude_visit<K: Kind>(
             (paused(subject), None)
         }
         Ok(Outcome::Visited(visited)) => {
-            let Visited {
-                report,
-                retry,
-                compared: was_compared,
-            } = *visited;
-            compared = was_compared;
+            let Visited { report, retry } = *visited;
+            answers = true;
+            if K::TELLS_SILENCE {
+                context.was_compared(&subject.uid());
+            }
             (report, delayed(context, &key, subject, retry))
         }
         // What was done is told even where the visit starts over.
@@ -465,24 +467,22 @@ async fn conclude_visit<K: Kind>(
             let after = stale_wait(context.went_stale(&key), subject.drift_interval);
             return (halt.problem, Ok(Action::requeue(after)));
         }
-        Err(halt) => (halted(&halt), delayed(context, &key, subject, halt.retry)),
+        Err(halt) => {
+            // What keeps an EntraTenant from being connected is what its visit has to tell.
+            answers = K::KIND == crate::api::KindName::EntraTenant || halt.problem.reason.answers_a_request();
+            (halted(&halt), delayed(context, &key, subject, halt.retry))
+        }
     };
-    if compared && K::TELLS_SILENCE {
-        context.was_compared(&subject.uid());
-    }
     let transient = report
         .ready
         .as_ref()
         .is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
-    if compared {
+    if answers {
         // A token is spent by what was planned for it, not by a visit that came to nothing.
         let token = subject.requested().map(str::to_owned);
         if token.is_some() {
             *subject.status.last_handled_mut() = token;
         }
-    }
-    if retry.is_none() {
-        context.succeeded(&key);
     }
     // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
     let silence = if transient && is_ready(&subject.object) {
@@ -499,7 +499,13 @@ async fn conclude_visit<K: Kind>(
     if !matches!(&written, Err(halt) if halt.stage == Stage::Stale) {
         context.was_current(&key);
     }
-    let written = written.map_err(|halt| unwritten(context, subject, halt));
+    let written = match written {
+        Ok(()) => Ok(()),
+        Err(halt) => Err(unwritten(context, subject, &key, halt).await),
+    };
+    if written.is_ok() && retry.is_none() {
+        context.succeeded(&key);
+    }
     let next = written.and_then(|()| match (&report.ready, retry) {
         (Err(problem), Some(after)) => Err(Unfinished {
             problem: problem.clone(),
@@ -528,15 +534,19 @@ async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, genera
     Ok(())
 }
 
-/// The status could not be written.
-fn unwritten<K: Kind>(context: &Context, subject: &Subject<K>, halt: Halt) -> Unfinished {
-    let key = title(&subject.object);
-    let after = match halt.stage {
-        Stage::Stale => stale_wait(context.went_stale(&key), subject.drift_interval),
-        Stage::References | Stage::Sync => {
-            backoff(context.failed(&key), subject.drift_interval, &key).max(Duration::from_secs(2))
+/// The status could not be written. One that the API server refuses says so in the conditions, where those at least are
+/// taken.
+async fn unwritten<K: Kind>(context: &Context, subject: &mut Subject<K>, key: &str, halt: Halt) -> Unfinished {
+    let retry = match (halt.stage, halt.problem.reason) {
+        (Stage::Stale, _) => Retry::Asked(stale_wait(context.went_stale(key), subject.drift_interval)),
+        (Stage::References | Stage::Sync, Reason::StatusRefused) => {
+            // Where that is refused as well, the log tells.
+            let _ = subject.store_refusal(&halt.problem).await;
+            Retry::Backoff
         }
+        (Stage::References | Stage::Sync, _) => Retry::After(Duration::from_secs(2)),
     };
+    let after = delayed(context, key, subject, retry).map_or(subject.drift_interval, |after| after);
     Unfinished {
         problem: halt.problem,
         after,
@@ -665,7 +675,7 @@ fn stale_wait(count: u32, drift_interval: Duration) -> Duration {
 fn jittered(interval: Duration, key: &str) -> Duration {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
-    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default();
+    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default(); // below a hundred always fits
     interval + interval.mul_f64(f64::from(share) / 2_000.0)
 }
 
@@ -676,7 +686,7 @@ async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str
     tracing::warn!("{message}");
     let now = context.now();
     let report = Report::not_ready(Problem::new(Reason::InvalidSpec, message));
-    let generation = object.meta().generation.unwrap_or_default();
+    let generation = object.meta().generation.unwrap_or_default(); // never of what the API server has sent
     let conditions = report::conditions(&report, &[], generation, now);
     let patch = serde_json::json!({"status": {"observedGeneration": generation, "conditions": conditions}});
     let client = context.client.clone();
@@ -708,7 +718,11 @@ mod tests {
             passed += stale_wait(visits, 10 * MINUTE);
         }
         assert!(visits <= 12, "{visits}");
-        assert_eq!(stale_wait(1, MINUTE), Duration::from_millis(100), "a write that came between costs nothing");
+        assert_eq!(
+            stale_wait(1, MINUTE),
+            Duration::from_millis(100),
+            "a write that came between costs nothing"
+        );
         assert_eq!(stale_wait(u32::MAX, MINUTE), MINUTE, "its safety net is the interval");
     }
 

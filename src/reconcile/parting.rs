@@ -2,20 +2,29 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+
 use super::{
     Managed,
     context::Context,
     execute,
-    grants::{granted, limit},
+    grants::limit,
     halt::{Halt, Retry, Stage, Step},
     identity::{self, Site},
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
-    api::{DeletionPolicy, EntraStatus as _, Grant, Intent, Management, ORPHAN, Reason},
+    api::{Catalog, DeletionPolicy, EntraObject, EntraStatus as _, Intent, Management, ORPHAN, Reason},
+    cluster::{Identity, Lookup},
     graph::{AccessPackageId, AssignmentPolicy, GraphError, GraphErrorKind, PolicyId},
-    plan::{Found, departure::Next, identity::Stand, limits},
+    plan::{
+        Found, Problem,
+        departure::Next,
+        identity::Stand,
+        limits::{self, Keeper, Namespace},
+    },
     report::Note,
 };
 
@@ -24,62 +33,132 @@ const AFTER_ASKING: Duration = Duration::from_secs(1);
 /// How often one visit looks again.
 const ROUNDS: usize = 4;
 
-/// How an object goes.
+/// How an object goes, by its spec.
 pub(crate) struct Departure<'a> {
-    /// The annotation asks to leave Entra as it is.
-    pub(crate) annotated: bool,
     pub(crate) management: Management,
     pub(crate) method: DeletionPolicy,
-    /// Whether the operator ever wrote what stands in Entra.
-    pub(crate) is_written: bool,
-    /// Name of the Catalog.
-    pub(crate) catalog: &'a str,
-    pub(crate) namespace: &'a str,
+    /// Name of the Catalog that the object names, itself or by its package.
+    pub(crate) names: Option<&'a str>,
 }
 
 /// How the object parts with Entra: `None` leaves everything there as it is.
 ///
-/// What the operator wrote may be left behind only where the grant allows it; otherwise a namespace could shed the
-/// operator's hold on live access. A plain deletion needs no grant: what is proven ours may always go. Taking people's
-/// access away without the grant's leave waits for it to end, as a plain deletion does.
+/// What the operator wrote may be left behind only where a grant gives leave; otherwise a namespace could shed the
+/// operator's hold on live access. A plain deletion needs no leave: what is proven ours may always go. Taking people's
+/// access away without leave waits for it to end, as a plain deletion does.
 ///
 /// # Errors
-/// [`Reason::LimitExceeded`] or [`Reason::CatalogNotGranted`] where it may not be left behind.
-pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Option<DeletionPolicy>> {
+/// As [`limits::leave`] where it may not be left behind, with the one command that ends the deletion.
+pub(crate) fn parting<K: Managed>(
+    context: &Context,
+    subject: &Subject<K>,
+    departure: &Departure<'_>,
+) -> Step<Option<DeletionPolicy>> {
     let Departure {
-        annotated,
         management,
         method,
-        is_written,
-        catalog,
-        namespace,
+        names,
     } = departure;
-    let leaves = *annotated || *management == Management::Observe || *method == DeletionPolicy::Orphan;
-    // Nobody is left to give leave where the Catalog is gone.
-    let is_free = (leaves && !is_written) || context.cluster.catalog(catalog).is_none();
-    let allowed = |method| {
-        let (_, grants) = granted(context, catalog, namespace, "spec.catalogRef")?;
-        let grants: Vec<&Grant> = grants.iter().collect();
-        limits::check_deletion(method, &grants).map_err(limit)
+    let annotated = subject.is_to_be_orphaned();
+    let leaves = annotated || *management == Management::Observe || *method == DeletionPolicy::Orphan;
+    let is_written = subject.status.applied().is_some() || subject.status.intent().is_some();
+    let leave = |method| {
+        let namespace = subject.namespace();
+        let labels = context.labels(&namespace);
+        let catalogs = givers(context, subject, *names);
+        let keepers: Vec<(String, &Lookup<Catalog>)> =
+            catalogs.iter().map(|catalog| (catalog.place().name, catalog)).collect();
+        let keepers: Vec<Keeper<'_>> = keepers
+            .iter()
+            .map(|(name, catalog)| match catalog {
+                Lookup::Readable(catalog) => Keeper::Readable(&catalog.spec),
+                Lookup::Unreadable(_) => Keeper::Unreadable(name),
+            })
+            .collect();
+        let namespace = Namespace {
+            name: &namespace,
+            labels: labels.as_deref(),
+        };
+        limits::leave(method, &keepers, namespace)
     };
     match (leaves, *method) {
-        (true, _) if is_free => Ok(None),
-        (true, method) => match allowed(DeletionPolicy::Orphan) {
+        (true, _) if !is_written => Ok(None),
+        (true, method) => match leave(DeletionPolicy::Orphan) {
             Ok(()) => Ok(None),
-            Err(mut halt) => {
-                // The limit speaks of the field; here something else may ask for the same.
-                let asks = match (method, management) {
-                    (DeletionPolicy::Orphan, _) => return Err(halt),
-                    (_, Management::Observe) => "spec.management: Observe leaves Entra as it is".to_owned(),
-                    (_, Management::Full) => format!("annotation {ORPHAN}"),
+            Err(problem) => {
+                let asks = [
+                    annotated.then(|| format!("annotation {ORPHAN}")),
+                    (*management == Management::Observe).then(|| "spec.management: Observe".to_owned()),
+                    (method == DeletionPolicy::Orphan).then(|| "spec.deletionPolicy".to_owned()),
+                ];
+                let field: Vec<String> = asks.into_iter().flatten().collect();
+                let command = deletes_instead(subject, annotated, departure);
+                let problem = Problem {
+                    field: Some(field.join(", ").into()),
+                    ..problem
                 };
-                halt.problem.field = Some(asks.into());
-                Err(halt)
+                Err(limit(problem.remedy(format!(
+                    "to end this by deleting it in Entra too: {command}; to leave Entra as it is, ask those who run the catalog for leave"
+                ))))
             }
         },
-        (false, DeletionPolicy::DeleteWithAssignments) if is_free || allowed(*method).is_ok() => Ok(Some(*method)),
+        (false, DeletionPolicy::DeleteWithAssignments) if leave(*method).is_ok() => Ok(Some(*method)),
         (false, _) => Ok(Some(DeletionPolicy::Delete)),
     }
+}
+
+/// The Catalogs that may give leave: those of the catalog that identity proves, whatever the object names, and those of
+/// which nobody can tell what they are. Where no Catalog is that one, the Catalog that is named has a say, if it is there.
+fn givers<K: Managed>(context: &Context, subject: &Subject<K>, names: Option<&str>) -> Vec<Lookup<Catalog>> {
+    let proven = match (identity::own(&subject.object), subject.status.intent()) {
+        (Some(entra), _) => Some(entra.clone()),
+        (None, Some(intent)) => of_intent(intent),
+        (None, None) => None,
+    };
+    let mut catalogs = proven.map_or_else(Vec::new, |entra| context.cluster.catalogs_of_entra(&entra));
+    if catalogs.is_empty() {
+        catalogs.extend(names.and_then(|name| context.cluster.catalog(name)));
+    }
+    let unclear = context.cluster.all::<Catalog>().into_iter();
+    catalogs.extend(unclear.filter(|catalog| catalog.own_identity() == Identity::Unclear));
+    catalogs
+}
+
+/// Where an object would be that was begun.
+fn of_intent(intent: &Intent) -> Option<EntraObject> {
+    let tenant = intent.tenant.as_ref()?;
+    Some(EntraObject {
+        cloud: tenant.cloud.clone(),
+        tenant_id: tenant.tenant_id.clone(),
+        catalog_id: intent.catalog_id.clone()?,
+        id: String::new(),
+        owner_uid: String::new(),
+    })
+}
+
+/// The command after which the deletion deletes in Entra what something asks to leave there.
+fn deletes_instead<K: Managed>(subject: &Subject<K>, annotated: bool, departure: &Departure<'_>) -> String {
+    let mut patch = serde_json::Map::new();
+    let mut spec = serde_json::Map::new();
+    if annotated {
+        patch.insert("metadata".into(), json!({"annotations": {ORPHAN: null}}));
+    }
+    if departure.management == Management::Observe {
+        spec.insert("management".into(), json!("Full"));
+    }
+    if departure.method == DeletionPolicy::Orphan {
+        spec.insert("deletionPolicy".into(), json!("Delete"));
+    }
+    if !spec.is_empty() {
+        patch.insert("spec".into(), spec.into());
+    }
+    format!(
+        "kubectl patch {} {} -n {} --type merge -p '{}'",
+        K::plural(&()),
+        subject.object.name_any(),
+        subject.namespace(),
+        Value::Object(patch)
+    )
 }
 
 /// Whether anything is ever written for the object.

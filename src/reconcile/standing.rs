@@ -55,7 +55,7 @@ fn ready<K: Kind>(object: &K) -> (&'static str, String) {
     let status = match ready.status.as_str() {
         "True" => "True",
         "False" => "False",
-        _ => "Unknown",
+        _ => "Unknown", // as Kubernetes has it
     };
     // Labels come from a closed set, whoever wrote the status.
     let known = Reason::ALL.iter().find(|reason| reason.name() == ready.reason);

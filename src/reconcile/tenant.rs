@@ -116,8 +116,8 @@ impl Tenant {
             coming: Coming::default(),
             asked: Mutex::default(),
             visibility: settings.visibility,
-            uid: object.uid().unwrap_or_default(),
-            generation: object.metadata.generation.unwrap_or_default(),
+            uid: object.uid().unwrap_or_default(), // equals none, as `is_current` asks
+            generation: object.metadata.generation.unwrap_or_default(), // likewise
             credential,
         })
     }
@@ -171,7 +171,9 @@ impl Tenant {
             if open.contains(id) {
                 asked.insert(id.clone(), now);
             } else if is_whole
-                && asked.get(id).is_some_and(|at| now.saturating_duration_since(*at) >= self.visibility)
+                && asked
+                    .get(id)
+                    .is_some_and(|at| now.saturating_duration_since(*at) >= self.visibility)
             {
                 asked.remove(id);
             }
@@ -180,11 +182,7 @@ impl Tenant {
 
     /// Asks for assignments to be taken away, side by side; one that is on its way already is. What `latch` refuses is not
     /// begun. One that is refused holds up no other.
-    pub(crate) async fn ask_removals(
-        &self,
-        removals: &[Removal],
-        latch: impl Fn() -> Step<()>,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn ask_removals(&self, removals: &[Removal], latch: impl Fn() -> Step<()>) -> Result<(), Failure> {
         let stopped = AtomicBool::new(false);
         let asks: Vec<_> = removals
             .iter()

@@ -36,7 +36,7 @@ pub fn gathered(notes: Vec<Note>) -> Vec<Note> {
             Some(last) if last.reason == note.reason && last.is_warning == note.is_warning => {
                 last.message = format!("{}; {}", last.message, note.message);
             }
-            _ => told.push(note),
+            Some(_) | None => told.push(note),
         }
         told
     })

@@ -4,8 +4,11 @@
 //! |---|---|
 //! | `texts` | links, commands, reasons and defaults are those of the code |
 //! | `reasons` | the list of reasons is written from the code |
+//! | `directions` | which way each field moves the door is written from the code |
 //! | `manifests` | every manifest that is shown is what the types and a real API server take |
 
+#[cfg(test)]
+mod directions;
 #[cfg(test)]
 mod manifests;
 #[cfg(test)]

@@ -56,7 +56,9 @@ fn hold(stage: &Stage, (package, policy): (&str, &str), count: usize, state: &st
 /// The requests to take access away since a mark, by the assignment.
 fn asked_since(stage: &Stage, from: usize) -> Vec<String> {
     let writes = stage.emulator().graph_writes_since(from);
-    let asked = writes.iter().filter(|write| line(write).starts_with("POST assignmentRequests"));
+    let asked = writes
+        .iter()
+        .filter(|write| line(write).starts_with("POST assignmentRequests"));
     asked
         .map(|write| text(&write["requestBody"]["assignment"]["id"]).to_owned())
         .collect()
@@ -134,7 +136,9 @@ fn thousands_of_past_assignments_hold_nothing_up() -> Outcome {
     gone(&stage, &policy())?;
     gone(&stage, &package())?;
     let calls = stage.emulator().graph_calls_since(from);
-    let lists = calls.iter().filter(|call| text(&call["path"]).contains("/assignments?"));
+    let lists = calls
+        .iter()
+        .filter(|call| text(&call["path"]).contains("/assignments?"));
     let lists = lists.count();
     assert!(lists <= 6, "{lists} pages of assignments");
     Ok(())
@@ -303,7 +307,11 @@ fn a_create_that_was_not_heard_of_is_searched_no_more_where_its_package_is_gone(
 fn puts(stage: &Stage, from: usize, id: &str) -> Vec<Value> {
     let writes = stage.emulator().graph_writes_since(from);
     let of = |write: &&Value| line(write) == format!("PUT assignmentPolicies/{id}");
-    writes.iter().filter(of).map(|write| write["requestBody"].clone()).collect()
+    writes
+        .iter()
+        .filter(of)
+        .map(|write| write["requestBody"].clone())
+        .collect()
 }
 
 #[test]
@@ -379,7 +387,10 @@ fn a_catalog_that_waits_for_foreign_packages_says_so_once() -> Outcome {
     delete(&stage, &catalog())?;
     let waiting = wait_reason(&stage, &catalog(), "Ready", "NotOurs")?;
     let said = message(&waiting, "Ready");
-    assert!(said.contains("3 access packages") && said.contains("\"Alpha\" first"), "{said}");
+    assert!(
+        said.contains("3 access packages") && said.contains("\"Alpha\" first"),
+        "{said}"
+    );
     let from = mark(&stage);
     looks(&stage, &["/accessPackages?"], 3)?;
     let later = now(&stage, &catalog())?;
@@ -406,11 +417,19 @@ fn an_orphan_whose_grant_is_withdrawn_names_the_one_command_and_goes_by_it() -> 
     let withdrawn = json!([{"name": "others", "namespaces": {"names": ["others"]}}]);
     stage.apply_object(&patched(catalog(), json!({"spec": {"grants": withdrawn}})))?;
     delete(&stage, &orphan)?;
-    let waiting = stage.wait_object("AccessPackage", CAMPAIGN, Some(NAMESPACE), "to say why it stays", SOON, |object| {
-        object["metadata"]["deletionTimestamp"].is_string() && condition_in(object, "Ready").is_some_and(|ready| {
-            ready["status"] == "False" && ready["observedGeneration"] == object["metadata"]["generation"]
-        })
-    })?;
+    let waiting = stage.wait_object(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "to say why it stays",
+        SOON,
+        |object| {
+            object["metadata"]["deletionTimestamp"].is_string()
+                && condition_in(object, "Ready").is_some_and(|ready| {
+                    ready["status"] == "False" && ready["observedGeneration"] == object["metadata"]["generation"]
+                })
+        },
+    )?;
     assert!(["CatalogNotGranted", "LimitExceeded"].contains(&reason(&waiting, "Ready").as_str()));
     // Nothing is pressed for meanwhile.
     let from = mark(&stage);

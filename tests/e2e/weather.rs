@@ -72,7 +72,11 @@ fn what_the_service_asks_to_wait_is_waited_however_short_the_drift_interval() ->
         .emulator()
         .set_quirks(&json!({"throttle": {"count": 1, "retryAfter": 12}}))?;
     wait_for("a call to be refused", SOON, || {
-        if stage.emulator().quirks()["throttle"].is_null() { Ok(()) } else { Err("none was") }
+        if stage.emulator().quirks()["throttle"].is_null() {
+            Ok(())
+        } else {
+            Err("none was")
+        }
     })?;
     let began = Instant::now();
     thread::sleep(Duration::from_secs(1)); // what was under way ends
@@ -80,7 +84,11 @@ fn what_the_service_asks_to_wait_is_waited_however_short_the_drift_interval() ->
     let changed = patched(package(), json!({"spec": {"description": "Written after the wait"}}));
     stage.apply_object(&changed)?;
     thread::sleep(Duration::from_secs(9));
-    assert_eq!(stage.emulator().graph_calls_since(from), [json!(null); 0], "five drift intervals");
+    assert_eq!(
+        stage.emulator().graph_calls_since(from),
+        [json!(null); 0],
+        "five drift intervals"
+    );
     wait_state(&stage, "the description to be written", |state| {
         state["accessPackages"][0]["description"] == "Written after the wait"
     })?;
@@ -115,12 +123,20 @@ fn an_outage_is_one_probe_for_forty_objects_and_is_said_by_those_who_are_on_call
         let said = wait_reason(&stage, manifest, "Healthy", "GraphUnavailable")?;
         assert_eq!(status_of(&said, "Healthy"), "False");
         assert_eq!(status_of(&said, "Ready"), "True", "what is in Entra stays in force");
-        assert!(message(&said, "Healthy").contains("for 3 drift intervals or more"), "{said:#}");
+        assert!(
+            message(&said, "Healthy").contains("for 3 drift intervals or more"),
+            "{said:#}"
+        );
     }
     for manifest in packages.iter().chain(&policies) {
-        assert_eq!(status_of(&now(&stage, manifest)?, "Healthy"), "True", "one outage is no news of forty objects");
+        assert_eq!(
+            status_of(&now(&stage, manifest)?, "Healthy"),
+            "True",
+            "one outage is no news of forty objects"
+        );
     }
-    let version = |manifest: &Value| -> Outcome<Value> { Ok(now(&stage, manifest)?["metadata"]["resourceVersion"].clone()) };
+    let version =
+        |manifest: &Value| -> Outcome<Value> { Ok(now(&stage, manifest)?["metadata"]["resourceVersion"].clone()) };
     let before = [version(&silent[0])?, version(&silent[1])?];
     thread::sleep(Duration::from_secs(6));
     assert_eq!([version(&silent[0])?, version(&silent[1])?], before, "it is said once");
@@ -179,16 +195,18 @@ fn a_catalog_whose_packages_cannot_be_listed_says_so_after_three_intervals_and_o
     stage.emulator().set_quirks(&refused)?;
     let said = wait_reason(&stage, &catalog(), "Healthy", "GraphUnavailable")?;
     assert!(
-        message(&said, "Healthy").starts_with(
-            "the access packages of this catalog could not be listed for three drift intervals or more"
-        ),
+        message(&said, "Healthy")
+            .starts_with("the access packages of this catalog could not be listed for three drift intervals or more"),
         "{}",
         condition(&said, "Healthy")
     );
     assert_eq!(status_of(&said, "Ready"), "True");
     thread::sleep(Duration::from_secs(5));
     let later = now(&stage, &catalog())?;
-    assert_eq!(later["metadata"]["resourceVersion"], said["metadata"]["resourceVersion"]);
+    assert_eq!(
+        later["metadata"]["resourceVersion"],
+        said["metadata"]["resourceVersion"]
+    );
     all_ready(&stage)?;
     stage.emulator().set_quirks(&json!({}))?;
     wait_reason(&stage, &catalog(), "Healthy", "InSync")?;
@@ -211,15 +229,18 @@ fn a_read_that_hangs_holds_up_its_own_visit_and_no_other() -> Outcome {
     };
     ask(&twelve[0])?;
     wait_for("a read to hang", SOON, || {
-        if stage.emulator().quirks()["hangNext"].is_null() { Ok(()) } else { Err("none does") }
+        if stage.emulator().quirks()["hangNext"].is_null() {
+            Ok(())
+        } else {
+            Err("none does")
+        }
     })?;
     let began = Instant::now();
     for manifest in &twelve[1..] {
         ask(manifest)?;
     }
-    let answered = |manifest: &Value| -> Outcome<bool> {
-        Ok(now(&stage, manifest)?["status"]["lastHandledReconcileAt"] == "now")
-    };
+    let answered =
+        |manifest: &Value| -> Outcome<bool> { Ok(now(&stage, manifest)?["status"]["lastHandledReconcileAt"] == "now") };
     for manifest in &twelve[1..] {
         let (kind, name, namespace) = place(manifest);
         stage.wait_object(kind, name, namespace, "to have answered", SOON, |object| {
@@ -234,10 +255,15 @@ fn a_read_that_hangs_holds_up_its_own_visit_and_no_other() -> Outcome {
 #[test]
 fn an_answer_without_end_is_cut_and_said_in_words() -> Outcome {
     let stage = furnished()?;
-    stage.emulator().set_quirks(&json!({"hugeBody": {"count": 2, "mib": 256, "path": "/accessPackages?"}}))?;
+    stage
+        .emulator()
+        .set_quirks(&json!({"hugeBody": {"count": 2, "mib": 256, "path": "/accessPackages?"}}))?;
     let cut = wait_reason(&stage, &package(), "Ready", "GraphRefused")?;
     let said = message(&cut, "Ready");
-    assert!(said.contains("the answer is longer than") && said.contains("check any proxy"), "{said}");
+    assert!(
+        said.contains("the answer is longer than") && said.contains("check any proxy"),
+        "{said}"
+    );
     all_ready(&stage)?;
     Ok(())
 }

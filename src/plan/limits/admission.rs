@@ -151,7 +151,7 @@ fn refusal(
                     grant.name, role.words
                 ))
             });
-            problem.what.push_str(&near.unwrap_or_default());
+            problem.what.push_str(&near.unwrap_or_default()); // no grant is near
             problem
         }
     };

@@ -35,8 +35,7 @@ pub use way::{Judged, Way};
 
 use super::Problem;
 use crate::api::{
-    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Permission,
-    Reason,
+    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Reason,
 };
 use fit::{check_wishes, fits};
 
@@ -140,6 +139,7 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
                 &format!("spec.resourceRoles[{index}].resource"),
                 &format!(
                     "{:?} is not among the resources that {} allows",
+                    // The index was found among them.
                     resources.get(index).copied().unwrap_or_default(),
                     named(grants)
                 ),
@@ -172,14 +172,6 @@ pub fn check_policy(policy: &AssignmentPolicySpec, grants: &[&Grant], now: Times
     first_fitting(grants, |grant| fits(grant, &terms, now)).map(drop)
 }
 
-/// Whether the grants let a deletion of this namespace's object leave Entra as it is.
-///
-/// # Errors
-/// [`Reason::LimitExceeded`], naming the limit.
-pub fn check_deletion(method: DeletionPolicy, grants: &[&Grant]) -> Result<(), Problem> {
-    first_fitting(grants, |grant| check_deletion_of(grant, method)).map(drop)
-}
-
 /// The grants under which `check` passes, or the complaint of the grant that stands first.
 fn first_fitting<'a>(
     grants: &[&'a Grant],
@@ -195,7 +187,7 @@ fn first_fitting<'a>(
     }
     match first {
         Some(problem) if fitting.is_empty() => Err(problem),
-        _ => Ok(fitting),
+        Some(_) | None => Ok(fitting),
     }
 }
 
@@ -209,13 +201,28 @@ fn check_common(grant: &Grant, id: Option<&str>, adoption: Adoption, deletion: D
     check_wishes(grant, adopts, limits.adoption, deletion, limits.deletion.as_deref())
 }
 
-fn check_deletion_of(grant: &Grant, method: DeletionPolicy) -> Result<(), Problem> {
-    check_wishes(
-        grant,
-        None,
-        Permission::Denied,
-        method,
-        grant.limits.deletion.as_deref(),
+/// What a Catalog says of the objects that stand in Entra and exceed its present grants, by their titles in order; `None`
+/// where there is none.
+#[must_use]
+pub fn told_outside(titles: &[String]) -> Option<Problem> {
+    const SHOWN: usize = 3;
+    if titles.is_empty() {
+        return None;
+    }
+    let more = if titles.len() > SHOWN { ", …" } else { "" };
+    let shown: Vec<&str> = titles.iter().take(SHOWN).map(String::as_str).collect();
+    let (stand, them) = match titles.len() {
+        1 => ("1 object stands".to_owned(), "it"),
+        count => (format!("{count} objects stand"), "them"),
+    };
+    let what = format!(
+        "{stand} outside the present limits of this Catalog's grants: {}{more}; what is in Entra of {them} stays, and nothing is widened",
+        shown.join(", ")
+    );
+    Some(
+        Problem::new(Reason::LimitExceeded, what)
+            .at("spec.grants")
+            .remedy("have them changed or deleted, or widen the grants"),
     )
 }
 

@@ -1,0 +1,357 @@
+//! The list of drift directions is written from runs of each kind's `merge` over samples. A field that is compared and has
+//! no sample fails.
+
+use std::{collections::BTreeSet, fs};
+
+use entra_access_operator::{
+    api::DriftPolicy,
+    graph::{
+        AccessPackage, AllowedTargetScope, ApprovalSettings, ApprovalStage, Catalog, CatalogState, Expiration,
+        ExpirationKind, PolicyBody, Read, RequestorSettings, SubjectSet,
+    },
+    plan::{
+        Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Record, Rules,
+        access_package::{self, DesiredPackage},
+        assignment_policy,
+        catalog::{self, DesiredCatalog},
+        drift::Verdict,
+    },
+};
+
+use crate::text;
+
+const PLACE: &str = "docs/drift.md";
+const BEGIN: &str = "<!-- Written from the `merge` of each kind in src/plan; do not edit. -->\n";
+const END: &str = "<!-- End of what is written from src/plan. -->\n";
+const WRITE: &str = "cargo test --test docs write_the_directions -- --ignored";
+
+fn rules() -> Rules<'static> {
+    Rules {
+        base: Base::none(),
+        drift: Drift {
+            policy: DriftPolicy::Cautious,
+            requested: false,
+        },
+        limit: None,
+        confirmed: true,
+    }
+}
+
+/// What a kind's comparisons showed: each pair of samples in both directions.
+fn compared<S>(samples: &[(S, S)], merge: impl Fn(&S, &S, &mut Judge<'_>)) -> Record {
+    let mut all = Record::default();
+    let both = samples
+        .iter()
+        .flat_map(|(one, other)| [(one, other), (other, one), (one, one)]);
+    for (before, after) in both {
+        let mut judge = Judge::recording(rules());
+        merge(after, before, &mut judge);
+        let Record {
+            directions,
+            fields,
+            unmanaged,
+        } = judge.record();
+        for direction in directions {
+            if !all.directions.contains(&direction) {
+                all.directions.push(direction);
+            }
+        }
+        all.fields.extend(fields);
+        all.unmanaged.extend(unmanaged);
+    }
+    all
+}
+
+/// Pairs of samples that differ in one thing each.
+fn pairs<S: Clone>(base: &S, edits: &[fn(&mut S)]) -> Vec<(S, S)> {
+    edits
+        .iter()
+        .map(|edit| {
+            let mut other = base.clone();
+            edit(&mut other);
+            (base.clone(), other)
+        })
+        .collect()
+}
+
+fn catalogs() -> Record {
+    let base = DesiredCatalog {
+        display_name: Some("Marketing".into()),
+        description: Some("words".into()),
+        state: Some(CatalogState::Published),
+        externally_visible: Some(true),
+        resources: Vec::new(),
+        unresolved: Vec::new(),
+    };
+    let samples = pairs(
+        &base,
+        &[
+            |one| one.display_name = Some("Other".into()),
+            |one| one.description = Some("other words".into()),
+            |one| one.state = Some(CatalogState::Unpublished),
+            |one| one.externally_visible = Some(false),
+        ],
+    );
+    compared(&samples, |after, before, judge| {
+        let before = Catalog {
+            id: "catalog".into(),
+            display_name: before.display_name.clone().unwrap(),
+            description: before.description.clone(),
+            catalog_type: None,
+            state: before.state.clone(),
+            externally_visible: before.externally_visible.unwrap(),
+            created: None,
+        };
+        catalog::merge(after, &before, judge);
+    })
+}
+
+fn packages() -> Record {
+    let base = DesiredPackage {
+        catalog: "catalog".into(),
+        display_name: "Campaign".into(),
+        description: "words".into(),
+        hidden: false,
+        roles: Vec::new(),
+        unresolved: Vec::new(),
+        offered: BTreeSet::new(),
+    };
+    let samples = pairs(
+        &base,
+        &[
+            |one| one.display_name = "Other".into(),
+            |one| one.description = "other words".into(),
+            |one| one.hidden = true,
+        ],
+    );
+    let mut record = compared(&samples, |after, before, judge| {
+        let before = AccessPackage {
+            id: "package".into(),
+            display_name: before.display_name.clone(),
+            description: Some(before.description.clone()),
+            hidden: before.hidden,
+            created: None,
+            catalog: None,
+            resource_role_scopes: Read::Unread,
+            policies: Read::Unread,
+        };
+        access_package::merge(after, &before, judge);
+    });
+    let set = access_package::role_set(false);
+    record.fields.insert(set.path.to_owned());
+    record.directions.extend(set.directions("crm/Reader"));
+    record
+}
+
+fn user(name: &str) -> SubjectSet {
+    SubjectSet::SingleUser { user_id: name.into() }
+}
+
+fn a_policy() -> PolicyBody {
+    let stage = ApprovalStage {
+        duration_before_automatic_denial: Some("P14D".into()),
+        primary_approvers: vec![user("ann"), user("bob")],
+        fallback_primary_approvers: vec![user("fay")],
+        is_escalation_enabled: true,
+        duration_before_escalation: Some("P7D".into()),
+        escalation_approvers: vec![user("eve")],
+        ..ApprovalStage::default()
+    };
+    PolicyBody {
+        display_name: "Campaign".into(),
+        description: Some("words".into()),
+        allowed_target_scope: AllowedTargetScope::AllMemberUsers,
+        specific_allowed_targets: Vec::new(),
+        expiration: Expiration {
+            kind: ExpirationKind::AfterDuration,
+            duration: Some("P90D".into()),
+            end: None,
+        },
+        requestor_settings: RequestorSettings::default(),
+        request_approval_settings: ApprovalSettings {
+            is_approval_required_for_add: true,
+            is_approval_required_for_update: false,
+            is_requestor_justification_required: Some(false),
+            stages: vec![stage],
+        },
+        review_settings: None,
+        automatic_request_settings: None,
+        notification_settings: None,
+        questions: Vec::new(),
+        custom_extension_stage_settings: Vec::new(),
+    }
+}
+
+fn stage(policy: &mut PolicyBody) -> &mut ApprovalStage {
+    &mut policy.request_approval_settings.stages[0]
+}
+
+fn policies() -> Record {
+    let samples = pairs(
+        &a_policy(),
+        &[
+            |one| one.display_name = "Other".into(),
+            |one| one.description = Some("other words".into()),
+            |one| one.allowed_target_scope = AllowedTargetScope::NotSpecified,
+            |one| one.allowed_target_scope = AllowedTargetScope::AllDirectoryUsers,
+            |one| {
+                one.allowed_target_scope = AllowedTargetScope::SpecificDirectoryUsers;
+                one.specific_allowed_targets = vec![user("dan")];
+            },
+            |one| one.requestor_settings.enable_targets_to_self_add_access = true,
+            |one| one.requestor_settings.enable_targets_to_self_update_access = true,
+            |one| one.requestor_settings.enable_targets_to_self_remove_access = true,
+            |one| one.requestor_settings.allow_custom_assignment_schedule = true,
+            |one| one.request_approval_settings.is_requestor_justification_required = Some(true),
+            |one| one.request_approval_settings = ApprovalSettings::default(),
+            |one| one.request_approval_settings.is_approval_required_for_update = true,
+            |one| {
+                let second = stage(one).clone();
+                one.request_approval_settings.stages.push(second);
+            },
+            |one| stage(one).duration_before_automatic_denial = Some("P3D".into()),
+            |one| stage(one).is_approver_justification_required = true,
+            |one| stage(one).primary_approvers = vec![user("ann")],
+            |one| stage(one).primary_approvers = vec![user("ann"), user("sam")],
+            |one| stage(one).fallback_primary_approvers = Vec::new(),
+            |one| stage(one).is_escalation_enabled = false,
+            |one| stage(one).duration_before_escalation = Some("P3D".into()),
+            |one| stage(one).escalation_approvers = vec![user("eve"), user("sam")],
+            |one| stage(one).fallback_escalation_approvers = vec![user("fay")],
+            |one| one.expiration.duration = Some("P30D".into()),
+            |one| {
+                one.expiration = Expiration {
+                    kind: ExpirationKind::NoExpiration,
+                    duration: None,
+                    end: None,
+                }
+            },
+            |one| {
+                one.expiration = Expiration {
+                    kind: ExpirationKind::AfterDateTime,
+                    duration: None,
+                    end: Some("2030-01-01T00:00:00Z".into()),
+                }
+            },
+        ],
+    );
+    compared(&samples, |after, before, judge| {
+        assignment_policy::merge(after.clone(), &before.clone().into(), judge);
+    })
+}
+
+fn kinds() -> [(&'static str, Record); 3] {
+    [
+        ("Catalog", catalogs()),
+        ("AccessPackage", packages()),
+        ("AssignmentPolicy", policies()),
+    ]
+}
+
+fn row(direction: &Direction) -> String {
+    let Direction {
+        path,
+        before,
+        after,
+        stake,
+    } = direction.clone();
+    let door = match stake.door {
+        Door::Neutral => "neither",
+        Door::Narrows => "narrows",
+        Door::Widens => "widens",
+    };
+    let holders = match stake.holders {
+        Holders::Untouched => "",
+        Holders::Cuts => "holders lose it",
+        Holders::HandsOut => "holders get it",
+    };
+    let difference = Difference {
+        path: path.clone(),
+        before: before.clone(),
+        after: after.clone(),
+        cause: Cause::Drift,
+        stake,
+    };
+    let done = match rules().verdict(&difference) {
+        Verdict::Write => "put back",
+        Verdict::Hold(_) => "**held**",
+    };
+    format!("| `{path}` | {before} | {after} | {door} | {holders} | {done} |\n")
+}
+
+fn tables() -> String {
+    let tables = kinds().map(|(kind, record)| {
+        let mut directions = record.directions;
+        directions.sort_by(|one, other| one.path.cmp(&other.path));
+        let rows: String = directions.iter().map(row).collect();
+        let unmanaged: String = record.unmanaged.iter().map(|words| format!("- {words}\n")).collect();
+        let unmanaged = if unmanaged.is_empty() {
+            String::new()
+        } else {
+            format!("\nNever written over; where one is in use, nothing is written:\n\n{unmanaged}")
+        };
+        format!(
+            "## {kind}\n\n| field | Entra has | the spec says | putting it back | | `Cautious` |\n|---|---|---|---|---|---|\n{rows}{unmanaged}"
+        )
+    });
+    tables.join("\n")
+}
+
+/// What is before, within and after the marks.
+fn parts(page: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (written, after) = rest.split_once(END)?;
+    Some((before, written, after))
+}
+
+#[test]
+fn every_field_that_is_compared_has_its_direction_both_ways() {
+    for (kind, record) in kinds() {
+        for field in &record.fields {
+            let of: Vec<&Direction> = record.directions.iter().filter(|one| one.path == *field).collect();
+            let is_reversed = |one: &Direction| {
+                of.iter()
+                    .any(|other| other.before == one.after && other.after == one.before)
+                    || one.before == "missing"
+                    || one.after == "removed"
+            };
+            assert!(!of.is_empty(), "{kind}: {field} has no sample here");
+            assert!(
+                of.iter().all(|one| is_reversed(one)),
+                "{kind}: {field} is shown one way only"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_widens_one_way_does_not_widen_the_other() {
+    for (kind, record) in kinds() {
+        for one in record.directions.iter().filter(|one| one.stake.door == Door::Narrows) {
+            let back = record
+                .directions
+                .iter()
+                .find(|other| other.path == one.path && (&other.before, &other.after) == (&one.after, &one.before));
+            assert!(
+                back.is_none_or(|back| back.stake.door == Door::Widens),
+                "{kind}: {one:?} narrows and its way back does not widen"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_list_of_directions_is_that_of_the_code() {
+    let page = text::read(PLACE);
+    let (_, written, _) = parts(&page).expect("the marks around the list");
+    assert_eq!(written.trim(), tables().trim(), "{PLACE} is not current; run `{WRITE}`");
+}
+
+#[test]
+#[ignore = "it writes the list of directions"]
+fn write_the_directions() {
+    let page = text::read(PLACE);
+    let (before, _, after) = parts(&page).expect("the marks around the list");
+    let page = format!("{before}{BEGIN}\n{}\n{END}{after}", tables());
+    fs::write(text::root().join(PLACE), page).expect("the page can be written");
+}

@@ -1,0 +1,180 @@
+//! What Entra answers otherwise than expected: newer kinds, nulls, pages, texts that the service trims.
+
+use std::error::Error;
+
+use serde_json::{Value, json};
+use stage::{Stage, wait_for, world};
+
+use super::support::*;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn catalog_id(stage: &Stage) -> Result<String, Box<dyn Error>> {
+    Ok(entra_id(&now(stage, &catalog())?))
+}
+
+/// A package of the catalog that nobody here manages; answers its id.
+fn foreign_package(stage: &Stage, portal: &Portal, name: &str) -> Result<String, Box<dyn Error>> {
+    let body = json!({
+        "displayName": name, "description": "Somebody's", "isHidden": false,
+        "catalog": {"id": catalog_id(stage)?},
+    });
+    let made = portal.send("POST", "accessPackages", &body)?;
+    Ok(text(&made["id"]).to_owned())
+}
+
+/// A policy of it, closed; answers its id.
+fn foreign_policy(portal: &Portal, package: &str) -> Result<String, Box<dyn Error>> {
+    let body = json!({
+        "displayName": "Somebody's", "description": "Somebody's",
+        "allowedTargetScope": "notSpecified", "specificAllowedTargets": [],
+        "expiration": {"type": "afterDuration", "duration": "P30D"},
+        "requestorSettings": {"enableTargetsToSelfAddAccess": false},
+        "requestApprovalSettings": {"isApprovalRequiredForAdd": false, "isApprovalRequiredForUpdate": false, "stages": []},
+        "accessPackage": {"id": package},
+    });
+    let made = portal.send("POST", "assignmentPolicies", &body)?;
+    Ok(text(&made["id"]).to_owned())
+}
+
+/// Somebody adds a role of a resource of the catalog to a package; answers the role scope's id.
+fn hand_out(stage: &Stage, portal: &Portal, package: &str, role: &str) -> Result<String, Box<dyn Error>> {
+    let resources = collection(stage, "resources")?;
+    let (resource, role) = resources
+        .iter()
+        .find_map(|resource| {
+            let roles = resource["roles"].as_array()?;
+            let role = roles.iter().find(|one| one["displayName"] == role)?;
+            Some((resource.clone(), role.clone()))
+        })
+        .ok_or("no resource has the role")?;
+    let (id, origin, system) = (&resource["id"], &resource["originId"], &resource["originSystem"]);
+    let scope = &resource["scopes"][0];
+    let body = json!({
+        "role": {
+            "id": role["id"], "displayName": role["displayName"], "originId": role["originId"], "originSystem": system,
+            "resource": {"id": id, "originId": origin, "originSystem": system},
+        },
+        "scope": {"id": scope["id"], "originId": scope["originId"], "originSystem": system},
+    });
+    let made = portal.send("POST", &format!("accessPackages/{package}/resourceRoleScopes"), &body)?;
+    Ok(text(&made["id"]).to_owned())
+}
+
+#[test]
+fn what_cannot_be_read_of_others_stands_for_itself_alone_and_is_told_in_the_log() -> Outcome {
+    let stage = furnished()?;
+    let portal = Portal::open(&stage)?;
+    let package_id = foreign_package(&stage, &portal, "Somebody's package")?;
+    let policy_id = foreign_policy(&portal, &package_id)?;
+    let scope = hand_out(&stage, &portal, &package_id, "Reader")?;
+    let emulator = stage.emulator();
+    emulator.patch_state("assignmentPolicies", &policy_id, &json!({"expiration": {"type": null}}))?;
+    intervals(&stage, 2)?;
+    all_ready(&stage)?;
+    let scope_key = collection(&stage, "resourceRoleScopes")?
+        .into_iter()
+        .find(|one| one["accessPackageId"] == package_id.as_str() && one["id"] == scope.as_str());
+    assert!(scope_key.is_some(), "the role is there");
+    intervals(&stage, 1)?;
+    // Ours are compared and written as ever.
+    let from = mark(&stage);
+    apply_ready(
+        &stage,
+        &patched(package(), json!({"spec": {"description": "Other words"}})),
+    )?;
+    apply_ready(
+        &stage,
+        &patched(policy(), json!({"spec": {"description": "Other words"}})),
+    )?;
+    assert_eq!(writes_since(&stage, from).len(), 2);
+    wait_for("the log to tell", SOON, || {
+        let log = stage.log();
+        if log.contains(&policy_id) && log.contains("cannot be read") {
+            Ok(())
+        } else {
+            Err("nothing yet")
+        }
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_package_is_read_whole_however_short_the_pages_are() -> Outcome {
+    let mut stage = builder().quirks(json!({"pageSize": 1})).start()?;
+    furnish(&stage)?;
+    stage.operator()?.restart()?;
+    let from = mark(&stage);
+    visits(&stage, &package(), 2)?;
+    visits(&stage, &policy(), 1)?;
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    // A second policy, made by somebody, is on another page: it is closed with the package.
+    let package_id = entra_id(&now(&stage, &package())?);
+    let portal = Portal::open(&stage)?;
+    foreign_policy(&portal, &package_id)?;
+    stage.delete("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE))?;
+    stage.delete("AccessPackage", CAMPAIGN, Some(NAMESPACE))?;
+    stage.wait_gone("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
+    assert_eq!(collection(&stage, "accessPackages")?, Vec::<Value>::new());
+    assert_eq!(collection(&stage, "assignmentPolicies")?, Vec::<Value>::new());
+    Ok(())
+}
+
+#[test]
+fn a_role_that_the_spec_cannot_express_is_not_stripped_by_taking_the_package_over() -> Outcome {
+    let world = world::WORLD.replace(
+        "mailNickname: marketing-campaign,",
+        "mailNickname: marketing-campaign, pim: true,",
+    );
+    let mut stage = builder().world(&world).start()?;
+    stage.apply_object(&tenant(&stage))?;
+    stage.apply_object(&namespace(NAMESPACE))?;
+    let lenient = catalog_with_limits(json!({"adoption": "Allowed", "deletion": ["Delete", "Orphan"]}));
+    apply_ready(&stage, &lenient)?;
+    stage.operator()?.restart()?;
+    let portal = Portal::open(&stage)?;
+    let id = foreign_package(&stage, &portal, "Marketing Campaign Access")?;
+    hand_out(&stage, &portal, &id, "Eligible Member")?;
+    let born = json!({"createdDateTime": "2024-01-15T09:00:00Z"});
+    stage.emulator().patch_state("accessPackages", &id, &born)?;
+    let wanted = patched(package(), json!({"spec": {"id": id, "deletionPolicy": "Orphan"}}));
+    stage.apply_object(&wanted)?;
+    let object = stage.wait_object(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "to be judged",
+        SOON,
+        |object| ["UnmanagedSettings", "LimitExceeded"].contains(&reason(object, "Ready").as_str()),
+    )?;
+    let said = message(&object, "Ready");
+    assert!(said.contains("Eligible Member"), "{said}");
+    intervals(&stage, 1)?;
+    let kept = collection(&stage, "resourceRoleScopes")?;
+    assert!(
+        kept.iter()
+            .any(|scope| text(&scope["role"]["originId"]).starts_with("EligibleMember_")),
+        "{kept:#?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn texts_that_the_service_trims_are_written_once() -> Outcome {
+    let stage = builder().quirks(json!({"trimsTexts": true})).start()?;
+    for object in [tenant(&stage), namespace(NAMESPACE)] {
+        stage.apply_object(&object)?;
+    }
+    let wordy = |manifest: Value, words: &str| patched(manifest, json!({"spec": {"description": words}}));
+    apply_ready(&stage, &wordy(catalog(), "Resources of marketing\n"))?;
+    apply_ready(&stage, &wordy(package(), "Two\r\nlines \n"))?;
+    apply_ready(&stage, &wordy(policy(), "One line and a space "))?;
+    let from = mark(&stage);
+    intervals(&stage, 2)?;
+    for manifest in [catalog(), package(), policy()] {
+        visit(&stage, &manifest, "once-more")?;
+    }
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    all_ready(&stage)?;
+    Ok(())
+}

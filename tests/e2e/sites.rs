@@ -1,0 +1,127 @@
+//! SharePoint sites, which entitlement management does not list to an application: wherever else it tells of one, the site
+//! becomes usable, or it is refused in words. It is never asked for twice, and never taken for absent.
+
+use std::error::Error;
+
+use serde_json::{Value, json};
+use stage::{Stage, wait_for, world};
+
+use super::support::*;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Where an application sees sites.
+fn shown(places: &[&str]) -> Value {
+    let all = ["lists", "reads", "resourceRoles", "answers", "requests", "packages"];
+    let switches = all.map(|place| (place.to_owned(), Value::from(places.contains(&place))));
+    json!({"sharePointNeedsDelegated": Value::Object(switches.into_iter().collect())})
+}
+
+fn url(number: usize) -> String {
+    format!("https://contoso.sharepoint.com/sites/team-{number}")
+}
+
+/// A Catalog of its own with one site.
+fn catalog_of(number: usize) -> Value {
+    let resource = json!({"name": "site", "sharePointSite": {"url": url(number)}, "roles": ["Visitors"]});
+    patched(
+        renamed(catalog(), &format!("team-{number}"), &format!("Team {number}")),
+        json!({"spec": {"resources": [resource]}}),
+    )
+}
+
+fn stage_with_sites(count: usize) -> Result<Stage, Box<dyn Error>> {
+    let site = |number: usize| {
+        format!(
+            "- webUrl: {}\n  displayName: Team {number}\n  roles:\n  - {{originId: \"4\", displayName: Visitors}}\n",
+            url(number)
+        )
+    };
+    let sites: String = (0..count).map(site).collect();
+    let world = world::WORLD.replace("sites:\n", &format!("sites:\n{sites}"));
+    let stage = builder().world(&world).start()?;
+    apply_ready(&stage, &tenant(&stage))?;
+    stage.apply_object(&namespace(NAMESPACE))?;
+    Ok(stage)
+}
+
+fn asked_for(stage: &Stage, number: usize) -> usize {
+    let calls = stage.emulator().graph_writes_since(0);
+    let is_it = |call: &&Value| {
+        line(call) == "POST resourceRequests" && call["requestBody"]["resource"]["originId"] == url(number).as_str()
+    };
+    calls.iter().filter(is_it).count()
+}
+
+/// A package of the Catalog that hands out the site's role.
+fn package_of(number: usize) -> Value {
+    patched(
+        renamed(package(), &format!("team-{number}"), &format!("Team {number}")),
+        json!({"spec": {
+            "catalogRef": {"name": format!("team-{number}")},
+            "resourceRoles": [{"resource": "site", "role": "Visitors"}],
+        }}),
+    )
+}
+
+#[test]
+fn a_site_is_usable_wherever_its_id_and_its_roles_are_told() -> Outcome {
+    let enough: [&[&str]; 6] = [
+        &["lists"],
+        &["answers", "resourceRoles"],
+        &["answers", "reads"],
+        &["requests", "resourceRoles"],
+        &["requests", "reads"],
+        &["lists", "reads", "resourceRoles", "answers", "requests", "packages"],
+    ];
+    let stage = stage_with_sites(enough.len())?;
+    for (number, places) in enough.iter().enumerate() {
+        stage.emulator().set_quirks(&shown(places))?;
+        apply_ready(&stage, &catalog_of(number))?;
+        apply_ready(&stage, &package_of(number))?;
+        assert_eq!(asked_for(&stage, number), 1, "{places:?}");
+    }
+    // Nothing tells of any of them now: that is not "absent".
+    stage.emulator().set_quirks(&shown(&[]))?;
+    let from = mark(&stage);
+    for number in 0..enough.len() {
+        let seen = visit(&stage, &catalog_of(number), "hidden")?;
+        assert_eq!(reason(&seen, "Ready"), "InSync", "{}", condition(&seen, "Ready"));
+        let seen = visit(&stage, &package_of(number), "hidden")?;
+        assert_eq!(reason(&seen, "Ready"), "InSync", "{}", condition(&seen, "Ready"));
+    }
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_site_of_which_half_is_told_is_refused_in_words_and_usable_as_soon_as_the_rest_is() -> Outcome {
+    let little: [&[&str]; 3] = [&["answers"], &["requests"], &["reads", "resourceRoles", "packages"]];
+    let stage = stage_with_sites(little.len())?;
+    for (number, places) in little.iter().enumerate() {
+        stage.emulator().set_quirks(&shown(places))?;
+        stage.apply_object(&catalog_of(number))?;
+        let object = wait_reason(&stage, &catalog_of(number), "Ready", "ResourceNotReady")?;
+        let said = message(&object, "Ready");
+        assert!(
+            said.contains("application permissions do not list SharePoint sites"),
+            "{places:?}: {said}"
+        );
+    }
+    // Whatever is told later is enough, and nothing is asked for again.
+    stage.emulator().set_quirks(&json!({}))?;
+    for number in 0..little.len() {
+        let (kind, name) = ("Catalog", format!("team-{number}"));
+        wait_for(&format!("{name} to be Ready"), SOON, || {
+            let object = stage.get(kind, &name, None).map_err(|error| error.to_string())?;
+            let object = object.unwrap_or_default();
+            if stage::is_ready(&object) {
+                Ok(())
+            } else {
+                Err(condition(&object, "Ready"))
+            }
+        })?;
+        assert_eq!(asked_for(&stage, number), 1, "{name}");
+    }
+    Ok(())
+}
