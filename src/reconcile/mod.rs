@@ -447,7 +447,7 @@ async fn conclude_visit<K: Kind>(
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
-    let (mut answers, mut compared) = (false, false);
+    let mut answers = false;
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
@@ -460,7 +460,10 @@ async fn conclude_visit<K: Kind>(
         }
         Ok(Outcome::Visited(visited)) => {
             let Visited { report, retry } = *visited;
-            (answers, compared) = (true, true);
+            answers = true;
+            if K::TELLS_SILENCE {
+                context.was_compared(&subject.uid());
+            }
             (report, delayed(context, &key, subject, retry))
         }
         // What was done is told even where the visit starts over.
@@ -474,9 +477,6 @@ async fn conclude_visit<K: Kind>(
             (halted(&halt), delayed(context, &key, subject, halt.retry))
         }
     };
-    if compared && K::TELLS_SILENCE {
-        context.was_compared(&subject.uid());
-    }
     let transient = report
         .ready
         .as_ref()
