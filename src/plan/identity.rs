@@ -153,10 +153,30 @@ impl Facts<'_> {
         }
     }
 
-    /// What keeps one from being made: `found` are all objects of its name, asked for just before.
+    /// What keeps one from being made: `found` are all objects of its name, asked for just before. The one that this object
+    /// stood for until it was gone is none: a late list may show it for a while.
     #[must_use]
     pub fn obstacle(&self, found: &[Candidate]) -> Option<Problem> {
-        (!found.is_empty()).then(|| self.taken(self.display_name, found))
+        let is_ghost = |candidate: &&Candidate| candidate.holder.is_none() && self.stood_for(&candidate.id);
+        let others: Vec<Candidate> = found.iter().filter(|one| !is_ghost(one)).cloned().collect();
+        (!others.is_empty()).then(|| self.taken(self.display_name, &others))
+    }
+
+    /// Whether this is the one that the object stood for last.
+    fn stood_for(&self, id: &str) -> bool {
+        let known = self.known.map(|known| known.id.as_str());
+        [known, self.external_id].contains(&Some(id))
+    }
+
+    /// Whether this is the one that the object stood for before the intent: made just before, of the same name and words, and
+    /// shown by a late list. No tolerance for clocks here: what is told of one's own past is told by the same one.
+    fn is_former(&self, candidate: &Candidate, intent: &Intent) -> bool {
+        let time = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+        let created = candidate.created.as_deref().and_then(time);
+        let is_before = created
+            .zip(time(&intent.started_at))
+            .is_some_and(|(created, started)| created < started);
+        is_before && self.external_id == Some(candidate.id.as_str())
     }
 
     fn takes_over(&self, one: &Candidate) -> Stand {
@@ -172,7 +192,9 @@ impl Facts<'_> {
     fn outcome(&self, intent: &Intent, found: &[Candidate], visibility: Duration, now: Timestamp) -> Stand {
         let ours: Vec<&Candidate> = found
             .iter()
-            .filter(|candidate| candidate.holder.is_none() && is_outcome_of(candidate, intent))
+            .filter(|candidate| {
+                candidate.holder.is_none() && is_outcome_of(candidate, intent) && !self.is_former(candidate, intent)
+            })
             .collect();
         match ours.as_slice() {
             [one] => Stand::Becomes {
@@ -392,6 +414,46 @@ mod tests {
             Stand::New {
                 act: Some(IdentityAct::DropIntent)
             }
+        );
+    }
+
+    #[test]
+    fn the_one_that_is_gone_is_neither_the_outcome_nor_in_the_way_where_a_late_list_still_shows_it() {
+        let (known, intent) = (known(), intent());
+        let ghost = Candidate {
+            created: Some("2026-11-25T09:59:57Z".into()),
+            ..candidate("old")
+        };
+        let facts = Facts {
+            known: Some(&known),
+            external_id: Some("old"),
+            ..facts()
+        };
+        assert_eq!(facts.obstacle(std::slice::from_ref(&ghost)), None);
+        assert!(facts.obstacle(&[ghost.clone(), candidate("other")]).is_some());
+        let held = Candidate {
+            holder: Some("AccessPackage a/b".into()),
+            ..ghost.clone()
+        };
+        assert!(facts.obstacle(&[held]).is_some(), "somebody else has it now");
+        let facts = Facts {
+            intent: Some(&intent),
+            known: None,
+            ..facts
+        };
+        assert!(matches!(
+            stands(&facts, std::slice::from_ref(&ghost)),
+            Stand::Searching(_)
+        ));
+        let both = [ghost, candidate("new")];
+        assert!(matches!(stands(&facts, &both), Stand::Becomes { id, .. } if id == "new"));
+        let unmarked = Facts {
+            external_id: None,
+            ..facts
+        };
+        assert!(
+            matches!(stands(&unmarked, &both), Stand::Refused(_)),
+            "two that may both be ours"
         );
     }
 

@@ -165,7 +165,14 @@ pub(super) async fn require_free_name<K: Managed>(context: &Context, subject: &S
     let (name, description) = (subject.object.display_name(), subject.object.description());
     let found = K::look_by_name(site, &name).await?;
     let found = with_holders(context, subject, site, found);
-    match facts::<K>(site, &name, &description).obstacle(&found) {
+    let known = proven(subject, &site.tenant);
+    let external_id = subject.external_id();
+    let facts = Facts {
+        known: known.as_ref(),
+        external_id,
+        ..facts::<K>(site, &name, &description)
+    };
+    match facts.obstacle(&found) {
         Some(problem) => Err(refused(problem)),
         None => Ok(()),
     }
@@ -175,8 +182,9 @@ pub(super) async fn require_free_name<K: Managed>(context: &Context, subject: &S
 pub(super) async fn name_taken<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site) -> Halt {
     let (name, description) = (subject.object.display_name(), subject.object.description());
     let own = subject.status.entra().map(|entra| entra.id.clone());
-    // Where that cannot be read, the refusal stands all the same: who has the name would only have been told.
-    let found = K::look_by_name(site, &name).await.unwrap_or_default();
+    // Asked of Graph, which just told news. Where that cannot be read, the refusal stands all the same: who has the name
+    // would only have been told.
+    let found = K::search(site, &name, Duration::ZERO).await.unwrap_or_default();
     let found = with_holders(context, subject, site, found);
     let others: Vec<Candidate> = found
         .into_iter()

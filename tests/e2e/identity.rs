@@ -92,7 +92,7 @@ fn what_is_made_anew_and_whose_answer_is_lost_is_one_object_and_goes_with_ours()
         stage.wait_gone(kind, CAMPAIGN, Some(NAMESPACE), SOON)?;
     }
     assert_eq!(count(&stage, "accessPackages")?, 0);
-    assert!(!ever(&stage, |_, reason| reason == "NameTaken"));
+    assert!(!ever(&stage, |_, reason| reason == "NameTaken"), "{}", stage.log());
     Ok(())
 }
 
@@ -261,11 +261,8 @@ fn lists_expands_and_single_reads_that_lag_hold_nothing_and_call_nothing_gone() 
     all_ready(&stage)?;
     assert_eq!(writes_since(&stage, from), [""; 0]);
     // Wider, and narrower again: what the replica still shows is neither drift nor held.
-    for update in [true, false] {
-        let edited = patched(
-            policy(),
-            json!({"spec": {"requestors": {"selfService": {"update": update}}}}),
-        );
+    for duration in ["P120D", "P60D"] {
+        let edited = patched(policy(), json!({"spec": {"expiration": {"afterDuration": duration}}}));
         apply_ready(&stage, &edited)?;
         intervals(&stage, 2)?;
     }
@@ -430,5 +427,23 @@ fn the_later_of_two_that_want_one_id_is_told_and_takes_over_when_the_first_has_l
     stage.wait_gone("AccessPackage", CAMPAIGN, Some(NAMESPACE), Duration::from_secs(20))?;
     let taken = stage.wait_ready("AccessPackage", "second", Some(NAMESPACE), SOON)?;
     assert_eq!(entra_id(&taken), id);
+    Ok(())
+}
+
+#[test]
+fn a_create_that_is_refused_is_not_sent_again_at_once() -> Outcome {
+    let stage = builder().start()?;
+    for object in [tenant(&stage), namespace(NAMESPACE), catalog()] {
+        stage.apply_object(&object)?;
+    }
+    stage.wait_ready("Catalog", "marketing", None, SOON)?;
+    stage.emulator().set_quirks(&json!({"failNext": {
+        "count": 100_000, "status": 400, "code": "InvalidModel", "method": "POST", "path": "/accessPackages",
+    }}))?;
+    apply_not_ready(&stage, &package(), "GraphRefused")?;
+    let from = mark(&stage);
+    std::thread::sleep(Duration::from_secs(5)); // how often in a time is what is asked
+    let sent = writes_since(&stage, from);
+    assert!(sent.len() <= 6, "{sent:#?}");
     Ok(())
 }
