@@ -560,7 +560,7 @@ fn an_end_that_has_passed_makes_nothing_and_warns_where_it_stands() -> Result<()
     );
     assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 0);
 
-    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(8);
+    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(15);
     let soon = k8s_openapi::jiff::Timestamp::try_from(soon).map_err(|error| stage::Error::Build(error.to_string()))?;
     let standing = ends(policy(), &format!("{soon:.0}"));
     gets(&stage, &standing)?;
