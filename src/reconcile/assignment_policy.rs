@@ -244,6 +244,7 @@ impl Managed for AssignmentPolicy {
             return Err(limit(past));
         }
         let entra = package_identity(&package)?;
+        require_own_catalog(&limits.catalog, &package, &entra)?;
         if is_new && spec.id.is_none() {
             require_ready(&package)?;
         }
@@ -605,6 +606,25 @@ fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -
                 ),
             ))
         })
+}
+
+/// A package is judged by the grants of the catalog that it is in, not of another that its spec may name by now.
+fn require_own_catalog(catalog: &Catalog, package: &AccessPackage, entra: &EntraObject) -> Step<()> {
+    let is_it = identity::own(catalog).is_some_and(|own| {
+        own.id.eq_ignore_ascii_case(&entra.catalog_id) && own.tenant_id.eq_ignore_ascii_case(&entra.tenant_id)
+    });
+    if is_it {
+        return Ok(());
+    }
+    Err(Halt::reference(Problem::new(
+        Reason::AccessPackageNotReady,
+        format!(
+            "spec.accessPackageRef: AccessPackage {:?} is in catalog {} of Entra, which Catalog {:?} that it names is not, or not yet; nothing of its policies is written",
+            package.name_any(),
+            entra.catalog_id,
+            catalog.name_any()
+        ),
+    )))
 }
 
 fn package_identity(package: &AccessPackage) -> Step<EntraObject> {
