@@ -127,7 +127,7 @@ fn opaque(id: &PolicyId, whole: &Value) -> AssignmentPolicy {
     let is_automatic = whole
         .get("automaticRequestSettings")
         .is_some_and(|value| !value.is_null());
-    let mut fields = PolicyRead::unread(text("displayName").map_or_else(String::new, |name| name));
+    let mut fields = PolicyRead::unread(text("displayName").unwrap_or_default()); // shown only
     fields.requestor_settings.enable_targets_to_self_add_access = is_requested || is_automatic;
     AssignmentPolicy {
         id: id.clone(),
@@ -195,7 +195,10 @@ impl Graph {
         let Some(whole) = self.read_policy_whole(id).await? else {
             return Ok(None);
         };
-        let policy = serde_json::from_value(whole.clone()).map_or_else(|_| opaque(id, &whole), |policy| policy);
+        let policy = match serde_json::from_value(whole.clone()) {
+            Ok(policy) => policy,
+            Err(_) => opaque(id, &whole),
+        };
         Ok(Some(AssignmentPolicy {
             whole: Some(Box::new(whole)),
             ..policy

@@ -20,8 +20,6 @@
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
 //! | `sign_in` | consent that is given later, tokens that are refused |
 //! | `sites` | SharePoint sites, which no list shows to an application |
-//! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
-//! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
