@@ -327,7 +327,7 @@ fn exceeds_its_grant<K: Tracked>(object: &K) -> bool {
     conditions.into_iter().flatten().any(|condition| {
         condition.status == "False"
             && types.iter().any(|of| *of == condition.type_)
-            && reasons.iter().any(|reason| *reason == condition.reason)
+            && reasons.contains(&condition.reason)
     })
 }
 

@@ -7,7 +7,7 @@
 //! | EntraTenant | what is in the tenant and has no Catalog any more | it needs the tenant to go |
 //! | Catalog | its AccessPackages and AssignmentPolicies | ids, resources and grants stand in it |
 //! | Catalog, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
-//! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what exceeds its grants |
+//! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what stands outside its grants |
 //! | AccessPackage | its AssignmentPolicies | they wait for the package to be whole, and are judged by its roles |
 //! | AssignmentPolicy | its AccessPackage | policies must stay within the grant for the package's roles |
 //! | Namespace | its AccessPackages and AssignmentPolicies | grants select namespaces by label |

@@ -165,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn an_element_that_is_no_object_may_be_any() {
+        let listed: Listed<Element> =
+            serde_json::from_value(serde_json::json!([null, {"id": "a", "size": 1}, "b"])).unwrap();
+        assert_eq!((listed.elements.len(), listed.unreadable.len()), (1, 2));
+        assert!(listed.hides("c") && !listed.is_empty());
+    }
+
+    #[test]
     fn what_is_absent_is_unread_and_an_empty_collection_is_read() {
         #[derive(Deserialize)]
         struct Holder {

@@ -925,6 +925,48 @@ mod tests {
     }
 
     #[test]
+    fn of_an_end_that_has_passed_nothing_is_written_but_what_closes_with_the_end_that_entra_has() {
+        let before = fields();
+        let base = applied(&before);
+        let mut after = fields();
+        after.description = Some("new words".into());
+        after.requestor_settings.enable_targets_to_self_add_access = false;
+        after.expiration = Expiration {
+            kind: ExpirationKind::AfterDateTime,
+            duration: None,
+            end: Some("2020-01-01T00:00:00Z".into()),
+        };
+        let past = Problem::new(Reason::InvalidSpec, "it has passed");
+        let observed = Found::Present(Box::new(AssignmentPolicy {
+            id: "policy".into(),
+            created: None,
+            access_package: None,
+            fields: before.clone().into(),
+            whole: None,
+        }));
+        let rules = rules(Base::of(Some(&base)), CAUTIOUS);
+        let ended = plan_ended(&after, &observed, &rules, &past);
+        let PolicyAct::Replace(written) = &ended.steps[0].act else {
+            panic!("{ended:?}");
+        };
+        assert!(!written.requestor_settings.enable_targets_to_self_add_access);
+        assert_eq!(written.expiration, before.expiration);
+        assert_eq!(written.description, before.description);
+        let held: Vec<&str> = ended
+            .held
+            .iter()
+            .flat_map(|(step, _)| &step.differences)
+            .map(|difference| difference.path.as_str())
+            .collect();
+        assert_eq!(held, ["description", "expiration"]);
+        assert!(ended.held.iter().all(|(_, hold)| *hold == Hold::Limit(past.clone())));
+        // Nor is anything made, for the first time or anew.
+        for absent in [Found::Unborn, Found::Gone { id: "policy".into() }] {
+            assert!(plan_ended(&after, &absent, &rules, &past).steps.is_empty());
+        }
+    }
+
+    #[test]
     fn a_changed_description_does_not_reopen_what_somebody_closed() {
         let before = fields();
         let mut after = fields();
@@ -1115,6 +1157,63 @@ mod tests {
                 "{what}"
             );
         }
+    }
+
+    #[test]
+    fn others_who_decide_are_others_however_much_alike_they_are() {
+        let group = |id: &str| SubjectSet::GroupMembers { group_id: id.into() };
+        let cases: [(&str, [SubjectSet; 2], [SubjectSet; 2]); 3] = [
+            ("a user for a group", [user("a"), user("b")], [user("a"), group("b")]),
+            (
+                "the manager's manager for the manager",
+                [user("a"), SubjectSet::RequestorManager { level: 1 }],
+                [user("a"), SubjectSet::RequestorManager { level: 2 }],
+            ),
+            (
+                "external sponsors for internal ones",
+                [user("a"), SubjectSet::InternalSponsors],
+                [user("a"), SubjectSet::ExternalSponsors],
+            ),
+        ];
+        for (what, spec, portal) in cases {
+            let mut desired = fields();
+            desired.request_approval_settings.stages[0].primary_approvers = spec.to_vec();
+            let mut observed = desired.clone();
+            observed.request_approval_settings.stages[0].primary_approvers = portal.to_vec();
+            let plan = plan_for(&desired, &observed, &applied(&desired), CAUTIOUS);
+            assert!(plan.steps.is_empty(), "{what}: {plan:?}");
+            assert_eq!(plan.held[0].1, Hold::Drift, "{what}");
+        }
+    }
+
+    #[test]
+    fn stages_that_somebody_put_in_another_order_are_not_put_back() {
+        let mut desired = fields();
+        let second = ApprovalStage {
+            primary_approvers: vec![user("c")],
+            ..desired.request_approval_settings.stages[0].clone()
+        };
+        desired.request_approval_settings.stages.push(second);
+        let mut observed = desired.clone();
+        observed.request_approval_settings.stages.reverse();
+        let plan = plan_for(&desired, &observed, &applied(&desired), CAUTIOUS);
+        assert!(plan.steps.is_empty(), "{plan:?}");
+        assert_eq!(plan.held.len(), 2);
+    }
+
+    #[test]
+    fn an_end_that_cannot_be_read_is_not_the_earliest() {
+        let at = |end: Option<&str>| Expiration {
+            kind: ExpirationKind::AfterDateTime,
+            duration: None,
+            end: end.map(str::to_owned),
+        };
+        let one = at(Some("2030-01-01T00:00:00Z"));
+        assert!(!lasts_no_longer(&at(None), &one));
+        assert!(!lasts_no_longer(&at(Some("soon")), &one));
+        assert!(!lasts_no_longer(&one, &at(None)));
+        // Fractions and offsets are no strings to be compared.
+        assert!(lasts_no_longer(&at(Some("2030-01-01T00:00:00.5+01:00")), &one));
     }
 
     #[test]

@@ -439,6 +439,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_role_that_cannot_be_read_may_be_the_one_that_is_meant() {
+        let wanted = resolved("team", new(OriginSystem::AadGroup, "g"), "Owner").unwrap();
+        let whole = group("g");
+        let absent = offered(&wanted, &whole, &[]).trouble.unwrap();
+        assert_eq!(absent.reason, Reason::RoleNotFound);
+        let mut cut = whole;
+        if let Some(roles) = cut.roles.known_mut() {
+            roles.unreadable.push(crate::graph::Unreadable {
+                id: None,
+                display_name: None,
+                why: "missing field `originSystem`".into(),
+            });
+        }
+        let unclear = offered(&wanted, &cut, &[]).trouble.unwrap();
+        assert_eq!(unclear.reason, Reason::GraphRefused);
+        assert!(unclear.what.contains("originSystem"), "{unclear:?}");
+    }
+
     fn told(
         names: &[&str],
         resolved: &[Result<ResolvedResource, Problem>],

@@ -121,6 +121,11 @@ impl Managed for AccessPackage {
         Ok(found.elements.into_iter().map(candidate).collect())
     }
 
+    async fn look_alike(site: &Site, name: &str) -> Step<Vec<Candidate>> {
+        let found = site.tenant.inventory.packages_alike(&catalog_of(site), name).await?;
+        Ok(found.elements.into_iter().map(candidate).collect())
+    }
+
     async fn look_by_id(site: &Site, id: &str) -> Step<Found<Candidate>> {
         let found = look(site, id, Freshness::Now).await?;
         Ok(found.map(|package| candidate(*package)))

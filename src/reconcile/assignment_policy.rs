@@ -244,6 +244,7 @@ impl Managed for AssignmentPolicy {
             return Err(limit(past));
         }
         let entra = package_identity(&package)?;
+        require_own_catalog(&limits.catalog, &package, &entra)?;
         if is_new && spec.id.is_none() {
             require_ready(&package)?;
         }
@@ -583,17 +584,47 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
 
 fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -> Step<AccessPackage> {
     let name = &spec.access_package_ref.name;
-    let found = context.cluster.package(namespace, name);
-    let readable = found
-        .as_ref()
-        .and_then(Lookup::readable)
-        .map(|package| AccessPackage::clone(package));
-    readable.ok_or_else(|| {
+    let absent = || {
         Halt::reference(Problem::new(
             Reason::AccessPackageNotFound,
-            format!("spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"),
+            format!(
+                "spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"
+            ),
         ))
-    })
+    };
+    let found = context.cluster.package(namespace, name).ok_or_else(absent)?;
+    // What cannot be read is there all the same.
+    found
+        .read()
+        .map(|package| AccessPackage::clone(package))
+        .map_err(|unreadable| {
+            Halt::reference(Problem::new(
+                Reason::AccessPackageNotReady,
+                format!(
+                    "spec.accessPackageRef: AccessPackage {name:?} cannot be read: {}; correct it",
+                    unreadable.error
+                ),
+            ))
+        })
+}
+
+/// A package is judged by the grants of the catalog that it is in, not of another that its spec may name by now.
+fn require_own_catalog(catalog: &Catalog, package: &AccessPackage, entra: &EntraObject) -> Step<()> {
+    let is_it = identity::own(catalog).is_some_and(|own| {
+        own.id.eq_ignore_ascii_case(&entra.catalog_id) && own.tenant_id.eq_ignore_ascii_case(&entra.tenant_id)
+    });
+    if is_it {
+        return Ok(());
+    }
+    Err(Halt::reference(Problem::new(
+        Reason::AccessPackageNotReady,
+        format!(
+            "spec.accessPackageRef: AccessPackage {:?} is in catalog {} of Entra, which Catalog {:?} that it names is not, or not yet; nothing of its policies is written",
+            package.name_any(),
+            entra.catalog_id,
+            catalog.name_any()
+        ),
+    )))
 }
 
 fn package_identity(package: &AccessPackage) -> Step<EntraObject> {

@@ -42,7 +42,8 @@ impl Kind for EntraTenant {
             .token_age()
             .is_some_and(|age| age >= tenant.drift_interval.mul_f64(0.8));
         let lacks = tenant.graph.token_lacks_something() || !granted(&subject.status.permissions, tenant.management);
-        if subject.requested().is_some() || (is_due && lacks) {
+        let renews = subject.requested().is_some() || (is_due && lacks);
+        if renews {
             tenant.graph.renew_token().map_err(|error| sign_in(&tenant, &error))?;
         }
         let claims = tenant
@@ -55,7 +56,8 @@ impl Kind for EntraTenant {
         let granted = granted(&claims.roles, tenant.management);
         let probe = tenant
             .inventory
-            .catalogs(Freshness::Within(tenant.drift_interval.mul_f64(0.8)))
+            // What another token has read proves nothing about this one.
+            .catalogs(if renews { Freshness::Now } else { tenant.freshness() })
             .await; // reads Graph
         let warning = admission::problem(&context.client, &context.settings.admission_policy).await; // reads Kubernetes
         let report = verdict(

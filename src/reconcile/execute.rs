@@ -83,6 +83,9 @@ pub(super) async fn run<K: Managed>(
             continue;
         }
         latch(context, site)?;
+        if K::NAMES_ARE_UNIQUE && renames(step) {
+            identity::require_free_new_name(context, subject, site).await?;
+        }
         if let Some(found) = found.take_if(|_| !step.act.creates()) {
             remember(subject, site, found);
         }
@@ -208,12 +211,7 @@ async fn failed<K: Managed>(
     };
     let is_conflict = error.kind == GraphErrorKind::Conflict;
     if !step.act.creates() {
-        // A rename onto a name that is taken.
-        let renames = step
-            .differences
-            .iter()
-            .any(|difference| difference.path == "displayName");
-        return if is_conflict && K::NAMES_ARE_UNIQUE && renames {
+        return if is_conflict && K::NAMES_ARE_UNIQUE && renames(step) {
             identity::name_taken(context, subject, site).await
         } else {
             Halt::from(error)
@@ -245,6 +243,13 @@ async fn failed<K: Managed>(
     let longest = subject.drift_interval.min(Duration::from_secs(300));
     context.rest(&subject.uid(), subject.generation(), &halt.problem, longest);
     halt
+}
+
+/// Whether the step gives an object that is there another name.
+fn renames<A>(step: &plan::Step<A>) -> bool {
+    step.differences
+        .iter()
+        .any(|difference| difference.path == "displayName")
 }
 
 /// The time by the service's clock, which dates what it makes: this machine's may be off.

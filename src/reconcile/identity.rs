@@ -178,22 +178,51 @@ pub(super) async fn require_free_name<K: Managed>(context: &Context, subject: &S
     }
 }
 
+/// Ends the visit where the name that ours is about to be given is another's: the service would refuse it, and what is
+/// sent again and again is a write.
+pub(super) async fn require_free_new_name<K: Managed>(
+    context: &Context,
+    subject: &Subject<K>,
+    site: &Site,
+) -> Step<()> {
+    let found = K::look_by_name(site, &subject.object.display_name()).await?;
+    match others(context, subject, site, found).as_slice() {
+        [] => Ok(()),
+        others => Err(taken_by(subject, site, others)),
+    }
+}
+
 /// The service has refused the name: who has it, as far as that can be found.
 pub(super) async fn name_taken<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site) -> Halt {
-    let (name, description) = (subject.object.display_name(), subject.object.description());
-    let own = subject.status.entra().map(|entra| entra.id.clone());
+    let name = subject.object.display_name();
     // Asked of Graph, which just told news. Where that cannot be read, the refusal stands all the same: who has the name
     // would only have been told.
     let found = K::search(site, &name, Duration::ZERO).await.unwrap_or_default();
-    let found = with_holders(context, subject, site, found);
-    let others: Vec<Candidate> = found
+    let mut others_of_it = others(context, subject, site, found);
+    if others_of_it.is_empty() {
+        // As above.
+        let alike = K::look_alike(site, &name).await.unwrap_or_default();
+        others_of_it = others(context, subject, site, alike);
+    }
+    taken_by(subject, site, &others_of_it)
+}
+
+/// Those that are not the object's own, each with its holder.
+fn others<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site, found: Vec<Candidate>) -> Vec<Candidate> {
+    let own = subject.status.entra().map(|entra| entra.id.clone());
+    with_holders(context, subject, site, found)
         .into_iter()
         .filter(|candidate| own.as_ref() != Some(&candidate.id))
-        .collect();
-    let problem = facts::<K>(site, &name, &description).taken(&name, &others);
+        .collect()
+}
+
+fn taken_by<K: Managed>(subject: &Subject<K>, site: &Site, others: &[Candidate]) -> Halt {
+    let (name, description) = (subject.object.display_name(), subject.object.description());
+    let is_made = subject.status.entra().is_some();
+    let problem = facts::<K>(site, &name, &description).taken(&name, others);
     // Two objects that want each other's names wait for each other.
     let problem = match others.iter().find_map(|other| other.holder.clone()) {
-        Some(holder) if own.is_some() => problem.remedy(format!(
+        Some(holder) if is_made => problem.remedy(format!(
             "if {holder} is to be renamed too, give one of the two a third name first"
         )),
         Some(_) | None => problem,

@@ -381,6 +381,11 @@ impl Inventory {
         }
         let begun = self.0.now();
         let read = self.0.reads.packages_named(catalog, name).await?;
+        // Names that differ by case alone are one name to the service, and two to its filter.
+        let is_known = |found: Vec<AccessPackage>| !found.is_empty();
+        if read.elements.is_empty() && is_known(known(self.0.holdings(catalog, |holdings| holdings.packages()))) {
+            return self.packages_alike(catalog, name).await;
+        }
         Ok(self.0.holdings(catalog, |holdings| {
             let mut found = holdings.packages_searched(begun, read);
             for package in known(holdings.packages()) {
@@ -391,6 +396,16 @@ impl Inventory {
             }
             found
         }))
+    }
+
+    /// The packages of the catalog whose name is this one in any case, found in the list of them all.
+    pub(crate) async fn packages_alike(&self, catalog: &CatalogId, name: &str) -> Step<Listed<AccessPackage>> {
+        let mut listed = self.packages(catalog, Freshness::Now).await?;
+        let wanted = name.to_lowercase();
+        listed
+            .elements
+            .retain(|package| package.display_name.to_lowercase() == wanted);
+        Ok(listed)
     }
 
     /// The packages of this name in the catalog, for an intent that was begun this long ago: always asked of Graph.

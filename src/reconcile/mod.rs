@@ -135,6 +135,10 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
 
     fn site(references: &Self::References) -> Site;
     fn look_by_name(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
+    /// Those whose name the service takes for the same, where it has just refused the name and none has it as it is written.
+    fn look_alike(site: &Site, name: &str) -> impl Future<Output = Step<Vec<Candidate>>> + Send {
+        Self::look_by_name(site, name)
+    }
     fn look_by_id(site: &Site, id: &str) -> impl Future<Output = Step<Found<Candidate>>> + Send;
     /// What an earlier create may have made; never answered from memory.
     fn search(site: &Site, name: &str, begun_ago: Duration) -> impl Future<Output = Step<Vec<Candidate>>> + Send;
@@ -443,7 +447,7 @@ async fn conclude_visit<K: Kind>(
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
-    let (mut answers, mut compared) = (false, false);
+    let mut answers = false;
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
@@ -456,7 +460,10 @@ async fn conclude_visit<K: Kind>(
         }
         Ok(Outcome::Visited(visited)) => {
             let Visited { report, retry } = *visited;
-            (answers, compared) = (true, true);
+            answers = true;
+            if K::TELLS_SILENCE {
+                context.was_compared(&subject.uid());
+            }
             (report, delayed(context, &key, subject, retry))
         }
         // What was done is told even where the visit starts over.
@@ -470,9 +477,6 @@ async fn conclude_visit<K: Kind>(
             (halted(&halt), delayed(context, &key, subject, halt.retry))
         }
     };
-    if compared && K::TELLS_SILENCE {
-        context.was_compared(&subject.uid());
-    }
     let transient = report
         .ready
         .as_ref()

@@ -237,10 +237,16 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             Next::ReadHolders => {
                 // Read afresh, after the doors were shut: whoever came in before is in it.
                 let package = AccessPackageId::from(K::package_of(&site, &id));
-                let live = site.tenant.graph.list_live_assignments(&package).await?;
-                if method == DeletionPolicy::DeleteWithAssignments && !live.elements.is_empty() {
-                    // What was asked for by another process, or long ago, is known by the service.
-                    site.tenant.recall_removals(&package, &live).await?;
+                let tenant = &site.tenant;
+                // What was asked for by another process, or long ago, is known by the service. Read before who holds it: who
+                // is not on the way out then, and holds it afterwards, has to be asked for.
+                let removals = match method {
+                    DeletionPolicy::DeleteWithAssignments => tenant.open_removals(&package).await?,
+                    DeletionPolicy::Delete | DeletionPolicy::Orphan => None,
+                };
+                let live = tenant.graph.list_live_assignments(&package).await?;
+                if let Some(removals) = removals {
+                    tenant.recall_removals(removals, &live);
                 }
                 holders = Some(live);
             }

@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     graph::{
         self, Access, AccessPackageId, Assignment, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Listed,
-        Observer, RemovalAsked,
+        Observer, OpenRemoval, RemovalAsked,
     },
     plan::{Problem, departure::Removal},
 };
@@ -140,28 +140,29 @@ impl Tenant {
         self.asked().contains_key(id)
     }
 
-    /// Learns which of a package's live assignments are being taken away already, whoever asked for it; one that was asked
-    /// for and is not under way any more came to nothing, and may be asked for again.
+    /// The requests to take assignments of a package away that are open, whoever made them; none where the service does
+    /// not tell us, and what this process remembers has to do.
     ///
     /// # Errors
-    /// Where waiting mends it. A service that does not tell leaves us with what this process remembers.
-    pub(crate) async fn recall_removals(
+    /// Where waiting mends it.
+    pub(crate) async fn open_removals(
         &self,
         package: &AccessPackageId,
-        live: &Listed<Assignment>,
-    ) -> Result<(), graph::GraphError> {
-        let told = match self.graph.list_open_removals(package).await {
-            Ok(told) => told,
-            Err(error) if error.is_transient() => return Err(error),
-            Err(_) => return Ok(()),
-        };
+    ) -> Result<Option<Listed<OpenRemoval>>, graph::GraphError> {
+        match self.graph.list_open_removals(package).await {
+            Ok(removals) => Ok(Some(removals)),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Learns which of the assignments that were live after `removals` was read are being taken away. One that was asked
+    /// for, and is not under way any more, came to nothing and may be asked for again.
+    pub(crate) fn recall_removals(&self, removals: Listed<OpenRemoval>, live: &Listed<Assignment>) {
+        let Listed { elements, unreadable } = removals;
         // One that does not say for whom may be for any.
-        let is_whole = told.unreadable.is_empty() && told.elements.iter().all(|removal| removal.assignment.is_some());
-        let open: HashSet<AssignmentId> = told
-            .elements
-            .into_iter()
-            .filter_map(|removal| removal.assignment)
-            .collect();
+        let is_whole = unreadable.is_empty() && elements.iter().all(|removal| removal.assignment.is_some());
+        let open: HashSet<AssignmentId> = elements.into_iter().filter_map(|removal| removal.assignment).collect();
         let now = self.clock.instant();
         let mut asked = self.asked();
         // What is forgotten and still open is told again.
@@ -177,7 +178,6 @@ impl Tenant {
                 asked.remove(id);
             }
         }
-        Ok(())
     }
 
     /// Asks for assignments to be taken away, side by side; one that is on its way already is. What `latch` refuses is not

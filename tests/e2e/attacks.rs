@@ -510,6 +510,26 @@ fn an_empty_choice_is_no_choice_under_definitions_that_let_it_pass() -> Result<(
 }
 
 #[test]
+fn a_package_that_names_another_catalog_later_is_judged_by_neither_of_its_grants() -> Result<()> {
+    let grants = json!([grant("team", &Value::Null, &json!({}))]);
+    let stage = attacked_by(builder().without_cel(), &grants)?;
+    gets(&stage, &with_roles(&[GROUP, CRM]))?;
+    gets(&stage, &policy())?;
+    let lenient = json!([grant("team", &Value::Null, &json!({"approval": "Optional"}))]);
+    let other = renamed(granting(&lenient), "other", "Other");
+    stage.apply_object(&other)?;
+    stage.wait_ready("Catalog", "other", None, SOON)?;
+    let moved = json!({"spec": {"catalogRef": {"name": "other"}}});
+    is_refused(&stage, &patched(with_roles(&[GROUP, CRM]), moved), "Elsewhere")?;
+    let from = mark(&stage);
+    let said = is_refused(&stage, &without_approval(policy()), "AccessPackageNotReady")?;
+    assert!(said.contains("which Catalog \"other\" that it names is not"), "{said}");
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    each_pair_is_within_one_grant(&stage, &grants);
+    Ok(())
+}
+
+#[test]
 fn a_policy_through_which_nobody_can_request_needs_no_approval() -> Result<()> {
     let stage = attacked(&json!([grant("team", &Value::Null, &json!({}))]))?;
     gets(&stage, &with_roles(&[GROUP, CRM]))?;
@@ -540,7 +560,7 @@ fn an_end_that_has_passed_makes_nothing_and_warns_where_it_stands() -> Result<()
     );
     assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 0);
 
-    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(8);
+    let soon = std::time::SystemTime::now() + std::time::Duration::from_secs(15);
     let soon = k8s_openapi::jiff::Timestamp::try_from(soon).map_err(|error| stage::Error::Build(error.to_string()))?;
     let standing = ends(policy(), &format!("{soon:.0}"));
     gets(&stage, &standing)?;

@@ -124,6 +124,21 @@ fn whoever_was_asked_for_is_not_asked_for_again_after_a_restart() -> Outcome {
 }
 
 #[test]
+fn a_removal_whose_answer_is_lost_is_seen_to_be_under_way_and_not_asked_for_again() -> Outcome {
+    let stage = stage_with(json!({}))?;
+    let (package_id, policy_id) = eager(&stage)?;
+    hold(&stage, (&package_id, &policy_id), 20, "delivered")?;
+    stage.emulator().set_quirks(&json!({
+        "dropAfterCommit": {"count": 5, "method": "POST", "path": "assignmentRequests"}, "deliveryDelay": 5_000,
+    }))?;
+    let from = mark(&stage);
+    delete(&stage, &package())?;
+    gone(&stage, &package())?;
+    assert_eq!(asked_since(&stage, from).len(), 20);
+    Ok(())
+}
+
+#[test]
 fn thousands_of_past_assignments_hold_nothing_up() -> Outcome {
     let stage = furnished()?;
     let package_id = entra_id(&now(&stage, &package())?);

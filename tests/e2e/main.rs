@@ -11,6 +11,8 @@
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
+//! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
+//! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
 //! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
 //! | `truth` | whether status tells the truth: of what was compared, done and held, and of itself |
 //! | `people` | who decides: what somebody changes about approvers stays |

@@ -122,3 +122,34 @@ fn tokens_that_are_refused_whatever_is_done_are_told_in_words_and_not_fetched_fo
     stage.wait_ready("EntraTenant", "default", None, SOON)?;
     Ok(())
 }
+
+#[test]
+fn what_is_no_refusal_of_entitlement_management_is_no_missing_licence() -> Outcome {
+    let odd = json!({"failNext": {"count": 100_000, "status": 400, "code": "BadRequest", "message": "No.", "path": "/catalogs"}});
+    let stage = builder().quirks(odd).start()?;
+    let said = apply_not_ready(&stage, &tenant(&stage), "GraphRefused")?;
+    assert!(said.contains("400 BadRequest"), "{said}");
+    stage.emulator().set_quirks(&json!({}))?;
+    stage.wait_ready("EntraTenant", "default", None, SOON)?;
+    Ok(())
+}
+
+#[test]
+fn a_permission_that_is_taken_away_and_given_back_is_told_and_heals() -> Outcome {
+    let stage = stage()?;
+    apply_ready(&stage, &every_ten_minutes(&stage))?;
+    consent(&stage, &[])?;
+    // A visit that is asked for sees what a token in its time does not say.
+    stage.annotate(
+        "EntraTenant",
+        "default",
+        None,
+        RECONCILE_REQUESTED_AT,
+        Some("taken-away"),
+    )?;
+    wait_reason(&stage, &tenant(&stage), "Ready", "ConsentMissing")?;
+    consent(&stage, &ALL)?;
+    visit(&stage, &tenant(&stage), "given-back")?;
+    stage.wait_ready("EntraTenant", "default", None, SOON)?;
+    Ok(())
+}

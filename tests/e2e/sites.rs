@@ -74,7 +74,7 @@ fn a_site_is_usable_wherever_its_id_and_its_roles_are_told() -> Outcome {
         &["requests", "reads"],
         &["lists", "reads", "resourceRoles", "answers", "requests", "packages"],
     ];
-    let stage = stage_with_sites(enough.len())?;
+    let mut stage = stage_with_sites(enough.len())?;
     for (number, places) in enough.iter().enumerate() {
         stage.emulator().set_quirks(&shown(places))?;
         apply_ready(&stage, &catalog_of(number))?;
@@ -83,6 +83,8 @@ fn a_site_is_usable_wherever_its_id_and_its_roles_are_told() -> Outcome {
     }
     // Nothing tells of any of them now: that is not "absent".
     stage.emulator().set_quirks(&shown(&[]))?;
+    // Nor is it for an operator that remembers nothing.
+    stage.operator()?.restart()?;
     let from = mark(&stage);
     for number in 0..enough.len() {
         let seen = visit(&stage, &catalog_of(number), "hidden")?;
@@ -123,5 +125,30 @@ fn a_site_of_which_half_is_told_is_refused_in_words_and_usable_as_soon_as_the_re
         })?;
         assert_eq!(asked_for(&stage, number), 1, "{name}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_site_whose_answer_was_lost_and_one_of_two_names_are_asked_for_once() -> Outcome {
+    let stage = stage_with_sites(2)?;
+    let lost = json!({"dropAfterCommit": {"count": 1, "method": "POST", "path": "resourceRequests"}});
+    stage.emulator().set_quirks(&lost)?;
+    apply_ready(&stage, &catalog_of(0))?;
+    apply_ready(&stage, &package_of(0))?;
+    let requests = asked_for(&stage, 0);
+    assert!(requests <= 2, "{requests}");
+    let added = collection(&stage, "resources")?;
+    assert_eq!(
+        added.iter().filter(|one| one["originId"] == url(0).as_str()).count(),
+        1,
+        "{added:#?}"
+    );
+    let site = |name: &str, url: String| json!({"name": name, "sharePointSite": {"url": url}, "roles": ["Visitors"]});
+    let twice = patched(
+        catalog_of(1),
+        json!({"spec": {"resources": [site("one", url(1)), site("two", url(1).replace("team", "TEAM") + "/")]}}),
+    );
+    apply_ready(&stage, &twice)?;
+    assert_eq!(asked_for(&stage, 1), 1);
     Ok(())
 }

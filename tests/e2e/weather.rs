@@ -142,7 +142,10 @@ fn an_outage_is_one_probe_for_forty_objects_and_is_said_by_those_who_are_on_call
     assert_eq!([version(&silent[0])?, version(&silent[1])?], before, "it is said once");
     stage.emulator().set_quirks(&json!({}))?;
     for manifest in &silent {
-        wait_reason(&stage, manifest, "Healthy", "InSync")?;
+        let (kind, name, namespace) = place(manifest);
+        stage.wait_object(kind, name, namespace, "to say that it is over", SOON, |object| {
+            reason(object, "Healthy") != "GraphUnavailable"
+        })?;
     }
     wait_all(&stage, &packages)
 }

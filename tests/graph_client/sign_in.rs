@@ -166,6 +166,23 @@ async fn a_token_that_is_asked_for_anew_is_fetched_anew() {
 }
 
 #[tokio::test]
+async fn what_was_forbidden_to_a_token_is_forgotten_with_it() {
+    let stand_in = StandIn::playing(vec![
+        Reply::error(403, "Authorization_RequestDenied", vec![]),
+        Reply::json(200, json!({"value": []})),
+    ])
+    .await;
+    let graph = stand_in.graph();
+    assert!(!graph.token_lacks_something());
+    graph.list_catalogs().await.unwrap_err();
+    assert!(graph.token_lacks_something());
+    graph.renew_token().unwrap();
+    assert!(!graph.token_lacks_something());
+    graph.list_catalogs().await.unwrap();
+    assert!(!graph.token_lacks_something());
+}
+
+#[tokio::test]
 async fn a_token_that_graph_refuses_is_made_anew_once_and_then_told() {
     let refused = || Reply::error(401, "InvalidAuthenticationToken", vec![]);
     let stand_in = StandIn::playing(vec![

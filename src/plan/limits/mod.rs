@@ -288,6 +288,27 @@ mod tests {
     }
 
     #[test]
+    fn a_catalog_tells_how_much_stands_outside_its_grants_and_names_three() {
+        assert_eq!(told_outside(&[]), None);
+        let titles: Vec<String> = ["a", "b", "c", "d"]
+            .map(|name| format!("AccessPackage m/{name}"))
+            .into();
+        let told = |count: usize| told_outside(&titles[..count]).unwrap().message();
+        assert!(
+            told(1).starts_with(
+                "spec.grants: 1 object stands outside the present limits of this Catalog's grants: AccessPackage m/a;"
+            ),
+            "{}",
+            told(1)
+        );
+        assert!(
+            told(4).contains("4 objects stand outside") && told(4).contains("AccessPackage m/c, …;"),
+            "{}",
+            told(4)
+        );
+    }
+
+    #[test]
     fn each_strict_limit_is_refused_in_words() {
         let cases = [
             (
