@@ -40,6 +40,15 @@ struct Failures {
     stale: u32,
 }
 
+/// A create that was refused and is not sent again for a while.
+struct Rest {
+    generation: i64,
+    /// How often in a row.
+    count: u32,
+    until: tokio::time::Instant,
+    problem: Problem,
+}
+
 /// Shared by all controllers.
 pub struct Context {
     pub(crate) client: Client,
@@ -54,6 +63,8 @@ pub struct Context {
     compared: Mutex<HashMap<String, Instant>>,
     /// When the newest create for each object was answered or given up, by the mark of its intent.
     attempts: Mutex<HashMap<String, (String, Timestamp)>>,
+    /// The creates that were refused, by the uid of their object.
+    rests: Mutex<HashMap<String, Rest>>,
     /// The words by which the API server refuses the status of an object, once told.
     refusals: Mutex<HashMap<String, String>>,
     pub(super) events: Events,
@@ -82,6 +93,7 @@ impl Context {
             tenants: Mutex::default(),
             failures: Mutex::default(),
             attempts: Mutex::default(),
+            rests: Mutex::default(),
             refusals: Mutex::default(),
             compared: Mutex::default(),
             events,
@@ -289,6 +301,7 @@ impl Context {
         self.claims.forget(uid);
         self.succeeded(title);
         self.tells_refusal(title, None);
+        self.rests.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.compared.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.ready_once
@@ -313,6 +326,30 @@ impl Context {
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let (marked, ended) = attempts.get(uid)?;
         (marked == nonce).then_some(*ended)
+    }
+
+    /// The create for this generation of the object was refused: it rests, longer each time, whatever wakes the object, its own
+    /// intent that comes and goes among it.
+    pub(crate) fn rest(&self, uid: &str, generation: i64, problem: &Problem, longest: Duration) {
+        let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = rests.get(uid).filter(|rest| rest.generation == generation);
+        let count = before.map_or(0, |rest| rest.count.saturating_add(1));
+        let pause = Duration::from_secs(1) * 2_u32.pow(count.min(8));
+        let rest = Rest {
+            generation,
+            count,
+            until: self.clock.instant() + pause.min(longest),
+            problem: problem.clone(),
+        };
+        rests.insert(uid.to_owned(), rest);
+    }
+
+    /// What a create for this generation was refused with, and how long it still rests.
+    pub(crate) fn rests(&self, uid: &str, generation: i64) -> Option<(Problem, Duration)> {
+        let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = rests.get(uid).filter(|rest| rest.generation == generation)?;
+        let left = rest.until.saturating_duration_since(self.clock.instant());
+        (!left.is_zero()).then(|| (rest.problem.clone(), left))
     }
 
     /// Whether this refusal of the object's status is news; none ends the one before.

@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{
     Managed,
     context::Context,
-    halt::{Halt, Retry, Step},
+    halt::{Halt, Retry, Stage, Step},
     identity::{self, Site},
     parting::may_write,
     subject::Subject,
@@ -126,7 +126,7 @@ pub(super) async fn run<K: Managed>(
     Ok(())
 }
 
-/// Before a create: there must be time to hear its answer, and its name must be free.
+/// Before a create: there must be time to hear its answer, it must not have been refused just now, and its name must be free.
 async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &Site) -> Step<()> {
     if subject.left(context) < CREATE {
         return Err(Halt::sync(
@@ -138,6 +138,14 @@ async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
             ),
             Retry::After(Duration::from_millis(100)),
         ));
+    }
+    // A person who asks does not wait.
+    if let (None, Some((problem, left))) = (subject.requested(), context.rests(&subject.uid(), subject.generation())) {
+        return Err(Halt {
+            problem,
+            stage: Stage::Sync,
+            retry: Retry::After(left),
+        });
     }
     identity::require_free_name(context, subject, site).await
 }
@@ -227,10 +235,14 @@ async fn failed<K: Managed>(
     if let Err(halt) = subject.abandon().await {
         return halt;
     }
-    if is_conflict {
-        return identity::name_taken(context, subject, site).await;
-    }
-    Halt::from(error)
+    let halt = if is_conflict {
+        identity::name_taken(context, subject, site).await
+    } else {
+        Halt::from(error)
+    };
+    let longest = subject.drift_interval.min(Duration::from_secs(300));
+    context.rest(&subject.uid(), subject.generation(), &halt.problem, longest);
+    halt
 }
 
 /// Whether the step gives an object that is there another name.
