@@ -209,7 +209,12 @@ impl Managed for AccessPackage {
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
-        plan(desired, observed, &rules)
+        // Known only after what was observed was read.
+        let desired = DesiredPackage {
+            site_roles_are_told: references.tenant.graph.tells_site_roles(),
+            ..desired.clone()
+        };
+        plan(&desired, observed, &rules)
     }
 
     async fn perform(
