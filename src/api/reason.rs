@@ -38,6 +38,7 @@ pub enum Reason {
     AccessLost,
     GraphRefused,
     GraphUnavailable,
+    StatusRefused,
     // Only an edit of this object helps.
     DriftHeld,
     DeletedInEntra,
@@ -99,6 +100,7 @@ impl Reason {
         Self::AccessLost,
         Self::GraphRefused,
         Self::GraphUnavailable,
+        Self::StatusRefused,
         Self::DriftHeld,
         Self::DeletedInEntra,
         Self::UnmanagedSettings,
@@ -157,6 +159,68 @@ impl Reason {
         )
     }
 
+    /// Whether a visit that somebody asked for and that ended so has answered them: something was planned, or refused for a
+    /// reason that does not go by itself. Otherwise the request stands until a visit comes that far.
+    #[must_use]
+    pub fn answers_a_request(self) -> bool {
+        match self {
+            // Nothing was planned: what it needs is on its way or does not answer.
+            Self::Progressing
+            | Self::TenantNotFound
+            | Self::TenantNotReady
+            | Self::CatalogNotReady
+            | Self::AccessPackageNotReady
+            | Self::OutcomeUnknown
+            | Self::GraphUnavailable
+            | Self::StatusRefused
+            | Self::Paused
+            | Self::CredentialsMissing
+            | Self::TokenRefused
+            | Self::Unreachable => false,
+            Self::InSync
+            | Self::Observed
+            | Self::CatalogNotGranted
+            | Self::AccessPackageNotFound
+            | Self::ReferenceNotFound
+            | Self::ReferenceAmbiguous
+            | Self::ReferenceMoved
+            | Self::ResourceNotInCatalog
+            | Self::ResourceNotReady
+            | Self::ResourceUnsuitable
+            | Self::RoleNotFound
+            | Self::RoleAmbiguous
+            | Self::LimitExceeded
+            | Self::NameTaken
+            | Self::AlreadyClaimed
+            | Self::AssignmentsRemain
+            | Self::DependantsRemain
+            | Self::NotOurs
+            | Self::Elsewhere
+            | Self::NeedsTenantPermission
+            | Self::AccessLost
+            | Self::GraphRefused
+            | Self::DriftHeld
+            | Self::DeletedInEntra
+            | Self::UnmanagedSettings
+            | Self::AdoptionNotFound
+            | Self::AdoptionRequired
+            | Self::InvalidSpec
+            | Self::ObserveOnly
+            | Self::DriftReported
+            | Self::Connected
+            | Self::ConnectedByCatalogRoles
+            | Self::ConsentMissing
+            | Self::NotLicensed
+            | Self::AdmissionPolicyMissing
+            | Self::Created
+            | Self::Adopted
+            | Self::Updated
+            | Self::Deleted
+            | Self::Released
+            | Self::LeftBehind => true,
+        }
+    }
+
     /// What the reason means, in a sentence.
     #[must_use]
     pub fn meaning(self) -> &'static str {
@@ -192,6 +256,7 @@ impl Reason {
             Self::AccessLost => "Entra refuses us what we could do before.",
             Self::GraphRefused => "Microsoft Graph refused a request.",
             Self::GraphUnavailable => "Microsoft Graph did not answer or asked us to wait.",
+            Self::StatusRefused => "The API server refuses the status that the operator writes.",
             Self::DriftHeld => "Entra was changed; putting it back would widen access, so a person decides.",
             Self::DeletedInEntra => "The object was deleted in Entra; a person decides whether it is made anew.",
             Self::UnmanagedSettings => {
@@ -226,6 +291,24 @@ impl Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_waits_answers_nobody_but_a_resource_on_its_way() {
+        for reason in Reason::ALL.iter().filter(|reason| reason.is_waiting()) {
+            // The Catalog that waits for a resource has planned and asked for it.
+            assert_eq!(
+                reason.answers_a_request(),
+                *reason == Reason::ResourceNotReady,
+                "{reason:?}"
+            );
+        }
+        assert!(
+            Reason::ALL
+                .iter()
+                .filter(|reason| reason.is_stalled())
+                .all(|reason| reason.answers_a_request())
+        );
+    }
 
     #[test]
     fn every_reason_is_listed_once_and_named_as_kubernetes_demands() {

@@ -25,7 +25,9 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant, KindName};
+use crate::api::{
+    AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraTenant, KindName, ManagedStatus, Reason,
+};
 
 pub(crate) use lookup::{Identity, Lookup};
 use table::Table;
@@ -261,6 +263,23 @@ impl Cluster {
         self.read().by_uid.get(uid).cloned()
     }
 
+    /// What stands in Entra under this Catalog and exceeds its present grants by its own word, by titles in their order.
+    pub(crate) fn outside_grants(&self, catalog: &str) -> Vec<String> {
+        let tables = self.read();
+        let mut outside = Vec::new();
+        for package in tables.packages.of_parent(&Place::new(None, catalog)) {
+            if stands_outside(package) {
+                outside.push(package.title());
+            }
+            let place = package.place();
+            let policies = tables.policies.of_parent(&place);
+            outside.extend(policies.filter(|policy| stands_outside(policy)).map(Lookup::title));
+        }
+        outside.sort();
+        outside.dedup();
+        outside
+    }
+
     /// The Catalogs whose own status says that they are the catalog which `entra` is in: one where all is well. This is who
     /// may be asked for leave, whatever the object names now.
     pub(crate) fn catalogs_of_entra(&self, entra: &EntraObject) -> Vec<Lookup<Catalog>> {
@@ -291,6 +310,25 @@ impl Cluster {
         let here = tables.by_entra.iter().filter(|(entra, _)| entra.1 == tenant_id);
         here.flat_map(|(_, keys)| keys.iter().cloned()).collect()
     }
+}
+
+fn stands_outside<K: Tracked>(object: &Lookup<K>) -> bool {
+    object.is_made()
+        && object
+            .readable()
+            .is_some_and(|object| exceeds_its_grant(object.as_ref()))
+}
+
+/// Whether the object says that its namespace's grants do not allow what it is.
+fn exceeds_its_grant<K: Tracked>(object: &K) -> bool {
+    let reasons = [Reason::LimitExceeded, Reason::CatalogNotGranted].map(Reason::name);
+    let types = [ConditionType::Ready, ConditionType::Synced].map(ConditionType::name);
+    let conditions = object.status().map(ManagedStatus::conditions);
+    conditions.into_iter().flatten().any(|condition| {
+        condition.status == "False"
+            && types.iter().any(|of| *of == condition.type_)
+            && reasons.contains(&condition.reason)
+    })
 }
 
 impl Tables {

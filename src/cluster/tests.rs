@@ -325,6 +325,36 @@ fn a_package_wakes_its_policies_and_its_catalog_when_something_changes_that_they
 }
 
 #[test]
+fn a_catalog_is_told_what_stands_outside_its_grants_and_woken_when_that_changes() {
+    let mut stage = Stage::new();
+    let made = json!({"status": {"entra": entra("p", "policy-marketing")}});
+    let exceeds = |of: &str, reason: &str| {
+        json!({"status": {"conditions": [
+            {"type": "Ready", "status": "False", "reason": "RoleNotFound", "message": "",
+                "lastTransitionTime": "2026-11-25T10:00:00Z"},
+            {"type": of, "status": "False", "reason": reason, "message": "",
+                "lastTransitionTime": "2026-11-25T10:00:00Z"},
+        ]}})
+    };
+    // What is refused and was never made stands nowhere.
+    let refused = with(policy("marketing"), exceeds("Synced", "LimitExceeded"));
+    stage.apply::<AssignmentPolicy>(refused.clone());
+    assert_eq!(stage.cluster.outside_grants("marketing"), [""; 0]);
+    stage.apply::<AssignmentPolicy>(with(
+        policy("marketing"),
+        with(exceeds("Synced", "DriftHeld"), made.clone()),
+    ));
+    assert_eq!(stage.cluster.outside_grants("marketing"), [""; 0]);
+    // What Ready says first may be something else.
+    let woken = stage.apply::<AssignmentPolicy>(with(refused, made));
+    assert!(woken.contains(&"Catalog marketing".to_owned()), "{woken:?}");
+    assert_eq!(stage.cluster.outside_grants("marketing"), [POLICY]);
+    // A namespace that was never granted anything is nobody's count.
+    stage.apply::<AccessPackage>(with(package("curious"), exceeds("Synced", "CatalogNotGranted")));
+    assert_eq!(stage.cluster.outside_grants("marketing"), [POLICY]);
+}
+
+#[test]
 fn a_policy_wakes_its_package() {
     let mut stage = Stage::new();
     let begun = json!({"nonce": "n", "displayName": "Open", "parentId": "p", "startedAt": "2026-11-25T10:00:00Z"});

@@ -7,7 +7,7 @@
 //! | EntraTenant | what is in the tenant and has no Catalog any more | it needs the tenant to go |
 //! | Catalog | its AccessPackages and AssignmentPolicies | ids, resources and grants stand in it |
 //! | Catalog, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
-//! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what exceeds its grants |
+//! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what stands outside its grants |
 //! | AccessPackage | its AssignmentPolicies | they wait for the package to be whole, and are judged by its roles |
 //! | AssignmentPolicy | its AccessPackage | policies must stay within the grant for the package's roles |
 //! | Namespace | its AccessPackages and AssignmentPolicies | grants select namespaces by label |
@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 
 use kube::Resource as _;
 
-use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked};
+use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked, exceeds_its_grant};
 use crate::api;
 use crate::{
     api::{
@@ -171,6 +171,7 @@ struct SeenPackage<'a> {
     roles: Option<&'a [ResourceRoleStatus]>,
     unmanaged: Option<&'a [UnmanagedPolicy]>,
     ready: Option<(&'a str, &'a str, Option<i64>)>,
+    exceeds: bool,
 }
 
 fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
@@ -184,10 +185,11 @@ fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
         roles: None,
         unmanaged: None,
         ready: None,
+        exceeds: exceeds_its_grant(package),
     };
     if let Some(status) = status {
         let AccessPackageStatus {
-            standing: _, // of it, Ready with its own generation
+            standing: _, // of it, Ready with its own generation, and whether it exceeds its grant
             identity: api::Identity { entra, intent, applied },
             url: _,
             resource_roles,
@@ -213,6 +215,7 @@ struct SeenPolicy<'a> {
     resolved: Option<&'a [PinnedReference]>,
     package: Option<&'a str>,
     ready: Option<(&'a str, &'a str)>,
+    exceeds: bool,
 }
 
 fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
@@ -229,10 +232,11 @@ fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
         resolved: None,
         package: None,
         ready: None,
+        exceeds: exceeds_its_grant(policy),
     };
     if let Some(status) = status {
         let AssignmentPolicyStatus {
-            standing: _, // of it, Ready
+            standing: _, // of it, Ready, and whether it exceeds its grant
             identity: api::Identity { entra, intent, applied },
             access_package_id,
             resolved,

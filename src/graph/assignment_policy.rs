@@ -146,6 +146,27 @@ pub struct PolicyRead {
     pub undeclared: Vec<String>,
 }
 
+impl PolicyRead {
+    /// Nothing but its name was read.
+    pub(super) fn unread(display_name: String) -> Self {
+        Self {
+            display_name,
+            description: None,
+            allowed_target_scope: not_specified(),
+            specific_allowed_targets: Vec::new(),
+            expiration: Expiration::default(),
+            requestor_settings: RequestorSettings::default(),
+            request_approval_settings: ApprovalSettings::default(),
+            review_settings: None,
+            automatic_request_settings: None,
+            notification_settings: None,
+            questions: Read::Unread,
+            custom_extension_stage_settings: Read::Unread,
+            undeclared: Vec::new(),
+        }
+    }
+}
+
 /// A policy as it is written: whole, and nothing in it unread.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyBody {

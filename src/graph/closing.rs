@@ -111,12 +111,40 @@ fn shut(whole: &Value) -> Option<Value> {
     properties.insert("automaticRequestSettings".to_owned(), Value::Null);
     let settings = properties.get_mut("requestorSettings").and_then(Value::as_object_mut);
     for (name, value) in settings.into_iter().flat_map(Map::iter_mut) {
-        // A door that is newer than this version is named like the others. Giving access up is none.
-        if value.is_boolean() && name.starts_with("enable") && !name.ends_with("RemoveAccess") {
+        if value.is_boolean() && is_door(name) {
             *value = Value::Bool(false);
         }
     }
     Some(body)
+}
+
+/// What can be told of a policy that cannot be read: whether any door of it is open stands for which.
+fn opaque(id: &PolicyId, whole: &Value) -> AssignmentPolicy {
+    let text = |name: &str| whole.get(name).and_then(Value::as_str).map(str::to_owned);
+    let settings = whole.get("requestorSettings").and_then(Value::as_object);
+    let is_open = |(name, value): (&String, &Value)| is_door(name) && *value == Value::Bool(true);
+    let is_requested = settings.into_iter().flatten().any(is_open);
+    let is_automatic = whole
+        .get("automaticRequestSettings")
+        .is_some_and(|value| !value.is_null());
+    let mut fields = PolicyRead::unread(text("displayName").map_or_else(String::new, |name| name));
+    fields.requestor_settings.enable_targets_to_self_add_access = is_requested || is_automatic;
+    AssignmentPolicy {
+        id: id.clone(),
+        created: text("createdDateTime"),
+        access_package: whole
+            .get("accessPackage")
+            .and_then(|package| package.get("id"))
+            .and_then(Value::as_str)
+            .map(Into::into),
+        fields,
+        whole: None,
+    }
+}
+
+/// Whether a setting is a door: one that is newer than this version is named like the others. Giving access up is none.
+fn is_door(name: &str) -> bool {
+    name.starts_with("enable") && !name.ends_with("RemoveAccess")
 }
 
 /// Takes the annotations out that only answers carry; a type is part of the value.
@@ -157,6 +185,23 @@ impl Graph {
         Ok(Some(whole))
     }
 
+    /// One policy as far as its departure needs it: of one that cannot be read, its id, its name, whether any door of it
+    /// is open, and the whole answer, by which it is shut. `None` only where Graph says 404.
+    ///
+    /// # Errors
+    ///
+    /// As [`Graph::get_assignment_policy`], but for a policy that cannot be read.
+    pub async fn get_policy_to_leave(&self, id: &PolicyId) -> Result<Option<AssignmentPolicy>, GraphError> {
+        let Some(whole) = self.read_policy_whole(id).await? else {
+            return Ok(None);
+        };
+        let policy = serde_json::from_value(whole.clone()).map_or_else(|_| opaque(id, &whole), |policy| policy);
+        Ok(Some(AssignmentPolicy {
+            whole: Some(Box::new(whole)),
+            ..policy
+        }))
+    }
+
     /// Shuts every door of a policy and changes nothing else of it: the policy is sent back as it was read (`whole`, or
     /// a read of its own where the policy comes from a list), so that approvers, stages and settings which this version
     /// does not know stay as they are. `PUT assignmentPolicies/{id}`; EntitlementManagement.ReadWrite.All or Access
@@ -178,14 +223,21 @@ impl Graph {
         ))
     }
 
-    /// As [`Graph::close_assignment_policy`], for a policy of which only the id can be read.
+    /// As [`Graph::close_assignment_policy`], for a policy of which only the id is known. Answers the policy as it is
+    /// then, where it can be read.
     ///
     /// # Errors
     ///
     /// As [`Graph::close_assignment_policy`].
-    pub async fn close_unreadable_policy(&self, id: &PolicyId) -> Result<(), GraphError> {
+    pub async fn close_unread_policy(&self, id: &PolicyId) -> Result<Option<AssignmentPolicy>, GraphError> {
         let whole = self.policy_to_close(id).await?;
-        self.close_whole(id, whole).await.map(drop)
+        let closed = self.close_whole(id, whole.clone()).await?;
+        let read: Option<AssignmentPolicy> = serde_json::from_value(whole).ok();
+        let closed: Option<AssignmentPolicy> = serde_json::from_value(closed).ok();
+        Ok(read.zip(closed).map(|(read, closed)| AssignmentPolicy {
+            fields: closed.fields.shut(),
+            ..read
+        }))
     }
 
     async fn policy_to_close(&self, id: &PolicyId) -> Result<Value, GraphError> {

@@ -7,12 +7,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use http_body_util::Full;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,6 +80,8 @@ pub(super) struct Shared {
     sign_in: SignIn,
     /// The tenant's weather; what closed it is told to those who wait.
     pub(super) gate: Mutex<Gate<GraphError>>,
+    /// By how many seconds the service's clock was ahead of this machine's when it last told.
+    clock_ahead: AtomicI64,
     /// The service has refused to expand policies and role scopes on a catalog's packages: read them singly.
     pub(super) package_expand_refused: AtomicBool,
     /// The service has refused to filter a catalog's packages by name: filter all packages.
@@ -136,6 +138,7 @@ impl Graph {
             cloud: endpoint.cloud,
             sign_in,
             gate: Mutex::default(),
+            clock_ahead: AtomicI64::new(0),
             package_expand_refused: AtomicBool::new(false),
             package_filter_refused: AtomicBool::new(false),
             assignment_filter_refused: AtomicBool::new(false),
@@ -191,10 +194,11 @@ impl Graph {
         TokenClaims::decode(&token.secret, "token")
     }
 
-    /// By how many seconds the service's clock is ahead of this machine's, as last told.
+    /// By how many seconds the service's clock is ahead of this machine's, negative where it is behind, by the newest
+    /// answer that told; 0 before the first.
     #[must_use]
     pub fn clock_ahead_seconds(&self) -> i64 {
-        0
+        self.shared.clock_ahead.load(Ordering::Relaxed)
     }
 
     /// How long the token in use has been in use; none before the first.
@@ -522,7 +526,11 @@ impl Operation<'_> {
                     .map(str::to_owned)
             };
             let request_id = header("request-id");
-            let wait = header(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, SystemTime::now()));
+            let heard = SystemTime::now();
+            let wait = header(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, heard));
+            if let Some(ahead) = header(DATE.as_str()).and_then(|date| ahead_seconds(&date, heard)) {
+                shared.clock_ahead.store(ahead, Ordering::Relaxed);
+            }
             Ok::<_, LineError>((status, request_id, wait, line::collect(body).await?))
         };
         let ended = timeout_at(until.min(started + ATTEMPT_TIMEOUT), exchange.instrument(span.clone())).await;
@@ -613,6 +621,14 @@ impl Operation<'_> {
     }
 }
 
+/// By how many whole seconds a clock that showed `date` (an HTTP date, told in whole seconds) is ahead of one that showed
+/// `heard` when it was heard of; negative where it is behind.
+fn ahead_seconds(date: &str, heard: SystemTime) -> Option<i64> {
+    let seconds = |time: SystemTime| i64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs()).ok();
+    let told = seconds(httpdate::parse_http_date(date.trim()).ok()?)?;
+    Some(told - seconds(heard)?)
+}
+
 /// What an attempt that failed tells about the tenant. A request that the service itself has failed at (500) is that
 /// request's own trouble.
 fn sign(outcome: Outcome, kind: GraphErrorKind) -> Sign {
@@ -672,4 +688,22 @@ fn cause(error: &LineError) -> String {
         current = source;
     }
     first_line(&current.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_tells_how_far_the_clocks_are_apart() {
+        let heard = httpdate::parse_http_date("Wed, 25 Nov 2026 10:00:00 GMT").unwrap() + Duration::from_millis(900);
+        assert_eq!(ahead_seconds("Wed, 25 Nov 2026 10:00:00 GMT", heard), Some(0));
+        assert_eq!(ahead_seconds("Wed, 25 Nov 2026 09:59:30 GMT", heard), Some(-30));
+        assert_eq!(ahead_seconds(" Wed, 25 Nov 2026 11:00:00 GMT", heard), Some(3_600));
+        assert_eq!(
+            ahead_seconds("in a while", heard),
+            None,
+            "what cannot be read tells nothing"
+        );
+    }
 }

@@ -4,13 +4,15 @@ use std::{collections::BTreeSet, fmt};
 
 use super::{
     Act, Cause, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem, Rules,
-    Set, Stake, Step, gone,
+    Set, Stake, Step,
+    departure::{self, Removal},
+    gone,
 };
 use crate::{
     api::Reason,
     graph::{
-        AccessPackage, AccessPackagePatch, AssignmentId, CatalogId, NewAccessPackage, NewResourceRoleScope,
-        OriginSystem, PolicyId, Read, ResourceRoleScope, ResourceRoleScopeId,
+        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, OriginSystem, PolicyId,
+        Read, ResourceRoleScope, ResourceRoleScopeId,
     },
 };
 
@@ -116,13 +118,8 @@ pub enum PackageAct {
         /// Its name.
         name: String,
     },
-    /// Take somebody's access away.
-    RemoveAssignment {
-        /// The assignment.
-        id: AssignmentId,
-        /// Who has it.
-        who: String,
-    },
+    /// Take people's access away: asked for side by side, since each takes its time.
+    RemoveAssignments(Vec<Removal>),
     /// Delete a policy of it, which goes with it.
     DeletePolicy {
         /// The policy.
@@ -146,7 +143,7 @@ impl Act for PackageAct {
             | Self::AddRole { .. }
             | Self::RemoveRole { .. }
             | Self::Close { .. }
-            | Self::RemoveAssignment { .. }
+            | Self::RemoveAssignments(_)
             | Self::DeletePolicy { .. }
             | Self::Delete { .. } => None,
         }
@@ -165,7 +162,7 @@ impl Act for PackageAct {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
             Self::Identity(_) | Self::Create(_) => Reason::Created,
             Self::Update(_) | Self::AddRole { .. } | Self::RemoveRole { .. } | Self::Close { .. } => Reason::Updated,
-            Self::RemoveAssignment { .. } | Self::DeletePolicy { .. } | Self::Delete { .. } => Reason::Deleted,
+            Self::RemoveAssignments(_) | Self::DeletePolicy { .. } | Self::Delete { .. } => Reason::Deleted,
         }
     }
 }
@@ -185,7 +182,7 @@ impl fmt::Display for PackageAct {
             Self::AddRole { name, .. } => write!(formatter, "add role {name}"),
             Self::RemoveRole { name, .. } => write!(formatter, "remove role {name}"),
             Self::Close { id, name } => write!(formatter, "shut assignment policy {name:?} ({id}) for new requests"),
-            Self::RemoveAssignment { who, .. } => write!(formatter, "take away the access of {who}"),
+            Self::RemoveAssignments(removals) => formatter.write_str(&departure::words(removals)),
             Self::DeletePolicy { id, name } => write!(formatter, "delete assignment policy {name:?} ({id})"),
             Self::Delete { name } => write!(formatter, "delete access package {name:?}"),
         }

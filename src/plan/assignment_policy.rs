@@ -7,12 +7,17 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Rules, Stake, Step, gone};
+use super::{
+    Act, Canonical, Cause, Difference, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules,
+    Stake, Step,
+    departure::{self, Removal},
+    gone,
+};
 use crate::{
     api::Reason,
     graph::{
-        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentId, AssignmentPolicy, Expiration,
-        ExpirationKind, PolicyBody, PolicyRead, RequestorSettings, SubjectSet,
+        AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyBody,
+        PolicyRead, RequestorSettings, SubjectSet,
     },
 };
 
@@ -30,13 +35,8 @@ pub enum PolicyAct {
         /// Its name.
         name: String,
     },
-    /// Take somebody's access away.
-    RemoveAssignment {
-        /// The assignment.
-        id: AssignmentId,
-        /// Who has it.
-        who: String,
-    },
+    /// Take people's access away: asked for side by side, since each takes its time.
+    RemoveAssignments(Vec<Removal>),
     /// Delete it.
     Delete {
         /// Its name.
@@ -51,7 +51,7 @@ impl Act for PolicyAct {
             Self::Create(_)
             | Self::Replace(_)
             | Self::Close { .. }
-            | Self::RemoveAssignment { .. }
+            | Self::RemoveAssignments(_)
             | Self::Delete { .. } => None,
         }
     }
@@ -69,7 +69,7 @@ impl Act for PolicyAct {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
             Self::Identity(_) | Self::Create(_) => Reason::Created,
             Self::Replace(_) | Self::Close { .. } => Reason::Updated,
-            Self::RemoveAssignment { .. } | Self::Delete { .. } => Reason::Deleted,
+            Self::RemoveAssignments(_) | Self::Delete { .. } => Reason::Deleted,
         }
     }
 }
@@ -87,7 +87,7 @@ impl fmt::Display for PolicyAct {
             Self::Create(body) => write!(formatter, "create assignment policy {:?}", body.display_name),
             Self::Replace(_) => formatter.write_str("change"),
             Self::Close { name } => write!(formatter, "shut assignment policy {name:?} for new requests"),
-            Self::RemoveAssignment { who, .. } => write!(formatter, "take away the access of {who}"),
+            Self::RemoveAssignments(removals) => formatter.write_str(&departure::words(removals)),
             Self::Delete { name } => write!(formatter, "delete assignment policy {name:?}"),
         }
     }
@@ -107,6 +107,40 @@ pub fn plan(desired: &PolicyBody, observed: &Found<Box<AssignmentPolicy>>, rules
         Found::Elsewhere { .. } => Plan::default(),
         Found::Present(policy) => update(desired, &policy.fields, rules),
     }
+}
+
+/// The plan for a policy whose end has passed: the service takes no such end, so nothing is written but what closes, and
+/// that with the end which Entra has.
+#[must_use]
+pub fn plan_ended(
+    desired: &PolicyBody,
+    observed: &Found<Box<AssignmentPolicy>>,
+    rules: &Rules<'_>,
+    past: &Problem,
+) -> Plan<PolicyAct> {
+    let rules = Rules {
+        limit: rules.limit.or(Some(past)),
+        ..*rules
+    };
+    let Found::Present(policy) = observed else {
+        return plan(desired, observed, &rules);
+    };
+    let mut body = desired.clone();
+    body.expiration = policy.fields.expiration.clone();
+    let mut plan = plan(&body, observed, &rules);
+    let (before, after) = (policy.fields.expiration.canonical(), desired.expiration.canonical());
+    if before != after {
+        let difference = Difference {
+            path: "expiration".into(),
+            before,
+            after,
+            cause: Cause::Spec,
+            stake: Stake::NEUTRAL,
+        };
+        let step = Step::changing(PolicyAct::Replace(Box::new(body)), vec![difference], Vec::new());
+        plan.held.push((step, Hold::Limit(past.clone())));
+    }
+    plan
 }
 
 fn create(desired: &PolicyBody, rules: &Rules<'_>) -> Plan<PolicyAct> {
@@ -888,6 +922,48 @@ mod tests {
             },
         );
         assert_eq!(asked.steps.len(), 1);
+    }
+
+    #[test]
+    fn of_an_end_that_has_passed_nothing_is_written_but_what_closes_with_the_end_that_entra_has() {
+        let before = fields();
+        let base = applied(&before);
+        let mut after = fields();
+        after.description = Some("new words".into());
+        after.requestor_settings.enable_targets_to_self_add_access = false;
+        after.expiration = Expiration {
+            kind: ExpirationKind::AfterDateTime,
+            duration: None,
+            end: Some("2020-01-01T00:00:00Z".into()),
+        };
+        let past = Problem::new(Reason::InvalidSpec, "it has passed");
+        let observed = Found::Present(Box::new(AssignmentPolicy {
+            id: "policy".into(),
+            created: None,
+            access_package: None,
+            fields: before.clone().into(),
+            whole: None,
+        }));
+        let rules = rules(Base::of(Some(&base)), CAUTIOUS);
+        let ended = plan_ended(&after, &observed, &rules, &past);
+        let PolicyAct::Replace(written) = &ended.steps[0].act else {
+            panic!("{ended:?}");
+        };
+        assert!(!written.requestor_settings.enable_targets_to_self_add_access);
+        assert_eq!(written.expiration, before.expiration);
+        assert_eq!(written.description, before.description);
+        let held: Vec<&str> = ended
+            .held
+            .iter()
+            .flat_map(|(step, _)| &step.differences)
+            .map(|difference| difference.path.as_str())
+            .collect();
+        assert_eq!(held, ["description", "expiration"]);
+        assert!(ended.held.iter().all(|(_, hold)| *hold == Hold::Limit(past.clone())));
+        // Nor is anything made, for the first time or anew.
+        for absent in [Found::Unborn, Found::Gone { id: "policy".into() }] {
+            assert!(plan_ended(&after, &absent, &rules, &past).steps.is_empty());
+        }
     }
 
     #[test]

@@ -20,7 +20,34 @@ use crate::{
 };
 
 /// How many people's access one visit takes away: the next goes on, so that a visit ends.
-const AT_A_TIME: usize = 25;
+const AT_A_TIME: usize = 100;
+/// How many of them are told by name.
+const NAMED: usize = 3;
+
+/// Somebody's access that is taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// The assignment.
+    pub id: AssignmentId,
+    /// Who has it.
+    pub who: String,
+}
+
+/// Whose access is taken away.
+#[must_use]
+pub fn words(removals: &[Removal]) -> String {
+    let mut names: Vec<&str> = removals.iter().map(|removal| removal.who.as_str()).collect();
+    // The service lists them in no order.
+    names.sort_unstable();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let more = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    format!("take away the access of {}{more}", names.join(", "))
+}
 
 /// What a departure has to look at.
 pub struct Leaving<'a, A> {
@@ -51,7 +78,7 @@ pub enum Next {
 
 /// The plan, and what comes after it.
 #[must_use]
-pub fn plan<A: Act>(leaving: Leaving<'_, A>, take_away: impl Fn(AssignmentId, String) -> A) -> (Plan<A>, Next) {
+pub fn plan<A: Act>(leaving: Leaving<'_, A>, take_away: impl Fn(Vec<Removal>) -> A) -> (Plan<A>, Next) {
     let Leaving {
         open,
         holders,
@@ -78,20 +105,32 @@ pub fn plan<A: Act>(leaving: Leaving<'_, A>, take_away: impl Fn(AssignmentId, St
         return (Plan::of(deletes.into_iter().map(narrowing).collect()), Next::Done);
     }
     let takes_away = method == DeletionPolicy::DeleteWithAssignments;
-    let steps = live
+    let readable = live
         .iter()
-        .filter(|_| takes_away)
         // What is proven to be of what goes, and of nothing else.
         .filter(|assignment| policy.is_none() || assignment.policy.is_some())
-        .filter(|assignment| assignment.state != AssignmentState::Delivering && !asked(&assignment.id))
+        .filter(|assignment| assignment.state != AssignmentState::Delivering)
+        .map(|assignment| Removal {
+            id: assignment.id.clone(),
+            who: who(assignment),
+        });
+    // Where everything goes, what cannot be read goes too.
+    let unreadable = holders.unreadable.iter().filter(|_| policy.is_none());
+    let unreadable = unreadable.filter_map(|hidden| {
+        let id = AssignmentId::from(hidden.id.as_deref()?);
+        let who = format!("assignment {id}, which cannot be read");
+        Some(Removal { id, who })
+    });
+    let removals: Vec<Removal> = readable
+        .chain(unreadable)
+        .filter(|removal| takes_away && !asked(&removal.id))
         .take(AT_A_TIME)
-        .map(|assignment| {
-            let who = who(assignment);
-            let stake = Stake::door(Door::Neutral).holders(Holders::Cuts);
-            Step::new(take_away(assignment.id.clone(), who), stake)
-        })
         .collect();
-    let mut plan = Plan::of(steps);
+    let mut plan = Plan::default();
+    if !removals.is_empty() {
+        let stake = Stake::door(Door::Neutral).holders(Holders::Cuts);
+        plan.steps.push(Step::new(take_away(removals), stake));
+    }
     let waits = Hold::Waits(remaining(&live, count, takes_away));
     plan.held
         .extend(deletes.into_iter().map(|act| (narrowing(act), waits.clone())));
@@ -155,7 +194,7 @@ pub fn package(
         asked,
         deletes,
     };
-    plan(leaving, |id, who| PackageAct::RemoveAssignment { id, who })
+    plan(leaving, PackageAct::RemoveAssignments)
 }
 
 /// How a policy goes; those who came in by other policies of its package keep their access.
@@ -180,7 +219,7 @@ pub fn policy(
         asked,
         deletes: vec![PolicyAct::Delete { name }],
     };
-    plan(leaving, |id, who| PolicyAct::RemoveAssignment { id, who })
+    plan(leaving, PolicyAct::RemoveAssignments)
 }
 
 fn who(assignment: &Assignment) -> String {
@@ -198,8 +237,8 @@ fn remaining(live: &[&Assignment], count: usize, takes_away: bool) -> Problem {
         .collect();
     // The service lists them in no order; words that change say nothing new.
     names.sort();
-    let shown = names.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-    let shown = match (names.is_empty(), count > 3) {
+    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let shown = match (names.is_empty(), count > NAMED) {
         (true, _) => String::new(),
         (false, true) => format!(" ({shown}, …)"),
         (false, false) => format!(" ({shown})"),
@@ -252,7 +291,7 @@ mod tests {
     }
 
     fn planned(leaving: Leaving<'_, PackageAct>) -> (Vec<String>, Vec<String>, Next) {
-        let (plan, next) = plan(leaving, |id, who| PackageAct::RemoveAssignment { id, who });
+        let (plan, next) = plan(leaving, PackageAct::RemoveAssignments);
         let held = plan
             .held
             .iter()
@@ -322,13 +361,64 @@ mod tests {
             asked: &|id: &AssignmentId| id.as_str().len() < 3,
             ..leaving(Some(&holders), DeletionPolicy::DeleteWithAssignments)
         };
-        let (steps, _, _) = planned(leaving);
-        assert_eq!(steps.len(), AT_A_TIME);
+        let (plan, _) = plan(leaving, PackageAct::RemoveAssignments);
+        let [step] = plan.steps.as_slice() else {
+            panic!("{plan:?}")
+        };
+        let PackageAct::RemoveAssignments(removals) = &step.act else {
+            panic!("{step:?}")
+        };
+        assert_eq!(removals.len(), AT_A_TIME);
         assert!(
-            steps
-                .iter()
-                .all(|step| step.len() >= "take away the access of assignment 100".len())
+            removals.iter().all(|removal| removal.id.as_str().len() == 3),
+            "{removals:?}"
         );
+        assert_eq!(
+            step.act.to_string(),
+            "take away the access of assignment 100, assignment 101, assignment 102 and 97 more"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_a_package_that_goes_is_taken_away_by_its_id_and_of_a_policy_it_stays() {
+        let holders = || Listed {
+            elements: Vec::new(),
+            unreadable: vec![Unreadable {
+                id: Some("hidden".into()),
+                display_name: None,
+                why: "newer".into(),
+            }],
+        };
+        let holders = holders();
+        let whole = leaving(Some(&holders), DeletionPolicy::DeleteWithAssignments);
+        assert_eq!(
+            planned(whole).0,
+            ["take away the access of assignment hidden, which cannot be read"]
+        );
+        let policy = PolicyId::from("p");
+        let one = Leaving {
+            policy: Some(&policy),
+            ..leaving(Some(&holders), DeletionPolicy::DeleteWithAssignments)
+        };
+        let (steps, _, next) = planned(one);
+        assert!(steps.is_empty(), "it may be of another policy: {steps:?}");
+        assert_eq!(next, Next::Wait);
+    }
+
+    #[test]
+    fn who_still_holds_it_is_told_in_the_same_order_whatever_the_service_s() {
+        let of = |names: [&str; 4]| {
+            let held = names.map(|name| Assignment {
+                target: Some(crate::graph::AssignmentTarget {
+                    display_name: Some(name.into()),
+                    ..crate::graph::AssignmentTarget::default()
+                }),
+                ..assignment(name, Some("p"), AssignmentState::Delivered)
+            });
+            let holders = Listed::of(held.to_vec());
+            planned(leaving(Some(&holders), DeletionPolicy::DeleteWithAssignments))
+        };
+        assert_eq!(of(["dora", "ann", "carl", "bob"]), of(["bob", "carl", "dora", "ann"]));
     }
 
     #[test]

@@ -153,10 +153,30 @@ impl Facts<'_> {
         }
     }
 
-    /// What keeps one from being made: `found` are all objects of its name, asked for just before.
+    /// What keeps one from being made: `found` are all objects of its name, asked for just before. The one that this object
+    /// stood for until it was gone is none: a late list may show it for a while.
     #[must_use]
     pub fn obstacle(&self, found: &[Candidate]) -> Option<Problem> {
-        (!found.is_empty()).then(|| self.taken(self.display_name, found))
+        let is_ghost = |candidate: &&Candidate| candidate.holder.is_none() && self.stood_for(&candidate.id);
+        let others: Vec<Candidate> = found.iter().filter(|one| !is_ghost(one)).cloned().collect();
+        (!others.is_empty()).then(|| self.taken(self.display_name, &others))
+    }
+
+    /// Whether this is the one that the object stood for last.
+    fn stood_for(&self, id: &str) -> bool {
+        let known = self.known.map(|known| known.id.as_str());
+        [known, self.external_id].contains(&Some(id))
+    }
+
+    /// Whether this is the one that the object stood for before the intent: made just before, of the same name and words, and
+    /// shown by a late list. No tolerance for clocks here: what is told of one's own past is told by the same one.
+    fn is_former(&self, candidate: &Candidate, intent: &Intent) -> bool {
+        let time = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+        let created = candidate.created.as_deref().and_then(time);
+        let is_before = created
+            .zip(time(&intent.started_at))
+            .is_some_and(|(created, started)| created < started);
+        is_before && self.external_id == Some(candidate.id.as_str())
     }
 
     fn takes_over(&self, one: &Candidate) -> Stand {
@@ -164,10 +184,7 @@ impl Facts<'_> {
             Some(holder) => Stand::Refused(claimed(&one.id, holder)),
             None => Stand::Becomes {
                 id: one.id.clone(),
-                act: IdentityAct::TakeOver {
-                    id: one.id.clone(),
-                    what: format!("{} {:?}", self.noun, one.display_name),
-                },
+                act: takes_over(self.noun, &one.id, &one.display_name),
             },
         }
     }
@@ -175,7 +192,9 @@ impl Facts<'_> {
     fn outcome(&self, intent: &Intent, found: &[Candidate], visibility: Duration, now: Timestamp) -> Stand {
         let ours: Vec<&Candidate> = found
             .iter()
-            .filter(|candidate| candidate.holder.is_none() && is_outcome_of(candidate, intent))
+            .filter(|candidate| {
+                candidate.holder.is_none() && is_outcome_of(candidate, intent) && !self.is_former(candidate, intent)
+            })
             .collect();
         match ours.as_slice() {
             [one] => Stand::Becomes {
@@ -253,6 +272,22 @@ pub fn fingerprint(description: &str) -> String {
     drift::digest(&super::Canonical::canonical(&description.to_owned()))
 }
 
+/// How long after its intent a create may have been carried out: until its answer was heard or given up (`ended`), where
+/// this process knows, and for `longest` where it does not. What another process began, it began before this one (`since`).
+#[must_use]
+pub fn attempt(intent: &Intent, ended: Option<Timestamp>, since: Timestamp, longest: Duration) -> Duration {
+    let Ok(started) = intent.started_at.parse::<Timestamp>() else {
+        return longest;
+    };
+    let ended = ended.or_else(|| (since > started).then_some(since));
+    match ended {
+        Some(ended) => Duration::try_from(ended.duration_since(started))
+            .unwrap_or(Duration::ZERO) // it ended before it began: clocks differ
+            .min(longest),
+        None => longest,
+    }
+}
+
 /// Whether the outcome of the intent may still be on its way into the lists. One whose time cannot be read stays open:
 /// unknown is not over.
 #[must_use]
@@ -280,6 +315,15 @@ pub fn is_outcome_of(candidate: &Candidate, intent: &Intent) -> bool {
 
 fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The act of taking over what somebody else made.
+#[must_use]
+pub fn takes_over(noun: &str, id: &str, display_name: &str) -> IdentityAct {
+    IdentityAct::TakeOver {
+        id: id.to_owned(),
+        what: format!("{noun} {display_name:?}"),
+    }
 }
 
 #[cfg(test)]
@@ -371,6 +415,79 @@ mod tests {
                 act: Some(IdentityAct::DropIntent)
             }
         );
+    }
+
+    #[test]
+    fn the_one_that_is_gone_is_neither_the_outcome_nor_in_the_way_where_a_late_list_still_shows_it() {
+        let (known, intent) = (known(), intent());
+        let ghost = Candidate {
+            created: Some("2026-11-25T09:59:57Z".into()),
+            ..candidate("old")
+        };
+        let facts = Facts {
+            known: Some(&known),
+            external_id: Some("old"),
+            ..facts()
+        };
+        assert_eq!(facts.obstacle(std::slice::from_ref(&ghost)), None);
+        assert!(facts.obstacle(&[ghost.clone(), candidate("other")]).is_some());
+        let held = Candidate {
+            holder: Some("AccessPackage a/b".into()),
+            ..ghost.clone()
+        };
+        assert!(facts.obstacle(&[held]).is_some(), "somebody else has it now");
+        let facts = Facts {
+            intent: Some(&intent),
+            known: None,
+            ..facts
+        };
+        assert!(matches!(
+            stands(&facts, std::slice::from_ref(&ghost)),
+            Stand::Searching(_)
+        ));
+        let both = [ghost, candidate("new")];
+        assert!(matches!(stands(&facts, &both), Stand::Becomes { id, .. } if id == "new"));
+        let unmarked = Facts {
+            external_id: None,
+            ..facts
+        };
+        assert!(
+            matches!(stands(&unmarked, &both), Stand::Refused(_)),
+            "two that may both be ours"
+        );
+    }
+
+    #[test]
+    fn the_outcome_of_a_create_may_show_from_its_end_on_and_not_from_its_beginning() {
+        const LONGEST: Duration = Duration::from_secs(45);
+        let (before, after) = (at("2026-11-25T09:00:00Z"), at("2026-11-25T10:00:07Z"));
+        assert_eq!(attempt(&intent(), Some(after), before, LONGEST), Duration::from_secs(7));
+        assert_eq!(
+            attempt(&intent(), None, before, LONGEST),
+            LONGEST,
+            "it may still be under way"
+        );
+        assert_eq!(
+            attempt(&intent(), None, after, LONGEST),
+            Duration::from_secs(7),
+            "who sent it was gone by then"
+        );
+        let far = at("2026-11-25T11:00:00Z");
+        assert_eq!(attempt(&intent(), None, far, LONGEST), LONGEST);
+        let untold = Intent {
+            started_at: "then".into(),
+            ..intent()
+        };
+        assert_eq!(attempt(&untold, Some(after), before, LONGEST), LONGEST);
+        let old = intent();
+        let facts = Facts {
+            intent: Some(&old),
+            ..facts()
+        };
+        let patience = VISIBILITY + attempt(&old, Some(after), before, LONGEST);
+        let stands = |at| facts.stands(&[], patience, at);
+        assert!(matches!(stands(self::at("2026-11-25T10:02:06Z")), Stand::Searching(_)));
+        assert!(matches!(stands(self::at("2026-11-25T10:02:07Z")), Stand::New { .. }));
     }
 
     #[test]

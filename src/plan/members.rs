@@ -122,6 +122,8 @@ impl Set {
             };
             place(&mut adds, step, verdict);
         }
+        // Entra lists them in no order; words that change say nothing new.
+        surplus.sort_by(|one, other| (&one.name, &one.key).cmp(&(&other.name, &other.key)));
         let mut removes = Plan::default();
         for member in surplus {
             let memory = self.memory(&member.key);

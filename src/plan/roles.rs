@@ -193,11 +193,7 @@ pub fn choose<'a>(name: &str, candidates: &'a [Candidate], field: &str) -> Resul
             Reason::RoleAmbiguous,
             format!(
                 "{field}: {name:?} stands for several roles: {}; use the role's value",
-                several
-                    .iter()
-                    .map(|one| format!("{} ({})", display(one), one.origin_id))
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                several_words(several)
             ),
         )),
     }
@@ -237,6 +233,15 @@ pub fn offered<'a>(
     }
 }
 
+fn several_words(several: &[&Candidate]) -> String {
+    let mut words: Vec<String> = several
+        .iter()
+        .map(|one| format!("{} ({})", display(one), one.origin_id))
+        .collect();
+    words.sort();
+    words.join(", ")
+}
+
 fn display(candidate: &Candidate) -> String {
     match &candidate.value {
         Some(value) if *value != candidate.display_name => format!("{value} ({})", candidate.display_name),
@@ -245,8 +250,10 @@ fn display(candidate: &Candidate) -> String {
     }
 }
 
+/// In a stable order: the service answers in any.
 fn listed(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+    let mut names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+    names.sort();
     if names.is_empty() {
         "none".into()
     } else {

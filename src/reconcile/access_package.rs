@@ -8,7 +8,7 @@ use super::{
     Kind, Managed, Takeover, Visited, Weighing,
     coming::{Announced, Announcement},
     context::Context,
-    execute::{Done, Failure},
+    execute::{Done, Failure, latch},
     grants::{catalog_of_id, granted},
     halt::{Halt, Step},
     identity::{self, Place, Site, refuse_unreadable},
@@ -26,11 +26,11 @@ use crate::{
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, ResourceRoleScope},
     plan::{
-        self, Found, Plan, Problem, Rules,
+        self, Found, Hold, Plan, Problem, Rules,
         access_package::{DesiredPackage, PackageAct, plan},
         departure::{self, Next},
         desire,
-        identity::Candidate,
+        identity::{Candidate, takes_over},
         limits::{self, Judged, RoleAt, Way},
     },
     report::Report,
@@ -214,11 +214,21 @@ impl Managed for AccessPackage {
             site_roles_are_told: references.tenant.graph.tells_site_roles(),
             ..desired.clone()
         };
-        plan(&desired, observed, &rules)
+        match (&limit, observed) {
+            // Not even where there would be nothing to write.
+            (Some(limit), Found::Present(package)) if weighing.takes_over => {
+                let act = takes_over(Self::NOUN, package.id.as_str(), &package.display_name);
+                Plan::holding(
+                    plan::Step::new(act.into(), plan::Stake::NEUTRAL),
+                    Hold::Limit(limit.clone()),
+                )
+            }
+            (_, _) => plan(&desired, observed, &rules), // the rules have the limit
+        }
     }
 
     async fn perform(
-        _context: &Context,
+        context: &Context,
         _subject: &mut Subject<Self>,
         site: &Site,
         act: &PackageAct,
@@ -262,11 +272,13 @@ impl Managed for AccessPackage {
                 inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::Close { id, .. } => {
-                if let Some(shut) = shut(site, &package.id, id).await? {
+                if let Some(shut) = shut(site, id, None).await? {
                     inventory.policy_changed(catalog, &package.id, shut);
                 }
             }
-            PackageAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
+            PackageAct::RemoveAssignments(removals) => {
+                site.tenant.ask_removals(removals, || latch(context, site)).await?;
+            }
             PackageAct::DeletePolicy { id, .. } => {
                 graph.delete_assignment_policy(id).await?;
                 inventory.policy_gone(catalog, &package.id, id);
@@ -288,7 +300,7 @@ impl Managed for AccessPackage {
             | PackageAct::AddRole { .. }
             | PackageAct::RemoveRole { .. }
             | PackageAct::Close { .. }
-            | PackageAct::RemoveAssignment { .. }
+            | PackageAct::RemoveAssignments(_)
             | PackageAct::DeletePolicy { .. } => step.to_string(),
         }
     }
@@ -302,7 +314,9 @@ impl Managed for AccessPackage {
         plan: &Plan<PackageAct>,
     ) -> Report {
         let reopen = subject.request_command();
-        if let Found::Present(package) = observed {
+        // Of a package that is not this object's nothing is told.
+        let own = subject.status.identity.entra.is_some();
+        if let Some(package) = observed.present().filter(|_| own) {
             let status = &mut subject.status;
             if let Some(scopes) = package.resource_role_scopes.known() {
                 status.resource_roles = desired
@@ -339,15 +353,14 @@ impl Managed for AccessPackage {
     }
 
     fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        let spec = &subject.object.spec;
         parting(
             context,
+            subject,
             &Departure {
-                annotated: subject.is_to_be_orphaned(),
-                management: subject.object.spec.management,
-                method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
-                catalog: &catalog_name(context, subject),
-                namespace: &subject.namespace(),
+                management: spec.management,
+                method: spec.deletion_policy(),
+                names: Some(&spec.catalog_ref.name),
             },
         )
     }
@@ -445,12 +458,9 @@ fn limit_of(
         .collect();
     let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
     if let Found::Present(package) = observed {
-        let held = package.resource_role_scopes.known();
-        let there: Vec<RoleAt> = held
-            .into_iter()
-            .flat_map(|held| &held.elements)
-            .map(|held| RoleAt::of_entra(held, status))
-            .collect();
+        let mut there = RoleAt::all_of_entra(&package.resource_role_scopes, status);
+        // Entra lists them in no order; words that change say nothing new.
+        there.sort_by(|one, other| one.words.cmp(&other.words));
         let open = ways_in(package, &references.policies);
         if takes_over {
             let field = if spec.id.is_some() { "spec.id" } else { "spec.adoption" };
@@ -484,9 +494,12 @@ pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<Assignm
         .elements
         .iter()
         .map(|policy| Way::of_entra(policy, managed_by(policy.id.as_str()).as_deref()));
-    readable
+    let mut ways: Vec<Way> = readable
         .chain(listed.unreadable.iter().map(Way::of_unreadable))
-        .collect()
+        .collect();
+    // As for roles: in an order of ours.
+    ways.sort_by(|one, other| one.who.cmp(&other.who));
+    ways
 }
 
 /// The way in that an object stands for: one that is in force as its spec wants it, and one that cannot be read, whatever it
@@ -506,12 +519,12 @@ fn url(tenant: &Tenant, id: &AccessPackageId) -> Option<String> {
     ))
 }
 
-/// Whether the policy is in Entra, so that people may already use it.
+/// Whether the policy is in Entra, or may be, so that people may already use it.
 fn is_in_force(policy: &AssignmentPolicy) -> bool {
     policy
         .status
         .as_ref()
-        .is_some_and(|status| status.identity.entra.is_some())
+        .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
 }
 
 fn candidate(package: graph::AccessPackage) -> Candidate {

@@ -11,7 +11,7 @@ use super::{
     coming::{Announced, Announcement},
     context::Context,
     directory::Memory,
-    execute::{Done, Failure},
+    execute::{Done, Failure, latch},
     grants::{catalog_of_id, granted, limit},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
@@ -25,17 +25,17 @@ use super::{
 use crate::{
     api::{
         AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Grant,
-        ManagedStatus, Management, PinnedReference, Reason, ResourceRole,
+        ManagedStatus, Management, PinnedReference, Reason,
     },
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, SubjectSet},
     plan::{
-        self, Found, Plan, Problem, Rules,
-        assignment_policy::{PolicyAct, plan},
+        self, Found, Hold, Plan, Problem, Rules,
+        assignment_policy::{PolicyAct, plan, plan_ended},
         departure::{self, Next},
         desire,
-        identity::Candidate,
-        limits::{self, RoleAt, Way},
+        identity::{Candidate, takes_over},
+        limits::{self, RoleAt, Way, past_end},
         people::People,
     },
     report::Report,
@@ -70,17 +70,13 @@ impl Limited {
         self.grants.iter().collect()
     }
 
-    /// The roles that the package's spec asks for, as far as the Catalog knows them: what it does not know is the package's
-    /// own trouble.
+    /// The roles that the package's spec asks for, as far as the Catalog offers them: what it does not offer is the package's
+    /// own trouble, and never comes into it.
     fn roles(&self) -> Vec<RoleAt> {
-        let known = |role: &&ResourceRole| {
-            let resources = &self.catalog.spec.resources;
-            resources.iter().any(|known| known.name == role.resource)
-        };
         let asked = self.package.spec.resource_roles.iter().enumerate();
         asked
-            .filter(|(_, role)| known(role))
             .map(|(index, role)| RoleAt::of_spec(index, role, self.catalog.status.as_ref()))
+            .filter(|role| role.is_offered(&self.catalog.spec))
             .collect()
     }
 
@@ -118,7 +114,14 @@ impl Limited {
             Found::Present(package) => match package.resource_role_scopes.known() {
                 Some(held) if held.unreadable.is_empty() => {
                     let status = self.catalog.status.as_ref();
-                    roles.extend(held.elements.iter().map(|held| RoleAt::of_entra(held, status)));
+                    let mut there: Vec<RoleAt> = held
+                        .elements
+                        .iter()
+                        .map(|held| RoleAt::of_entra(held, status))
+                        .collect();
+                    // Entra lists them in no order; words that change say nothing new.
+                    there.sort_by(|one, other| one.words.cmp(&other.words));
+                    roles.extend(there);
                 }
                 Some(_) => return untold("a role cannot be read"),
                 None => return untold("nothing is told of the roles"),
@@ -237,6 +240,9 @@ impl Managed for AssignmentPolicy {
             // Nothing of it is in Entra, so there is nothing to close, and nobody needs to be looked up.
             return Err(limit(breach));
         }
+        if let (Some(past), true) = (past_end(&spec, subject.now), is_new) {
+            return Err(limit(past));
+        }
         let entra = package_identity(&package)?;
         if is_new && spec.id.is_none() {
             require_ready(&package)?;
@@ -325,11 +331,25 @@ impl Managed for AssignmentPolicy {
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
-        plan(desired, observed, &rules)
+        match (&limit, observed) {
+            // Not even where there would be nothing to write.
+            (Some(limit), Found::Present(policy)) if weighing.takes_over => {
+                let act = takes_over(Self::NOUN, policy.id.as_str(), &policy.fields.display_name);
+                Plan::holding(
+                    plan::Step::new(act.into(), plan::Stake::NEUTRAL),
+                    Hold::Limit(limit.clone()),
+                )
+            }
+            // The rules have the limit.
+            (_, _) => match past_end(&subject.object.spec, subject.now) {
+                Some(past) => plan_ended(desired, observed, &rules, &past),
+                None => plan(desired, observed, &rules),
+            },
+        }
     }
 
     async fn perform(
-        _context: &Context,
+        context: &Context,
         _subject: &mut Subject<Self>,
         site: &Site,
         act: &PolicyAct,
@@ -356,12 +376,14 @@ impl Managed for AssignmentPolicy {
                 inventory.policy_changed(&catalog, &package, written);
             }
             PolicyAct::Close { .. } => {
-                if let Some(shut) = shut(site, &package, &policy.id).await? {
+                if let Some(shut) = shut(site, &policy.id, Some(policy)).await? {
                     policy.fields = shut.fields.clone();
                     inventory.policy_changed(&catalog, &package, shut);
                 }
             }
-            PolicyAct::RemoveAssignment { id, .. } => site.tenant.ask_removal(id).await?,
+            PolicyAct::RemoveAssignments(removals) => {
+                site.tenant.ask_removals(removals, || latch(context, site)).await?;
+            }
             PolicyAct::Delete { .. } => {
                 graph.delete_assignment_policy(&policy.id).await?;
                 inventory.policy_gone(&catalog, &package, &policy.id);
@@ -377,7 +399,7 @@ impl Managed for AssignmentPolicy {
             | PolicyAct::Create(_)
             | PolicyAct::Replace(_)
             | PolicyAct::Close { .. }
-            | PolicyAct::RemoveAssignment { .. } => step.to_string(),
+            | PolicyAct::RemoveAssignments(_) => step.to_string(),
         }
     }
 
@@ -407,7 +429,10 @@ impl Managed for AssignmentPolicy {
             ready,
             references: None,
             sync: obstacle.or(held),
-            warning: references.warning.clone(),
+            warning: references
+                .warning
+                .clone()
+                .or_else(|| past_end(&subject.object.spec, subject.now)),
         }
     }
 
@@ -416,15 +441,17 @@ impl Managed for AssignmentPolicy {
     }
 
     fn way_out(context: &Context, subject: &Subject<Self>) -> Step<Option<DeletionPolicy>> {
+        let spec = &subject.object.spec;
+        let package = context
+            .cluster
+            .package(&subject.namespace(), &spec.access_package_ref.name);
         parting(
             context,
+            subject,
             &Departure {
-                annotated: subject.is_to_be_orphaned(),
-                management: subject.object.spec.management,
-                method: subject.object.spec.deletion_policy(),
-                is_written: subject.status.identity.applied.is_some() || subject.status.identity.intent.is_some(),
-                catalog: &catalog_name(context, subject),
-                namespace: &subject.namespace(),
+                management: spec.management,
+                method: spec.deletion_policy(),
+                names: package.as_ref().and_then(Lookup::parent_name),
             },
         )
     }
@@ -464,7 +491,17 @@ impl Managed for AssignmentPolicy {
     }
 
     async fn observe_leaving(site: &Site, id: &str) -> Step<Found<Box<graph::AssignmentPolicy>>> {
-        look(site, id, Freshness::Now).await
+        match look(site, id, Freshness::Now).await {
+            // There, and refused by ourselves: what is left to do needs no more of it than this.
+            Err(halt) if halt.problem.reason == Reason::GraphRefused => {
+                let read = site.tenant.graph.get_policy_to_leave(&PolicyId::from(id)).await;
+                match read {
+                    Ok(Some(policy)) => Ok(Found::Present(Box::new(policy))),
+                    Ok(None) | Err(_) => Err(halt),
+                }
+            }
+            other => other,
+        }
     }
 
     fn plan_leaving(
@@ -546,17 +583,28 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
 
 fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -> Step<AccessPackage> {
     let name = &spec.access_package_ref.name;
-    let found = context.cluster.package(namespace, name);
-    let readable = found
-        .as_ref()
-        .and_then(Lookup::readable)
-        .map(|package| AccessPackage::clone(package));
-    readable.ok_or_else(|| {
+    let absent = || {
         Halt::reference(Problem::new(
             Reason::AccessPackageNotFound,
-            format!("spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"),
+            format!(
+                "spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"
+            ),
         ))
-    })
+    };
+    let found = context.cluster.package(namespace, name).ok_or_else(absent)?;
+    // What cannot be read is there all the same.
+    found
+        .read()
+        .map(|package| AccessPackage::clone(package))
+        .map_err(|unreadable| {
+            Halt::reference(Problem::new(
+                Reason::AccessPackageNotReady,
+                format!(
+                    "spec.accessPackageRef: AccessPackage {name:?} cannot be read: {}; correct it",
+                    unreadable.error
+                ),
+            ))
+        })
 }
 
 fn package_identity(package: &AccessPackage) -> Step<EntraObject> {

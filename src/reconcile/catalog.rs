@@ -31,6 +31,7 @@ use crate::{
         departure::Next,
         desire,
         identity::Candidate,
+        limits,
         resources::{self, ResolvedResource, Trouble},
     },
     report::Report,
@@ -45,6 +46,8 @@ pub(crate) struct CatalogReferences {
     known: Vec<ResourceStatus>,
     pub(crate) pins: Vec<PinnedReference>,
     pub(crate) warning: Option<Problem>,
+    /// What stands in Entra and exceeds the present grants.
+    outside: Option<Problem>,
     pub(crate) retry: Option<Retry>,
 }
 
@@ -74,6 +77,8 @@ impl Observed {
 }
 
 impl Kind for Catalog {
+    const TELLS_SILENCE: bool = true;
+
     fn api(client: &Client, _namespace: Option<&str>) -> Api<Self> {
         Api::all(client.clone())
     }
@@ -150,6 +155,7 @@ impl Managed for Catalog {
             resources: resolved.resources,
             pins: resolved.pins,
             warning: resolved.warning,
+            outside: limits::told_outside(&context.cluster.outside_grants(&subject.object.name_any())),
             retry: resolved.retry,
         })
     }
@@ -270,7 +276,8 @@ impl Managed for Catalog {
         plan: &Plan<CatalogAct>,
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
-        let mut warning = references.warning.clone();
+        let mut warning = silence(subject, references).or_else(|| references.warning.clone());
+        let outside = references.outside.clone();
         let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
         if let Found::Present(observed) = observed {
             let resources = &observed.seen.resources;
@@ -328,7 +335,8 @@ impl Managed for Catalog {
             ready,
             references: unresolved,
             sync,
-            warning,
+            // Neither hides the other.
+            warning: Problem::joined(&outside.into_iter().chain(warning).collect::<Vec<_>>()),
         }
     }
 
@@ -418,6 +426,22 @@ impl Managed for Catalog {
     }
 
     fn follow(_site: &mut Site, _place: &str) {} // a catalog has no other place to be
+}
+
+/// What is said where the packages of the catalog could not be listed for long: nobody notices what is done to them.
+fn silence(subject: &Subject<Catalog>, references: &CatalogReferences) -> Option<Problem> {
+    let id = CatalogId::from(subject.status.identity.entra.as_ref()?.id.as_str());
+    let tenant = &references.tenant;
+    tenant.inventory.stale_for(&id).is_some().then(|| {
+        Problem::new(
+            Reason::GraphUnavailable,
+            "the access packages of this catalog could not be listed for three drift intervals or more, so nobody notices what changes about them in Entra",
+        )
+        .remedy(format!(
+            "see the operator's log for what it was answered; where the list only takes long, raise spec.driftInterval of EntraTenant {:?}",
+            tenant.name
+        ))
+    })
 }
 
 fn site(tenant: &Arc<Tenant>) -> Site {

@@ -94,6 +94,9 @@ pub(crate) async fn resolve_resources(tenant: &Tenant, subject: &Subject<Catalog
 
 fn sooner(one: Retry, other: Retry) -> Retry {
     match (one, other) {
+        // Nothing is answered before.
+        (Retry::Asked(one), Retry::Asked(other)) => Retry::Asked(one.max(other)),
+        (Retry::Asked(wait), _) | (_, Retry::Asked(wait)) => Retry::Asked(wait),
         (Retry::Backoff, _) | (_, Retry::Backoff) => Retry::Backoff,
         (Retry::After(one), Retry::After(other)) => Retry::After(one.min(other)),
         (Retry::After(after), Retry::OnChange) | (Retry::OnChange, Retry::After(after)) => Retry::After(after),

@@ -8,6 +8,7 @@ use std::{
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, Resource, ResourceExt};
+use tokio::time::Instant;
 
 use super::{
     Kind,
@@ -32,6 +33,13 @@ use crate::{
 /// An object as the cluster's tables hold it: one that does not parse is there too, with its error.
 pub(crate) type Guarded<K> = Lookup<K>;
 
+/// What went wrong with an object, in a row.
+#[derive(Default)]
+struct Failures {
+    failed: u32,
+    stale: u32,
+}
+
 /// Shared by all controllers.
 pub struct Context {
     pub(crate) client: Client,
@@ -41,7 +49,13 @@ pub struct Context {
     pub(crate) claims: Claims,
     pub(crate) metrics: Arc<Metrics>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
-    failures: Mutex<HashMap<String, u32>>,
+    failures: Mutex<HashMap<String, Failures>>,
+    /// When the objects that are watched over were last compared with Entra, by uid.
+    compared: Mutex<HashMap<String, Instant>>,
+    /// When the newest create for each object was answered or given up, by the mark of its intent.
+    attempts: Mutex<HashMap<String, (String, Timestamp)>>,
+    /// The words by which the API server refuses the status of an object, once told.
+    refusals: Mutex<HashMap<String, String>>,
     pub(super) events: Events,
     claims_entered: OnceLock<()>,
     /// When this process began to work, in seconds since the epoch: creation is told in whole ones.
@@ -67,6 +81,9 @@ impl Context {
             metrics,
             tenants: Mutex::default(),
             failures: Mutex::default(),
+            attempts: Mutex::default(),
+            refusals: Mutex::default(),
+            compared: Mutex::default(),
             events,
             claims_entered: OnceLock::new(),
             since: clock.now().as_second(),
@@ -271,18 +288,81 @@ impl Context {
     pub(crate) fn forget(&self, title: &str, uid: &str) {
         self.claims.forget(uid);
         self.succeeded(title);
+        self.tells_refusal(title, None);
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.compared.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.ready_once
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(uid);
     }
 
+    /// When this process began to work.
+    pub(crate) fn since(&self) -> Timestamp {
+        Timestamp::from_second(self.since).unwrap_or(Timestamp::UNIX_EPOCH) // it was a timestamp
+    }
+
+    /// The create for the object of this uid that this nonce marks was answered or given up: nothing of it is under way.
+    pub(crate) fn ends_attempt(&self, uid: &str, nonce: &str) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.insert(uid.to_owned(), (nonce.to_owned(), self.now()));
+    }
+
+    /// When the create that this nonce marks was answered or given up; none where this process does not know.
+    pub(crate) fn attempt_ended(&self, uid: &str, nonce: &str) -> Option<Timestamp> {
+        let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (marked, ended) = attempts.get(uid)?;
+        (marked == nonce).then_some(*ended)
+    }
+
+    /// Whether this refusal of the object's status is news; none ends the one before.
+    pub(crate) fn tells_refusal(&self, key: &str, refusal: Option<String>) -> bool {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        match refusal {
+            Some(words) => refusals.insert(key.to_owned(), words.clone()) != Some(words),
+            None => {
+                refusals.remove(key);
+                false
+            }
+        }
+    }
+
     /// How often the object has failed in a row, this time included.
     pub(crate) fn failed(&self, key: &str) -> u32 {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(key.to_owned()).or_default();
-        *count += 1;
-        *count
+        let counts = failures.entry(key.to_owned()).or_default();
+        counts.failed += 1;
+        counts.failed
+    }
+
+    /// How often in a row the object was not what a visit began from, this time included.
+    pub(crate) fn went_stale(&self, key: &str) -> u32 {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = failures.entry(key.to_owned()).or_default();
+        counts.stale += 1;
+        counts.stale
+    }
+
+    /// The object was what the visit began from.
+    pub(crate) fn was_current(&self, key: &str) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counts) = failures.get_mut(key) {
+            counts.stale = 0;
+        }
+    }
+
+    /// The object was compared with Entra.
+    pub(crate) fn was_compared(&self, uid: &str) {
+        let now = self.clock.instant();
+        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        compared.insert(uid.to_owned(), now);
+    }
+
+    /// For how long the object has not been compared with Entra: since this process knows it, at most.
+    pub(crate) fn uncompared_for(&self, uid: &str) -> Duration {
+        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *compared.entry(uid.to_owned()).or_insert_with(|| self.clock.instant());
+        self.clock.since(since)
     }
 
     pub(crate) fn succeeded(&self, key: &str) {

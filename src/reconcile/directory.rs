@@ -277,7 +277,7 @@ impl Directory {
             },
             stage: Stage::References,
             retry: match error.retry_after {
-                Some(after) => Retry::After(after),
+                Some(after) => Retry::Asked(after),
                 None if error.is_transient() => Retry::Backoff,
                 None => self.due(key),
             },

@@ -26,6 +26,8 @@ const WRITE: &str = "EntitlementManagement.ReadWrite.All";
 const READ: &str = "EntitlementManagement.Read.All";
 
 impl Kind for EntraTenant {
+    const TELLS_SILENCE: bool = true;
+
     fn api(client: &Client, _namespace: Option<&str>) -> Api<Self> {
         Api::all(client.clone())
     }
@@ -67,7 +69,6 @@ impl Kind for EntraTenant {
         Ok(Visited {
             report: Report { warning, ..report },
             retry: Retry::OnChange,
-            compared: true,
         })
     }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a create may take: none is begun with less time left, so that its answer is heard by the visit that sent it.
-const CREATE: Duration = Duration::from_secs(45);
+pub(super) const CREATE: Duration = Duration::from_secs(45);
 
 /// What came of one request.
 pub(crate) enum Done {
@@ -89,7 +89,11 @@ pub(super) async fn run<K: Managed>(
         if let Some(found) = found.take_if(|_| !step.act.creates()) {
             remember(subject, site, found);
         }
-        match K::perform(context, subject, site, &step.act, observed).await {
+        let performed = K::perform(context, subject, site, &step.act, observed).await;
+        if let (true, Some(intent)) = (step.act.creates(), subject.status.intent()) {
+            context.ends_attempt(&subject.uid(), &intent.nonce);
+        }
+        match performed {
             Ok(Done::Nothing) => {}
             Ok(Done::Changed) => subject
                 .notes
@@ -139,7 +143,7 @@ async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
 }
 
 /// Nothing is written once the tenant is only observed, also between two requests of one visit.
-fn latch(context: &Context, site: &Site) -> Step<()> {
+pub(super) fn latch(context: &Context, site: &Site) -> Step<()> {
     if context.is_observed(&site.tenant.name) {
         return Err(super::parting::observed(&site.tenant.name));
     }

@@ -35,8 +35,10 @@ pub(crate) enum Stage {
 pub(crate) enum Retry {
     /// A watch wakes us; the drift interval is the safety net.
     OnChange,
-    /// After this long.
+    /// After this long, or after the drift interval where that is shorter.
     After(Duration),
+    /// Not before this long: the service asked for it.
+    Asked(Duration),
     /// Sooner at first, later after each failure.
     Backoff,
 }
@@ -73,7 +75,7 @@ impl Halt {
         Self {
             problem: Problem::new(Reason::Progressing, "the object changed meanwhile"),
             stage: Stage::Stale,
-            retry: Retry::After(Duration::from_millis(50)),
+            retry: Retry::Backoff,
         }
     }
 
@@ -97,7 +99,7 @@ impl From<GraphError> for Halt {
             | GraphErrorKind::Unreachable
             | GraphErrorKind::AuthorityUnreachable => (
                 Reason::GraphUnavailable,
-                error.retry_after.map_or(Retry::Backoff, Retry::After),
+                error.retry_after.map_or(Retry::Backoff, Retry::Asked),
             ),
             GraphErrorKind::OutcomeUnknown => (Reason::OutcomeUnknown, Retry::After(Duration::from_secs(1))),
             GraphErrorKind::Forbidden => (Reason::NeedsTenantPermission, Retry::Backoff),

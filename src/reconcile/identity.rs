@@ -8,6 +8,7 @@ use kube::{Resource, core::object::HasStatus};
 use super::{
     Managed,
     context::{Context, holder},
+    execute::{CREATE, ServiceTime as _},
     halt::{Halt, Retry, Stage, Step},
     subject::Subject,
     tenant::Tenant,
@@ -16,7 +17,7 @@ use crate::{
     api::{EntraObject, EntraStatus, Reason},
     plan::{
         Found, Problem,
-        identity::{Candidate, Facts, Question, Stand, claimed},
+        identity::{Candidate, Facts, Question, Stand, attempt, claimed},
     },
 };
 
@@ -90,7 +91,7 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         adoption,
         ..facts::<K>(site, &display_name, &description)
     };
-    let now = super::execute::ServiceTime::service_time(&tenant.graph, context.now());
+    let now = tenant.graph.service_time(context.now());
     let found = match facts.asks() {
         Question::Nothing => Vec::new(),
         Question::Outcome { name } => {
@@ -108,7 +109,13 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         Question::ByName(name) => K::look_by_name(site, &name).await?,
     };
     let found = with_holders(context, subject, site, found);
-    let stand = facts.stands(&found, context.settings.visibility, now);
+    // It can only show once it was carried out.
+    let under_way = intent.as_ref().map_or(Duration::ZERO, |intent| {
+        let by_service = |time| tenant.graph.service_time(time);
+        let ended = context.attempt_ended(&subject.uid(), &intent.nonce).map(by_service);
+        attempt(intent, ended, by_service(context.since()), CREATE)
+    });
+    let stand = facts.stands(&found, context.settings.visibility + under_way, now);
     if let (Stand::Known { id }, Some(entra)) = (&stand, &known) {
         if let Err(other) = context.claims.claim(entra, &holder(&subject.object)) {
             return Ok(Stand::Refused(claimed(id, &other.name)));
@@ -158,7 +165,14 @@ pub(super) async fn require_free_name<K: Managed>(context: &Context, subject: &S
     let (name, description) = (subject.object.display_name(), subject.object.description());
     let found = K::look_by_name(site, &name).await?;
     let found = with_holders(context, subject, site, found);
-    match facts::<K>(site, &name, &description).obstacle(&found) {
+    let known = proven(subject, &site.tenant);
+    let external_id = subject.external_id();
+    let facts = Facts {
+        known: known.as_ref(),
+        external_id,
+        ..facts::<K>(site, &name, &description)
+    };
+    match facts.obstacle(&found) {
         Some(problem) => Err(refused(problem)),
         None => Ok(()),
     }
@@ -181,8 +195,9 @@ pub(super) async fn require_free_new_name<K: Managed>(
 /// The service has refused the name: who has it, as far as that can be found.
 pub(super) async fn name_taken<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site) -> Halt {
     let name = subject.object.display_name();
-    // Where that cannot be read, the refusal stands all the same: who has the name would only have been told.
-    let found = K::look_by_name(site, &name).await.unwrap_or_default();
+    // Asked of Graph, which just told news. Where that cannot be read, the refusal stands all the same: who has the name
+    // would only have been told.
+    let found = K::search(site, &name, Duration::ZERO).await.unwrap_or_default();
     let mut others_of_it = others(context, subject, site, found);
     if others_of_it.is_empty() {
         // As above.
@@ -236,9 +251,8 @@ pub(super) fn refuse_unreadable(unreadable: &[crate::graph::Unreadable], place: 
 /// The end of a visit whose object cannot be the one that it wants to be.
 pub(super) fn refused(problem: Problem) -> Halt {
     let retry = match problem.reason {
-        Reason::OutcomeUnknown => Retry::After(Duration::from_secs(1)),
+        Reason::OutcomeUnknown | Reason::AlreadyClaimed => Retry::Backoff,
         Reason::NameTaken => Retry::After(Duration::from_secs(60)),
-        Reason::AlreadyClaimed => Retry::Backoff,
         _ => Retry::OnChange, // an edit of this object is what helps, and wakes us
     };
     Halt {

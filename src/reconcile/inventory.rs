@@ -41,8 +41,6 @@ use crate::{
 const INFANCY: Duration = Duration::from_secs(10);
 /// How long the roles of an application serve that its resource does not show.
 const APP_ROLES_SERVE: Duration = Duration::from_secs(3_600);
-/// How soon an absence that is not proven is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How recent an answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -418,7 +416,15 @@ impl Inventory {
         begun_ago: Duration,
     ) -> Step<Search<AccessPackage>> {
         let begun = self.0.now();
-        let read = self.0.reads.packages_named(catalog, name).await?;
+        let read = match self.0.reads.packages_named(catalog, name).await {
+            Ok(read) => read,
+            // A catalog that is gone holds nothing: whoever is forbidden to see it may be told so, too.
+            Err(error) if is_no_sight(&error) => match self.catalog(catalog, Freshness::Now).await {
+                Ok(Found::Gone { .. }) => Listed::default(),
+                Ok(Found::Present(_) | Found::Unborn | Found::Elsewhere { .. }) | Err(_) => return Err(error.into()),
+            },
+            Err(error) => return Err(error.into()),
+        };
         Ok(Search {
             named: self
                 .0
@@ -582,7 +588,20 @@ impl Inventory {
         name: &str,
         begun_ago: Duration,
     ) -> Step<Search<AssignmentPolicy>> {
-        self.list_policies(catalog, package).await?;
+        let is_over = is_search_over(begun_ago, self.0.visibility);
+        if let Err(halt) = self.list_policies(catalog, package).await {
+            if halt.is_transient() {
+                return Err(halt);
+            }
+            // A package that is gone has no policies; to a caller with a catalog role it is forbidden.
+            return match self.package(catalog, package, Freshness::Now).await {
+                Ok(Found::Gone { .. }) => Ok(Search {
+                    named: Listed::default(),
+                    is_over,
+                }),
+                Ok(Found::Present(_) | Found::Unborn | Found::Elsewhere { .. }) | Err(_) => Err(halt),
+            };
+        }
         let known = self.0.holdings(catalog, |holdings| holdings.policies(package));
         let Listed {
             mut elements,
@@ -593,7 +612,7 @@ impl Inventory {
         unreadable.retain(|hidden| hidden.display_name.as_deref().is_none_or(|own| own == name));
         Ok(Search {
             named: Listed { elements, unreadable },
-            is_over: is_search_over(begun_ago, self.0.visibility),
+            is_over,
         })
     }
 
@@ -701,8 +720,13 @@ fn doubtful(what: &str, why: &str) -> Halt {
     Halt::sync(
         Reason::OutcomeUnknown,
         format!("{what}: {why}; nothing is changed until that is certain"),
-        Retry::After(LOOK_AGAIN),
+        Retry::Backoff,
     )
+}
+
+/// Whether the answer is that there is nothing, or nothing for us.
+fn is_no_sight(error: &GraphError) -> bool {
+    matches!(error.kind, GraphErrorKind::NotFound | GraphErrorKind::Forbidden)
 }
 
 fn lost_or(what: &str, error: GraphError) -> Halt {

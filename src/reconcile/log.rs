@@ -13,6 +13,8 @@ pub(super) struct Line<'a> {
     /// How the object stands now.
     pub(super) outcome: Problem,
     pub(super) notes: &'a [Note],
+    /// What keeps the status from being written was not told before.
+    pub(super) is_news: bool,
     pub(super) ledger: &'a Ledger,
     pub(super) took: Duration,
     /// When it is tried again, where it has to be.
@@ -40,7 +42,7 @@ impl Line<'_> {
     pub(super) fn write(&self) {
         let reason = self.outcome.reason.name();
         let words = self.words();
-        if self.notes.iter().any(|note| note.is_warning) {
+        if self.is_news || self.notes.iter().any(|note| note.is_warning) {
             line!(warn, self, reason, words);
         } else if self.notes.is_empty() && self.ledger.writes == 0 {
             line!(debug, self, reason, words);

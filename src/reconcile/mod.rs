@@ -95,6 +95,9 @@ pub(crate) trait Kind:
     fn api(client: &Client, namespace: Option<&str>) -> Api<Self>;
     /// Brings Entra to what the spec says, as far as that is possible now.
     fn visit(context: &Context, subject: &mut Subject<Self>) -> impl Future<Output = Step<Visited>> + Send;
+    /// Whether the object says so when it could not be compared with Entra for long, though it is Ready. Those do that
+    /// somebody on call looks at; one outage is not told by every object of every namespace.
+    const TELLS_SILENCE: bool = false;
     /// Does what the deletion of the object asks for. After `Ok` the finalizer is removed.
     ///
     /// No references are resolved here, and a spec that cannot be carried out is no obstacle.
@@ -250,11 +253,7 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
     execute::run(context, subject, &site, &plan, &mut observed).await?; // writes Graph
     let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
-    Ok(Visited {
-        report,
-        retry,
-        compared: true,
-    })
+    Ok(Visited { report, retry })
 }
 
 /// What Entra has of the object that stands so.
@@ -330,8 +329,6 @@ fn weigh<K: Managed>(
 pub(crate) struct Visited {
     report: Report,
     retry: Retry,
-    /// Whether Entra was compared with the spec, so that whoever asked for a visit is answered.
-    compared: bool,
 }
 
 /// A visit that has to be repeated.
@@ -384,7 +381,16 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
         context.is_ready(&subject.object);
     }
     let took = context.clock.since(started);
+    let is_refused = outcome.reason == Reason::StatusRefused;
+    // What was never written counts all the same.
+    let reason = if is_refused {
+        outcome.reason.name()
+    } else {
+        ready_reason(&subject)
+    };
+    let refusal = is_refused.then(|| outcome.message());
     let line = log::Line {
+        is_news: context.tells_refusal(&title(&subject.object), refusal),
         generation: subject.generation(),
         outcome,
         notes: &notes,
@@ -393,7 +399,7 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
         next: next.as_ref().map_or_else(|unfinished| Some(unfinished.after), |_| None),
     };
     line.write();
-    context.metrics.visited(&K::kind(&()), &ready_reason(&subject), took);
+    context.metrics.visited(&K::kind(&()), &reason, took);
     next
 }
 
@@ -441,7 +447,7 @@ async fn conclude_visit<K: Kind>(
 ) -> (Problem, Result<Action, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
-    let mut compared = false;
+    let mut answers = false;
     let (report, retry) = match result {
         Ok(Outcome::Released) => {
             context.succeeded(&key);
@@ -450,51 +456,67 @@ async fn conclude_visit<K: Kind>(
         }
         Ok(Outcome::Paused) => {
             generation = compared_generation(subject);
-            (paused(subject), Retry::OnChange)
+            (paused(subject), None)
         }
         Ok(Outcome::Visited(visited)) => {
-            let Visited {
-                report,
-                retry,
-                compared: was_compared,
-            } = *visited;
-            compared = was_compared;
+            let Visited { report, retry } = *visited;
+            answers = true;
+            if K::TELLS_SILENCE {
+                context.was_compared(&subject.uid());
+            }
             (report, delayed(context, &key, subject, retry))
         }
         // What was done is told even where the visit starts over.
         Err(halt) if halt.stage == Stage::Stale => {
-            return (halt.problem, Ok(Action::requeue(Duration::from_millis(100))));
+            let after = stale_wait(context.went_stale(&key), subject.drift_interval);
+            return (halt.problem, Ok(Action::requeue(after)));
         }
-        Err(halt) => (halted(&halt), delayed(context, &key, subject, halt.retry)),
+        Err(halt) => {
+            // What keeps an EntraTenant from being connected is what its visit has to tell.
+            answers = K::KIND == crate::api::KindName::EntraTenant || halt.problem.reason.answers_a_request();
+            (halted(&halt), delayed(context, &key, subject, halt.retry))
+        }
     };
     let transient = report
         .ready
         .as_ref()
         .is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
-    if compared {
+    if answers {
         // A token is spent by what was planned for it, not by a visit that came to nothing.
         let token = subject.requested().map(str::to_owned);
         if token.is_some() {
             *subject.status.last_handled_mut() = token;
         }
     }
-    if retry == Retry::OnChange {
+    // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
+    let silence = if transient && is_ready(&subject.object) {
+        Some(silence(context, subject))
+    } else {
+        None
+    };
+    let written = match silence {
+        // What was done is remembered all the same.
+        Some(None) => subject.store().await,
+        Some(Some(warning)) => write_report(subject, &kept(subject, warning), generation).await,
+        None => write_report(subject, &report, generation).await,
+    };
+    if !matches!(&written, Err(halt) if halt.stage == Stage::Stale) {
+        context.was_current(&key);
+    }
+    let written = match written {
+        Ok(()) => Ok(()),
+        Err(halt) => Err(unwritten(context, subject, &key, halt).await),
+    };
+    if written.is_ok() && retry.is_none() {
         context.succeeded(&key);
     }
-    // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
-    let written = if transient && is_ready(&subject.object) {
-        // What was done is remembered all the same.
-        subject.store().await.map_err(unwritten)
-    } else {
-        write_report(subject, &report, generation).await
-    };
     let next = written.and_then(|()| match (&report.ready, retry) {
-        (Err(problem), Retry::After(after)) => Err(Unfinished {
+        (Err(problem), Some(after)) => Err(Unfinished {
             problem: problem.clone(),
             after,
         }),
-        (Ok(_), Retry::After(after)) => Ok(Action::requeue(after)),
-        (_, Retry::OnChange | Retry::Backoff) => Ok(Action::requeue(jittered(subject.drift_interval, &key))),
+        (Ok(_), Some(after)) => Ok(Action::requeue(after)),
+        (_, None) => Ok(Action::requeue(jittered(subject.drift_interval, &key))),
     });
     let outcome = match &next {
         Err(unfinished) => unfinished.problem.clone(),
@@ -503,7 +525,7 @@ async fn conclude_visit<K: Kind>(
     (outcome, next)
 }
 
-async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, generation: i64) -> Result<(), Unfinished> {
+async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, generation: i64) -> Step<()> {
     let before = subject
         .object
         .status()
@@ -511,16 +533,23 @@ async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, genera
         .unwrap_or_default(); // no status, no conditions
     *subject.status.observed_generation_mut() = generation;
     *subject.status.conditions_mut() = report::conditions(report, &before, generation, subject.now);
-    subject.store().await.map_err(unwritten)?;
+    subject.store().await?;
     subject.notes.extend(report::warning(report, &before));
     Ok(())
 }
 
-/// The status could not be written.
-fn unwritten(halt: Halt) -> Unfinished {
-    let after = match halt.stage {
-        Stage::Stale => Duration::from_millis(100),
-        Stage::References | Stage::Sync => Duration::from_secs(2),
+/// The status could not be written. One that the API server refuses says so in the conditions, where those at least are
+/// taken.
+async fn unwritten<K: Kind>(context: &Context, subject: &mut Subject<K>, key: &str, halt: Halt) -> Unfinished {
+    let interval = subject.drift_interval;
+    let after = match (halt.stage, halt.problem.reason) {
+        (Stage::Stale, _) => stale_wait(context.went_stale(key), interval),
+        (Stage::References | Stage::Sync, Reason::StatusRefused) => {
+            // Where that is refused as well, the log tells.
+            let _ = subject.store_refusal(&halt.problem).await;
+            backoff(context.failed(key), interval, key)
+        }
+        (Stage::References | Stage::Sync, _) => backoff(context.failed(key), interval, key).max(Duration::from_secs(2)),
     };
     Unfinished {
         problem: halt.problem,
@@ -575,6 +604,32 @@ fn paused<K: Kind>(subject: &Subject<K>) -> Report {
     }
 }
 
+/// After so many drift intervals without a comparison it is said that there was none.
+const SILENT_INTERVALS: u32 = 3;
+
+/// What is said of an object that is Ready and could not be compared with Entra for long, where that is said.
+fn silence<K: Kind>(context: &Context, subject: &Subject<K>) -> Option<Problem> {
+    let longest = subject.drift_interval.saturating_mul(SILENT_INTERVALS);
+    let is_long = K::TELLS_SILENCE && context.uncompared_for(&subject.uid()) >= longest;
+    is_long.then(|| {
+        Problem::new(
+            Reason::GraphUnavailable,
+            format!(
+                "Microsoft Graph has not answered, or has asked us to wait, for {SILENT_INTERVALS} drift intervals or more, so nobody notices what changes in Entra; what was in force there still is"
+            ),
+        )
+        .remedy("see the operator's log for what it was answered, and Microsoft's service health")
+    })
+}
+
+/// What the object said of itself before, with a warning beside it.
+fn kept<K: Kind>(subject: &Subject<K>, warning: Problem) -> Report {
+    Report {
+        warning: Some(warning),
+        ..paused(subject)
+    }
+}
+
 /// The generation that Ready speaks of, so that an edit of a paused object does not pass for done; of an object that was
 /// never compared, the present one.
 fn compared_generation<K: Kind>(subject: &Subject<K>) -> i64 {
@@ -596,17 +651,28 @@ fn ready_reason<K: Kind>(subject: &Subject<K>) -> String {
     ready.map_or_else(|| Reason::Progressing.name(), |condition| condition.reason.clone())
 }
 
-/// Sooner at first, later after each failure, and never later than the drift interval or five minutes.
-fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Retry {
+/// When to come back, where not only on a change or after the drift interval. What the service asked for is never cut.
+fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Option<Duration> {
     match retry {
-        Retry::OnChange => Retry::OnChange,
-        Retry::After(after) => Retry::After(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
-        Retry::Backoff => {
-            let doublings = context.failed(key).saturating_sub(1).min(9);
-            let longest = subject.drift_interval.min(Duration::from_secs(300));
-            Retry::After(jittered(Duration::from_secs(1) * 2_u32.pow(doublings), key).min(longest))
-        }
+        Retry::OnChange => None,
+        Retry::After(after) => Some(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
+        Retry::Asked(wait) => Some(wait),
+        Retry::Backoff => Some(backoff(context.failed(key), subject.drift_interval, key)),
     }
+}
+
+/// Sooner at first, later after each failure, this being the `count`th in a row, and never later than the drift interval.
+fn backoff(count: u32, drift_interval: Duration, key: &str) -> Duration {
+    let doublings = count.saturating_sub(1).min(16);
+    jittered(Duration::from_secs(1) * 2_u32.pow(doublings), key).min(drift_interval)
+}
+
+/// How soon a visit begins anew that had begun from an object as it was before: at once where only a write came between,
+/// later and later where the watch lags behind. Its news wakes the object in any case.
+fn stale_wait(count: u32, drift_interval: Duration) -> Duration {
+    let doublings = count.saturating_sub(1).min(16);
+    let wait = Duration::from_millis(100) * 2_u32.pow(doublings);
+    wait.min(drift_interval.max(Duration::from_secs(1)))
 }
 
 /// Spreads visits a little, always the same for the same object.
@@ -638,5 +704,40 @@ async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str
         .await
     {
         tracing::warn!(%error, "status of an unreadable object not written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_watch_that_lags_for_a_minute_makes_no_more_than_a_dozen_visits() {
+        let mut passed = Duration::ZERO;
+        let mut visits = 0;
+        while passed < MINUTE {
+            visits += 1;
+            passed += stale_wait(visits, 10 * MINUTE);
+        }
+        assert!(visits <= 12, "{visits}");
+        assert_eq!(
+            stale_wait(1, MINUTE),
+            Duration::from_millis(100),
+            "a write that came between costs nothing"
+        );
+        assert_eq!(stale_wait(u32::MAX, MINUTE), MINUTE, "its safety net is the interval");
+    }
+
+    #[test]
+    fn failures_in_a_row_are_looked_at_less_and_less_up_to_the_drift_interval() {
+        let waits: Vec<u64> = (1..=4).map(|count| backoff(count, MINUTE, "").as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8]);
+        assert_eq!(backoff(30, 10 * MINUTE, "any"), 10 * MINUTE);
+        assert_eq!(backoff(30, Duration::from_secs(2), "any"), Duration::from_secs(2));
+        // From the first second to the tenth minute: a dozen looks.
+        let sum: Duration = (1..=10).map(|count| backoff(count, 10 * MINUTE, "")).sum();
+        assert!(sum > 10 * MINUTE, "{sum:?}");
     }
 }

@@ -2,82 +2,163 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+
 use super::{
     Managed,
     context::Context,
     execute,
-    grants::{granted, limit},
+    grants::limit,
     halt::{Halt, Retry, Stage, Step},
     identity::{self, Site},
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
-    api::{DeletionPolicy, EntraStatus as _, Grant, Intent, Management, ORPHAN, Reason},
-    graph::{AccessPackageId, AssignmentPolicy, GraphError, PolicyId},
-    plan::{Found, departure::Next, identity::Stand, limits},
+    api::{Catalog, DeletionPolicy, EntraObject, EntraStatus as _, Intent, Management, ORPHAN, Reason},
+    cluster::{Identity, Lookup},
+    graph::{AccessPackageId, AssignmentPolicy, GraphError, GraphErrorKind, PolicyId},
+    plan::{
+        Found, Problem,
+        departure::Next,
+        identity::Stand,
+        limits::{self, Keeper, Namespace},
+    },
     report::Note,
 };
 
+/// How soon a deletion goes on that has just asked for access to be taken away.
+const AFTER_ASKING: Duration = Duration::from_secs(1);
 /// How often one visit looks again.
 const ROUNDS: usize = 4;
 
-/// How an object goes.
+/// How an object goes, by its spec.
 pub(crate) struct Departure<'a> {
-    /// The annotation asks to leave Entra as it is.
-    pub(crate) annotated: bool,
     pub(crate) management: Management,
     pub(crate) method: DeletionPolicy,
-    /// Whether the operator ever wrote what stands in Entra.
-    pub(crate) is_written: bool,
-    /// Name of the Catalog.
-    pub(crate) catalog: &'a str,
-    pub(crate) namespace: &'a str,
+    /// Name of the Catalog that the object names, itself or by its package.
+    pub(crate) names: Option<&'a str>,
 }
 
 /// How the object parts with Entra: `None` leaves everything there as it is.
 ///
-/// What the operator wrote may be left behind only where the grant allows it; otherwise a namespace could shed the
-/// operator's hold on live access. A plain deletion needs no grant: what is proven ours may always go. Taking people's
-/// access away without the grant's leave waits for it to end, as a plain deletion does.
+/// What the operator wrote may be left behind only where a grant gives leave; otherwise a namespace could shed the
+/// operator's hold on live access. A plain deletion needs no leave: what is proven ours may always go. Taking people's
+/// access away without leave waits for it to end, as a plain deletion does.
 ///
 /// # Errors
-/// [`Reason::LimitExceeded`] or [`Reason::CatalogNotGranted`] where it may not be left behind.
-pub(crate) fn parting(context: &Context, departure: &Departure<'_>) -> Step<Option<DeletionPolicy>> {
+/// As [`limits::leave`] where it may not be left behind, with the one command that ends the deletion.
+pub(crate) fn parting<K: Managed>(
+    context: &Context,
+    subject: &Subject<K>,
+    departure: &Departure<'_>,
+) -> Step<Option<DeletionPolicy>> {
     let Departure {
-        annotated,
         management,
         method,
-        is_written,
-        catalog,
-        namespace,
+        names,
     } = departure;
-    let leaves = *annotated || *management == Management::Observe || *method == DeletionPolicy::Orphan;
-    // Nobody is left to give leave where the Catalog is gone.
-    let is_free = (leaves && !is_written) || context.cluster.catalog(catalog).is_none();
-    let allowed = |method| {
-        let (_, grants) = granted(context, catalog, namespace, "spec.catalogRef")?;
-        let grants: Vec<&Grant> = grants.iter().collect();
-        limits::check_deletion(method, &grants).map_err(limit)
+    let annotated = subject.is_to_be_orphaned();
+    let leaves = annotated || *management == Management::Observe || *method == DeletionPolicy::Orphan;
+    let is_written = subject.status.applied().is_some() || subject.status.intent().is_some();
+    let leave = |method| {
+        let namespace = subject.namespace();
+        let labels = context.labels(&namespace);
+        let catalogs = givers(context, subject, *names);
+        let keepers: Vec<(String, &Lookup<Catalog>)> =
+            catalogs.iter().map(|catalog| (catalog.place().name, catalog)).collect();
+        let keepers: Vec<Keeper<'_>> = keepers
+            .iter()
+            .map(|(name, catalog)| match catalog {
+                Lookup::Readable(catalog) => Keeper::Readable(&catalog.spec),
+                Lookup::Unreadable(_) => Keeper::Unreadable(name),
+            })
+            .collect();
+        let namespace = Namespace {
+            name: &namespace,
+            labels: labels.as_deref(),
+        };
+        limits::leave(method, &keepers, namespace)
     };
     match (leaves, *method) {
-        (true, _) if is_free => Ok(None),
-        (true, method) => match allowed(DeletionPolicy::Orphan) {
+        (true, _) if !is_written => Ok(None),
+        (true, method) => match leave(DeletionPolicy::Orphan) {
             Ok(()) => Ok(None),
-            Err(mut halt) => {
-                // The limit speaks of the field; here something else may ask for the same.
-                let asks = match (method, management) {
-                    (DeletionPolicy::Orphan, _) => return Err(halt),
-                    (_, Management::Observe) => "spec.management: Observe leaves Entra as it is".to_owned(),
-                    (_, Management::Full) => format!("annotation {ORPHAN}"),
+            Err(problem) => {
+                let asks = [
+                    annotated.then(|| format!("annotation {ORPHAN}")),
+                    (*management == Management::Observe).then(|| "spec.management: Observe".to_owned()),
+                    (method == DeletionPolicy::Orphan).then(|| "spec.deletionPolicy".to_owned()),
+                ];
+                let field: Vec<String> = asks.into_iter().flatten().collect();
+                let command = deletes_instead(subject, annotated, departure);
+                let problem = Problem {
+                    field: Some(field.join(", ").into()),
+                    ..problem
                 };
-                halt.problem.field = Some(asks.into());
-                Err(halt)
+                Err(limit(problem.remedy(format!(
+                    "to end this by deleting it in Entra too: {command}; to leave Entra as it is, ask those who run the catalog for leave"
+                ))))
             }
         },
-        (false, DeletionPolicy::DeleteWithAssignments) if is_free || allowed(*method).is_ok() => Ok(Some(*method)),
+        (false, DeletionPolicy::DeleteWithAssignments) if leave(*method).is_ok() => Ok(Some(*method)),
         (false, _) => Ok(Some(DeletionPolicy::Delete)),
     }
+}
+
+/// The Catalogs that may give leave: those of the catalog that identity proves, whatever the object names, and those of
+/// which nobody can tell what they are. Where no Catalog is that one, the Catalog that is named has a say, if it is there.
+fn givers<K: Managed>(context: &Context, subject: &Subject<K>, names: Option<&str>) -> Vec<Lookup<Catalog>> {
+    let proven = match (identity::own(&subject.object), subject.status.intent()) {
+        (Some(entra), _) => Some(entra.clone()),
+        (None, Some(intent)) => of_intent(intent),
+        (None, None) => None,
+    };
+    let mut catalogs = proven.map_or_else(Vec::new, |entra| context.cluster.catalogs_of_entra(&entra));
+    if catalogs.is_empty() {
+        catalogs.extend(names.and_then(|name| context.cluster.catalog(name)));
+    }
+    let unclear = context.cluster.all::<Catalog>().into_iter();
+    catalogs.extend(unclear.filter(|catalog| catalog.own_identity() == Identity::Unclear));
+    catalogs
+}
+
+/// Where an object would be that was begun.
+fn of_intent(intent: &Intent) -> Option<EntraObject> {
+    let tenant = intent.tenant.as_ref()?;
+    Some(EntraObject {
+        cloud: tenant.cloud.clone(),
+        tenant_id: tenant.tenant_id.clone(),
+        catalog_id: intent.catalog_id.clone()?,
+        id: String::new(),
+        owner_uid: String::new(),
+    })
+}
+
+/// The command after which the deletion deletes in Entra what something asks to leave there.
+fn deletes_instead<K: Managed>(subject: &Subject<K>, annotated: bool, departure: &Departure<'_>) -> String {
+    let mut patch = serde_json::Map::new();
+    let mut spec = serde_json::Map::new();
+    if annotated {
+        patch.insert("metadata".into(), json!({"annotations": {ORPHAN: null}}));
+    }
+    if departure.management == Management::Observe {
+        spec.insert("management".into(), json!("Full"));
+    }
+    if departure.method == DeletionPolicy::Orphan {
+        spec.insert("deletionPolicy".into(), json!("Delete"));
+    }
+    if !spec.is_empty() {
+        patch.insert("spec".into(), spec.into());
+    }
+    format!(
+        "kubectl patch {} {} -n {} --type merge -p '{}'",
+        K::plural(&()),
+        subject.object.name_any(),
+        subject.namespace(),
+        Value::Object(patch)
+    )
 }
 
 /// Whether anything is ever written for the object.
@@ -150,18 +231,35 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             Next::Done => {
                 return match plan.held_problem("") {
                     None => Ok(()),
-                    Some(problem) => Err(waits(problem, method)),
+                    Some(problem) => Err(waits(problem, Retry::Backoff)),
                 };
             }
             Next::ReadHolders => {
                 // Read afresh, after the doors were shut: whoever came in before is in it.
                 let package = AccessPackageId::from(K::package_of(&site, &id));
-                holders = Some(site.tenant.graph.list_live_assignments(&package).await?);
+                let tenant = &site.tenant;
+                // What was asked for by another process, or long ago, is known by the service. Read before who holds it: who
+                // is not on the way out then, and holds it afterwards, has to be asked for.
+                let removals = match method {
+                    DeletionPolicy::DeleteWithAssignments => tenant.open_removals(&package).await?,
+                    DeletionPolicy::Delete | DeletionPolicy::Orphan => None,
+                };
+                let live = tenant.graph.list_live_assignments(&package).await?;
+                if let Some(removals) = removals {
+                    tenant.recall_removals(removals, &live);
+                }
+                holders = Some(live);
             }
             Next::Wait => {
                 let goes_on = || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on");
                 let problem = plan.held_problem("").unwrap_or_else(goes_on);
-                return Err(waits(problem, method));
+                // Those who were asked just now are on their way, and there may be more of them.
+                let retry = if plan.steps.is_empty() {
+                    Retry::Backoff
+                } else {
+                    Retry::After(AFTER_ASKING)
+                };
+                return Err(waits(problem, retry));
             }
         }
     }
@@ -175,11 +273,8 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
     ))
 }
 
-fn waits(problem: crate::plan::Problem, method: DeletionPolicy) -> Halt {
-    let retry = match (problem.reason, method) {
-        (Reason::AssignmentsRemain, DeletionPolicy::DeleteWithAssignments) => Retry::After(Duration::from_secs(2)),
-        _ => Retry::After(Duration::from_secs(30)), // whoever still holds it gives it up in their own time
-    };
+/// Whoever still holds it gives it up in their own time.
+fn waits(problem: crate::plan::Problem, retry: Retry) -> Halt {
     Halt {
         problem,
         stage: Stage::Sync,
@@ -231,22 +326,26 @@ pub(super) fn nothing_there(act: &impl std::fmt::Display) -> execute::Failure {
     ))
 }
 
-/// Shuts a policy for new requests, as it is read now; one that is gone is shut. Nothing else of it changes, whatever of it
-/// we know.
+/// Shuts a policy for new requests, as it was just read by itself (`read`) or is read now; one that is gone is shut.
+/// Nothing else of it changes, whatever of it we know. Answers the policy as it is then, where it can be read.
 pub(super) async fn shut(
     site: &Site,
-    package: &AccessPackageId,
     id: &PolicyId,
+    read: Option<&AssignmentPolicy>,
 ) -> Result<Option<AssignmentPolicy>, GraphError> {
     let graph = &site.tenant.graph;
-    let Some(policy) = graph.get_assignment_policy(id).await? else {
-        return Ok(None);
+    let closed = match read.filter(|policy| policy.whole.is_some()) {
+        Some(policy) => graph.close_assignment_policy(policy).await.map(|fields| {
+            Some(AssignmentPolicy {
+                fields,
+                whole: None,
+                ..policy.clone()
+            })
+        }),
+        None => graph.close_unread_policy(id).await,
     };
-    let fields = graph.close_assignment_policy(&policy).await?;
-    Ok(Some(AssignmentPolicy {
-        fields,
-        whole: None,
-        access_package: policy.access_package.clone().or_else(|| Some(package.clone())),
-        ..policy
-    }))
+    match closed {
+        Err(error) if error.kind == GraphErrorKind::NotFound => Ok(None),
+        other => other,
+    }
 }

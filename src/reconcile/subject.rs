@@ -26,8 +26,11 @@ use crate::{
         RECONCILE_REQUESTED_AT, Reason, TenantOfIntent,
     },
     plan::{self, Drift, Plan},
-    report::Note,
+    report::{self, Note, Report},
 };
+
+/// How often one visit tries to store a status that meets others' writes or an API server that is away.
+const STORE_TRIES: usize = 6;
 
 /// The object of a visit.
 pub(crate) struct Subject<K: Kind> {
@@ -43,6 +46,8 @@ pub(crate) struct Subject<K: Kind> {
     pub(crate) drift_interval: Duration,
     /// The generation that this visit compares: what comes back from a write may be a newer one.
     generation: i64,
+    /// The token of a visit that somebody had asked for when this one began: one that comes meanwhile is for the next.
+    asked: Option<String>,
     /// The status as it was when it was last read or written by us.
     known: Option<K::Status>,
     api: Api<K>,
@@ -52,8 +57,11 @@ impl<K: Kind> Subject<K> {
     pub(crate) fn new(context: &Context, object: K) -> Self {
         let api = K::api(&context.client, object.namespace().as_deref());
         let known = object.status().cloned();
+        let status = known.clone().unwrap_or_default(); // no status yet
+        let asked = object.annotations().get(RECONCILE_REQUESTED_AT);
         Self {
-            status: known.clone().unwrap_or_default(), // no status yet
+            asked: asked.filter(|token| status.last_handled() != Some(token)).cloned(),
+            status,
             known,
             generation: object.meta().generation.unwrap_or_default(), // of an object that was never stored
             object,
@@ -101,8 +109,7 @@ impl<K: Kind> Subject<K> {
 
     /// The token of a visit that somebody asked for and that has not been answered.
     pub(crate) fn requested(&self) -> Option<&str> {
-        self.annotation(RECONCILE_REQUESTED_AT)
-            .filter(|token| self.status.last_handled() != Some(token))
+        self.asked.as_deref()
     }
 
     /// What may be done about drift, and whether somebody asked for more.
@@ -182,34 +189,83 @@ impl<K: Kind> Subject<K> {
 
     /// Writes the status where it says something new. Where the object changed meanwhile, what was done is written into it
     /// as it is now: nobody else writes status, and a visit that was under way has happened.
+    ///
+    /// # Errors
+    /// [`Reason::StatusRefused`] where the API server does not take it.
     pub(crate) async fn store(&mut self) -> Step<()> {
-        for _ in 0..5 {
+        let mut wait = Duration::from_millis(100);
+        let mut last = Halt::stale();
+        for _ in 0..STORE_TRIES {
             if self.object.status() == Some(&self.status) {
                 return Ok(());
             }
             match self.put().await {
+                Ok(()) => return Ok(()),
                 Err(halt) if halt.stage == Stage::Stale => self.reread().await?,
-                other => return other,
+                Err(halt) if halt.problem.reason == Reason::StatusRefused => return Err(halt),
+                // The API server is away: what was done is not to be forgotten for that.
+                Err(halt) => {
+                    last = halt;
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
             }
         }
-        Err(Halt::stale())
+        Err(last)
     }
 
+    /// As read, until the API server has taken the status.
     async fn put(&mut self) -> Step<()> {
-        *self.object.status_mut() = Some(self.status.clone());
-        match self
-            .api
-            .replace_status(&self.object.name_any(), &PostParams::default(), &self.object)
-            .await
-        {
+        let mut object = self.object.clone();
+        *object.status_mut() = Some(self.status.clone());
+        let name = object.name_any();
+        match self.api.replace_status(&name, &PostParams::default(), &object).await {
             Ok(object) => {
                 self.object = object;
                 self.known = self.object.status().cloned();
                 Ok(())
             }
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Err(Halt::stale()),
-            Err(error) => Err(kubernetes("writing the status", &error)),
+            Err(error) => Err(unstored(&error)),
         }
+    }
+
+    /// Writes conditions that tell of a refused status, and which object of Entra this is, if that at least is taken; else
+    /// the conditions alone.
+    ///
+    /// # Errors
+    /// Where not even those are taken.
+    pub(crate) async fn store_refusal(&mut self, problem: &plan::Problem) -> Step<()> {
+        let before = self.object.status().map(|status| status.conditions().to_vec());
+        let before = before.unwrap_or_default(); // no status, no conditions
+        let report = Report::not_ready(problem.clone());
+        let conditions = report::conditions(&report, &before, self.generation, self.now);
+        let mut whole = self.object.clone();
+        *whole.status_mut() = Some(self.status.clone());
+        // What cannot be written down is left out; the conditions tell all the same.
+        let whole = serde_json::to_value(&whole).unwrap_or_default();
+        let alone = json!({"observedGeneration": self.generation, "conditions": conditions});
+        let mut with_identity = alone.clone();
+        if !whole["status"]["entra"].is_null() || !whole["status"]["intent"].is_null() {
+            for field in ["entra", "intent", "applied"] {
+                with_identity[field] = whole["status"][field].clone();
+            }
+        }
+        for status in [with_identity, alone] {
+            let patch = json!({"metadata": {"resourceVersion": self.object.resource_version()}, "status": status});
+            let name = self.object.name_any();
+            let patch = Patch::Merge(&patch);
+            match self.api.patch_status(&name, &PatchParams::default(), &patch).await {
+                Ok(object) => {
+                    self.object = object;
+                    self.known = self.object.status().cloned();
+                    return Ok(());
+                }
+                Err(kube::Error::Api(status)) if status.is_conflict() => return Err(Halt::stale()),
+                Err(_) => {} // the first refusal is the one that is told
+            }
+        }
+        Err(Halt::sync(problem.reason, problem.message(), Retry::Backoff))
     }
 
     /// Takes the object as it is now; what we are about to store stays in `status`.
@@ -294,7 +350,7 @@ impl<K: Managed> Subject<K> {
     /// The create was refused: nothing came of the intent.
     pub(crate) async fn abandon(&mut self) -> Step<()> {
         *self.status.intent_mut() = None;
-        self.put().await
+        self.store().await
     }
 
     /// Writes the id of the object of Entra into the annotation, where it stands otherwise: a backup of the object has it,
@@ -332,6 +388,8 @@ impl<K: Managed> Subject<K> {
                     let _ = self.mark().await;
                     return Ok(());
                 }
+                // It does not take the next one either: the visit ends, tells, and the next one finds it again.
+                Err(halt) if halt.problem.reason == Reason::StatusRefused => return Err(halt),
                 Err(_) => {
                     tokio::time::sleep(wait).await;
                     wait *= 2;
@@ -344,6 +402,22 @@ impl<K: Managed> Subject<K> {
             "the object exists in Entra, but its id could not be stored in status; the intent in status finds it again",
             Retry::Backoff,
         ))
+    }
+}
+
+/// The status was not stored.
+fn unstored(error: &kube::Error) -> Halt {
+    match error {
+        // An answer that sending it again does not change: 429 is one that asks to wait.
+        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => Halt::sync(
+            Reason::StatusRefused,
+            format!(
+                "the API server refuses the status of this object: {}",
+                status.message.trim_end_matches('.')
+            ),
+            Retry::Backoff,
+        ),
+        other => kubernetes("writing the status", other),
     }
 }
 

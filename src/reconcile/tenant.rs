@@ -1,17 +1,22 @@
 //! One tenant as the operator speaks to it.
 
 use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use futures::{StreamExt, stream};
 use kube::ResourceExt;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     coming::Coming,
     directory::Directory,
+    execute::Failure,
     halt::{Halt, Retry, Stage, Step},
     inventory::{Freshness, Inventory},
     settings::Settings,
@@ -19,9 +24,17 @@ use super::{
 use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
     clock::Clock,
-    graph::{self, Access, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Observer, RemovalAsked},
-    plan::Problem,
+    graph::{
+        self, Access, AccessPackageId, Assignment, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Listed,
+        Observer, OpenRemoval, RemovalAsked,
+    },
+    plan::{Problem, departure::Removal},
 };
+
+/// How many removals are asked for side by side.
+const SIDE_BY_SIDE: usize = 8;
+/// For how long it is remembered that one was asked for, where nothing tells of it any more.
+const REMEMBERED: Duration = Duration::from_secs(3_600);
 
 /// A tenant, connected.
 pub(crate) struct Tenant {
@@ -40,7 +53,9 @@ pub(crate) struct Tenant {
     /// What visits are about to write.
     pub(crate) coming: Coming,
     /// Assignments whose removal was asked for: once is enough, and it takes its time.
-    asked: Mutex<HashSet<AssignmentId>>,
+    asked: Mutex<HashMap<AssignmentId, Instant>>,
+    /// How long a write may take to show.
+    visibility: Duration,
     uid: String,
     generation: i64,
     credential: Credential,
@@ -100,6 +115,7 @@ impl Tenant {
             policy_creation: Semaphore::new(1),
             coming: Coming::default(),
             asked: Mutex::default(),
+            visibility: settings.visibility,
             uid: object.uid().unwrap_or_default(), // equals none, as `is_current` asks
             generation: object.metadata.generation.unwrap_or_default(), // likewise
             credential,
@@ -115,20 +131,90 @@ impl Tenant {
         self.is_current(object) && self.credential == *credential
     }
 
-    /// Whether the removal of this assignment was asked for by this process.
-    pub(crate) fn was_asked(&self, id: &AssignmentId) -> bool {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    fn asked(&self) -> MutexGuard<'_, HashMap<AssignmentId, Instant>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for an assignment to be taken away; one that is on its way already is.
-    pub(crate) async fn ask_removal(&self, id: &AssignmentId) -> Result<(), graph::GraphError> {
+    /// Whether the removal of this assignment was asked for and may still be under way.
+    pub(crate) fn was_asked(&self, id: &AssignmentId) -> bool {
+        self.asked().contains_key(id)
+    }
+
+    /// The requests to take assignments of a package away that are open, whoever made them; none where the service does
+    /// not tell us, and what this process remembers has to do.
+    ///
+    /// # Errors
+    /// Where waiting mends it.
+    pub(crate) async fn open_removals(
+        &self,
+        package: &AccessPackageId,
+    ) -> Result<Option<Listed<OpenRemoval>>, graph::GraphError> {
+        match self.graph.list_open_removals(package).await {
+            Ok(removals) => Ok(Some(removals)),
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Learns which of the assignments that were live after `removals` was read are being taken away. One that was asked
+    /// for, and is not under way any more, came to nothing and may be asked for again.
+    pub(crate) fn recall_removals(&self, removals: Listed<OpenRemoval>, live: &Listed<Assignment>) {
+        let Listed { elements, unreadable } = removals;
+        // One that does not say for whom may be for any.
+        let is_whole = unreadable.is_empty() && elements.iter().all(|removal| removal.assignment.is_some());
+        let open: HashSet<AssignmentId> = elements.into_iter().filter_map(|removal| removal.assignment).collect();
+        let now = self.clock.instant();
+        let mut asked = self.asked();
+        // What is forgotten and still open is told again.
+        asked.retain(|_, at| now.saturating_duration_since(*at) < REMEMBERED);
+        for Assignment { id, .. } in &live.elements {
+            if open.contains(id) {
+                asked.insert(id.clone(), now);
+            } else if is_whole
+                && asked
+                    .get(id)
+                    .is_some_and(|at| now.saturating_duration_since(*at) >= self.visibility)
+            {
+                asked.remove(id);
+            }
+        }
+    }
+
+    /// Asks for assignments to be taken away, side by side; one that is on its way already is. What `latch` refuses is not
+    /// begun. One that is refused holds up no other.
+    pub(crate) async fn ask_removals(&self, removals: &[Removal], latch: impl Fn() -> Step<()>) -> Result<(), Failure> {
+        let stopped = AtomicBool::new(false);
+        let asks: Vec<_> = removals
+            .iter()
+            .map(|Removal { id, who: _ }| {
+                let (stopped, latch) = (&stopped, &latch);
+                async move {
+                    if stopped.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    let answer = match latch() {
+                        Ok(()) => self.ask_removal(id).await,
+                        Err(halt) => Err(Failure::Halt(halt)),
+                    };
+                    let ends = match &answer {
+                        Ok(()) => false,
+                        Err(Failure::Graph(error)) => error.is_transient(),
+                        Err(Failure::Halt(_)) => true,
+                    };
+                    stopped.fetch_or(ends, Ordering::Relaxed);
+                    answer
+                }
+            })
+            .collect();
+        let answers: Vec<Result<(), Failure>> = stream::iter(asks).buffered(SIDE_BY_SIDE).collect().await;
+        answers.into_iter().collect()
+    }
+
+    async fn ask_removal(&self, id: &AssignmentId) -> Result<(), Failure> {
         match self.graph.request_assignment_remove(id).await? {
             RemovalAsked::Now | RemovalAsked::Before => {} // once is enough
         }
-        self.asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.clone());
+        self.asked().insert(id.clone(), self.clock.instant());
         Ok(())
     }
 

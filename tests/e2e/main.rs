@@ -6,15 +6,22 @@
 //! | `drift` | what happens when somebody changes Entra behind the operator's back, and when names move |
 //! | `binding` | what names, roles, addresses and ids stand for, and that it stays so |
 //! | `adoption` | objects that exist already, and two that want the same one |
+//! | `attacks` | what a namespace's team tries, and what Entra holds afterwards |
 //! | `grants` | what a namespace may and may not do |
 //! | `words` | the exact text that people see when something is wrong |
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
+//! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
+//! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
+//! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
+//! | `truth` | whether status tells the truth: of what was compared, done and held, and of itself |
 //! | `people` | who decides: what somebody changes about approvers stays |
 //! | `names` | names that are taken, differ by case, are swapped; many resources at once |
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
 //! | `sign_in` | consent that is given later, tokens that are refused |
 //! | `sites` | SharePoint sites, which no list shows to an application |
+//! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
+//! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
 //! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
@@ -26,11 +33,14 @@
 )]
 
 mod adoption;
+mod attacks;
 mod binding;
 mod cluster;
+mod deletion;
 mod drift;
 mod faults;
 mod grants;
+mod identity;
 mod kstatus;
 mod names;
 mod people;
@@ -40,4 +50,6 @@ mod sign_in;
 mod sites;
 mod story;
 mod support;
+mod truth;
+mod weather;
 mod words;

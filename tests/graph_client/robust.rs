@@ -220,8 +220,8 @@ async fn a_policy_that_is_known_from_a_list_only_is_read_before_it_is_closed() {
     let listed = graph.list_assignment_policies(&"p".into()).await.unwrap().unwrap();
 
     let closed = graph.close_assignment_policy(&listed.elements[0]).await.unwrap();
-    graph.close_unreadable_policy(&"pol".into()).await.unwrap();
-    let gone = graph.close_unreadable_policy(&"pol".into()).await.unwrap_err();
+    graph.close_unread_policy(&"pol".into()).await.unwrap();
+    let gone = graph.close_unread_policy(&"pol".into()).await.unwrap_err();
 
     assert_eq!(closed.display_name, "P");
     assert!(

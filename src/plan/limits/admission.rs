@@ -273,6 +273,56 @@ mod tests {
     }
 
     #[test]
+    fn roles_that_were_not_told_and_one_that_cannot_be_read_fit_no_grant() {
+        use crate::graph::{Listed, Read, Unreadable};
+        let catalog = catalog(json!({}));
+        let unread = RoleAt::all_of_entra(&Read::Unread, Some(&status()));
+        let refused = asked(&catalog, &unread, &[]).unwrap_err();
+        assert!(
+            refused.starts_with("its roles in Entra, which Entra has not told"),
+            "{refused}"
+        );
+        let strange = Listed {
+            elements: Vec::new(),
+            unreadable: vec![Unreadable {
+                id: Some("1".into()),
+                display_name: None,
+                why: "role: null".into(),
+            }],
+        };
+        let unreadable = RoleAt::all_of_entra(&Read::Read(strange), Some(&status()));
+        let refused = asked(&catalog, &unreadable, &[]).unwrap_err();
+        assert!(refused.contains("that cannot be read (role: null)"), "{refused}");
+        let none = RoleAt::all_of_entra(&Read::Read(Listed::default()), Some(&status()));
+        assert_eq!(asked(&catalog, &none, &[without_approval()]), Ok(()));
+    }
+
+    #[test]
+    fn a_resource_under_two_names_is_no_way_around_the_stricter_of_its_grants_for_another() {
+        let mut catalog = catalog(json!({}));
+        let mut alias = catalog.resources[1].clone();
+        alias.name = "alias".into();
+        catalog.resources.push(alias);
+        catalog.grants[0].resources = Some(vec!["campaign-group".into(), "alias".into()]);
+        // The platform team itself gave the alias away without approval: that much and no more.
+        assert_eq!(
+            asked(&catalog, &[wanted("alias", "Reader")], &[without_approval()]),
+            Ok(())
+        );
+        assert!(asked(&catalog, &[wanted("crm", "Reader")], &[without_approval()]).is_err());
+    }
+
+    #[test]
+    fn what_a_spec_names_and_nobody_offers_never_comes_into_a_package() {
+        let catalog = catalog(json!({}));
+        assert!(wanted("campaign-group", "Member").is_offered(&catalog));
+        assert!(!wanted("campaign-group", "Nope").is_offered(&catalog));
+        assert!(!wanted("nonesuch", "Member").is_offered(&catalog));
+        // By its display name it is the same role.
+        assert!(wanted("crm", "CRM Reader").is_offered(&catalog));
+    }
+
+    #[test]
     fn a_policy_that_only_entra_has_still_counts_when_a_role_is_added() {
         let catalog = catalog(json!({}));
         let roles = [wanted("campaign-group", "Member"), wanted("crm", "Reader")];

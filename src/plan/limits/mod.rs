@@ -35,8 +35,7 @@ pub use way::{Judged, Way};
 
 use super::Problem;
 use crate::api::{
-    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Permission,
-    Reason,
+    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Reason,
 };
 use fit::{check_wishes, fits};
 
@@ -173,14 +172,6 @@ pub fn check_policy(policy: &AssignmentPolicySpec, grants: &[&Grant], now: Times
     first_fitting(grants, |grant| fits(grant, &terms, now)).map(drop)
 }
 
-/// Whether the grants let a deletion of this namespace's object leave Entra as it is.
-///
-/// # Errors
-/// [`Reason::LimitExceeded`], naming the limit.
-pub fn check_deletion(method: DeletionPolicy, grants: &[&Grant]) -> Result<(), Problem> {
-    first_fitting(grants, |grant| check_deletion_of(grant, method)).map(drop)
-}
-
 /// The grants under which `check` passes, or the complaint of the grant that stands first.
 fn first_fitting<'a>(
     grants: &[&'a Grant],
@@ -210,13 +201,28 @@ fn check_common(grant: &Grant, id: Option<&str>, adoption: Adoption, deletion: D
     check_wishes(grant, adopts, limits.adoption, deletion, limits.deletion.as_deref())
 }
 
-fn check_deletion_of(grant: &Grant, method: DeletionPolicy) -> Result<(), Problem> {
-    check_wishes(
-        grant,
-        None,
-        Permission::Denied,
-        method,
-        grant.limits.deletion.as_deref(),
+/// What a Catalog says of the objects that stand in Entra and exceed its present grants, by their titles in order; `None`
+/// where there is none.
+#[must_use]
+pub fn told_outside(titles: &[String]) -> Option<Problem> {
+    const SHOWN: usize = 3;
+    if titles.is_empty() {
+        return None;
+    }
+    let more = if titles.len() > SHOWN { ", …" } else { "" };
+    let shown: Vec<&str> = titles.iter().take(SHOWN).map(String::as_str).collect();
+    let (stand, them) = match titles.len() {
+        1 => ("1 object stands".to_owned(), "it"),
+        count => (format!("{count} objects stand"), "them"),
+    };
+    let what = format!(
+        "{stand} outside the present limits of this Catalog's grants: {}{more}; what is in Entra of {them} stays, and nothing is widened",
+        shown.join(", ")
+    );
+    Some(
+        Problem::new(Reason::LimitExceeded, what)
+            .at("spec.grants")
+            .remedy("have them changed or deleted, or widen the grants"),
     )
 }
 
@@ -278,6 +284,27 @@ mod tests {
         assert_eq!(
             check_policy(&policy(json!({})), &[&grant("g", None, json!({}))], now()),
             Ok(())
+        );
+    }
+
+    #[test]
+    fn a_catalog_tells_how_much_stands_outside_its_grants_and_names_three() {
+        assert_eq!(told_outside(&[]), None);
+        let titles: Vec<String> = ["a", "b", "c", "d"]
+            .map(|name| format!("AccessPackage m/{name}"))
+            .into();
+        let told = |count: usize| told_outside(&titles[..count]).unwrap().message();
+        assert!(
+            told(1).starts_with(
+                "spec.grants: 1 object stands outside the present limits of this Catalog's grants: AccessPackage m/a;"
+            ),
+            "{}",
+            told(1)
+        );
+        assert!(
+            told(4).contains("4 objects stand outside") && told(4).contains("AccessPackage m/c, …;"),
+            "{}",
+            told(4)
         );
     }
 

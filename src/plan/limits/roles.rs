@@ -2,7 +2,7 @@
 
 use crate::{
     api::{CatalogSpec, CatalogStatus, Grant, ResourceRole},
-    graph::ResourceRoleScope,
+    graph::{Listed, Read, ResourceRoleScope},
 };
 
 /// A role that a package hands out, or shall hand out.
@@ -39,6 +39,34 @@ impl RoleAt {
                 .collect(),
             words: format!("role {role:?} of {resource:?}"),
         }
+    }
+
+    /// Whether the Catalog offers it: what a spec names and nobody offers never comes into the package.
+    #[must_use]
+    pub fn is_offered(&self, catalog: &CatalogSpec) -> bool {
+        self.offered_as.iter().any(|role| offers(catalog, role))
+    }
+
+    /// The roles that the package has in Entra. What was not told, and what cannot be read, may be any role: no grant
+    /// covers it.
+    #[must_use]
+    pub fn all_of_entra(held: &Read<Listed<ResourceRoleScope>>, status: Option<&CatalogStatus>) -> Vec<Self> {
+        let unknown = |words: String| Self {
+            field: None,
+            offered_as: Vec::new(),
+            words,
+        };
+        let Read::Read(held) = held else {
+            return vec![unknown("its roles in Entra, which Entra has not told".into())];
+        };
+        let readable = held.elements.iter().map(|held| Self::of_entra(held, status));
+        let unreadable = held.unreadable.iter().map(|held| {
+            unknown(format!(
+                "a role that it has in Entra and that cannot be read ({})",
+                held.why
+            ))
+        });
+        readable.chain(unreadable).collect()
     }
 
     /// A role that the package has in Entra: known by the origins of resource and role, not by names.

@@ -174,8 +174,8 @@ impl Terms {
             }
         };
         let mut unknown = undeclared.clone();
-        unknown.extend(strangers("specificAllowedTargets", specific_allowed_targets));
-        unknown.extend(strangers("onBehalfRequestors", on_behalf_requestors));
+        unknown.extend(unnamed(undeclared, "specificAllowedTargets", specific_allowed_targets));
+        unknown.extend(unnamed(undeclared, "onBehalfRequestors", on_behalf_requestors));
         let lasting = match &expiration.kind {
             // No end is told, so none is certain.
             ExpirationKind::NoExpiration | ExpirationKind::NotSpecified => Lasting::Never,
@@ -270,8 +270,24 @@ fn approved(stages: &[ApprovalStage]) -> Consent {
     if strange.is_empty() {
         Consent::NotAsked
     } else {
+        // The service keeps no order within a stage.
+        strange.sort();
+        strange.dedup();
         Consent::Unknown(strange.join(", "))
     }
+}
+
+/// The strangers that what is undeclared does not name already: each is told once.
+fn unnamed<'a>(undeclared: &'a [String], field: &'a str, sets: &'a [SubjectSet]) -> impl Iterator<Item = String> + 'a {
+    let named = move |set: &SubjectSet| match set {
+        SubjectSet::Unknown { odata_type, raw: _ } => undeclared.iter().any(|path| {
+            let place = path.strip_suffix(&format!(" ({odata_type})"));
+            place.is_some_and(|place| place.contains(field))
+        }),
+        _ => false, // only the unknown are strangers
+    };
+    let left = sets.iter().filter(move |set| !named(set));
+    left.flat_map(move |set| strangers(field, std::slice::from_ref(set)))
 }
 
 fn strangers<'a>(field: &'a str, sets: &'a [SubjectSet]) -> impl Iterator<Item = String> + 'a {
@@ -406,7 +422,7 @@ mod tests {
     #[test]
     fn an_approval_without_an_approver_asks_nobody_and_one_of_strangers_proves_nothing() {
         let bob = json!({"@odata.type": "#microsoft.graph.singleUser", "userId": "u"});
-        let owners = json!({"@odata.type": "#microsoft.graph.targetApplicationOwners"});
+        let owners = json!({"@odata.type": "#microsoft.graph.whoeverIsAround"});
         assert_eq!(approval(json!([])), Consent::NotAsked);
         assert_eq!(approval(json!([{"primaryApprovers": []}])), Consent::NotAsked);
         let unknown = |consent| matches!(consent, Consent::Unknown(_));
@@ -439,7 +455,8 @@ mod tests {
         let terms = entra(json!({"specificAllowedTargets": [{"@odata.type": "#microsoft.graph.everybody"}]}));
         assert_eq!(
             terms.unknown,
-            ["specificAllowedTargets of the unknown kind \"#microsoft.graph.everybody\""]
+            ["specificAllowedTargets[0] (#microsoft.graph.everybody)"],
+            "told once"
         );
     }
 }

@@ -158,7 +158,12 @@ impl Holdings {
 
     /// What a search of ours found, without what we have deleted ourselves a moment ago.
     #[must_use]
-    pub fn packages_searched(&self, begun: Moment, read: Listed<AccessPackage>) -> Listed<AccessPackage> {
+    pub fn packages_searched(&mut self, begun: Moment, read: Listed<AccessPackage>) -> Listed<AccessPackage> {
+        // Somebody else puts things there too: from now on it is looked at as any other catalog.
+        let is_ours = |package: &AccessPackage| self.packages.get(package.id.as_str()).is_some();
+        if !read.elements.iter().all(is_ours) {
+            self.born = None;
+        }
         self.packages.without_removed(begun, read)
     }
 
