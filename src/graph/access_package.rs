@@ -11,7 +11,7 @@ use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, CatalogId, ResourceId, ResourceRoleScopeId};
 use super::odata;
 use super::read::{Listed, Read, Unreadable};
-use super::resource::{ResourceRole, ResourceScope};
+use super::resource::{OriginSystem, ResourceRole, ResourceScope};
 use super::transport::{Graph, Operation};
 use super::{READ, WRITE};
 
@@ -119,6 +119,11 @@ impl Operation<'_> {
         self.rest_of(more_role_scopes, &mut package.resource_role_scopes)
             .await?;
         self.rest_of(more_policies, &mut package.policies).await?;
+        let scopes = package.resource_role_scopes.known();
+        let is_site = |scope: &ResourceRoleScope| scope.scope.origin_system == OriginSystem::SharePointOnline;
+        if scopes.is_some_and(|scopes| scopes.elements.iter().any(is_site)) {
+            self.graph.shared.site_roles_told.store(true, Ordering::Relaxed);
+        }
         Ok(package)
     }
 
@@ -154,6 +159,13 @@ pub(super) fn refused_query(error: &GraphError) -> bool {
 }
 
 impl Graph {
+    /// Whether any package that was read has shown a role of a SharePoint site. Entitlement management lists sites to
+    /// signed-in users only: until one was shown to us, one that is not shown is not absent.
+    #[must_use]
+    pub fn tells_site_roles(&self) -> bool {
+        self.shared.site_roles_told.load(Ordering::Relaxed)
+    }
+
     /// A catalog's packages with their roles and policies, in one paged read.
     /// `GET catalogs/{id}/accessPackages?$expand=assignmentPolicies,resourceRoleScopes($expand=role,scope)`;
     /// EntitlementManagement.Read.All or a role on the catalog. Where the service refuses that expand on the

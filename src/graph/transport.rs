@@ -88,6 +88,8 @@ pub(super) struct Shared {
     pub(super) package_filter_refused: AtomicBool,
     /// The service has refused to leave expired assignments out: ask for each live state.
     pub(super) assignment_filter_refused: AtomicBool,
+    /// A package has shown a role of a SharePoint site.
+    pub(super) site_roles_told: AtomicBool,
     /// The elements of lists that could not be read and were told already, by id and reason.
     pub(super) told: Mutex<HashSet<(Option<String>, String)>>,
 }
@@ -140,6 +142,7 @@ impl Graph {
             package_expand_refused: AtomicBool::new(false),
             package_filter_refused: AtomicBool::new(false),
             assignment_filter_refused: AtomicBool::new(false),
+            site_roles_told: AtomicBool::new(false),
             told: Mutex::default(),
         };
         Ok(Self {

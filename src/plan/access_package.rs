@@ -11,8 +11,8 @@ use super::{
 use crate::{
     api::Reason,
     graph::{
-        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, PolicyId, Read,
-        ResourceRoleScope, ResourceRoleScopeId,
+        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, OriginSystem, PolicyId,
+        Read, ResourceRoleScope, ResourceRoleScopeId,
     },
 };
 
@@ -33,6 +33,8 @@ pub struct DesiredPackage {
     pub unresolved: Vec<Problem>,
     /// What the catalog offers, as pairs of the origin ids of role and scope: the spec can express these and no others.
     pub offered: BTreeSet<RoleKey>,
+    /// Packages show their roles of SharePoint sites to us: one that is not shown is not there.
+    pub site_roles_are_told: bool,
 }
 
 /// One role that a package hands out.
@@ -216,6 +218,7 @@ fn create(desired: &DesiredPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
         roles,
         unresolved: _,
         offered: _,
+        site_roles_are_told: _,
     } = desired;
     let create = Step {
         memories: vec![
@@ -298,7 +301,8 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
             .collect();
         let blocked = !desired.unresolved.is_empty() || !scopes.unreadable.is_empty();
         let keep = |scope: &&ResourceRoleScope, cause: Cause| foreign(desired, scope, cause, rules);
-        plan.extend(role_set(blocked).reconcile(rules, wanted(&desired.roles), observed, keep, add, remove));
+        let roles = role_set(blocked).reconcile(rules, wanted(&desired.roles), observed, keep, add, remove);
+        plan.extend(without_untold(desired, rules, roles));
         let left = scopes
             .elements
             .iter()
@@ -307,6 +311,32 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
             .extend(left.map(|scope| Memory::keep(left_alone(&RoleKey::of(scope)), "")));
     }
     plan
+}
+
+/// A role of a site that was handed out by us, and that no package shows to us, is there: it is neither handed out again
+/// nor forgotten.
+fn without_untold(desired: &DesiredPackage, rules: &Rules<'_>, mut roles: Plan<PackageAct>) -> Plan<PackageAct> {
+    if desired.site_roles_are_told {
+        return roles;
+    }
+    let set = role_set(false);
+    let sites: BTreeSet<String> = desired
+        .roles
+        .iter()
+        .filter(|role| role.role_scope.scope.origin_system == OriginSystem::SharePointOnline)
+        .map(|role| set.memory(&role.key().text()))
+        .filter(|memory| rules.base.holds(memory, ""))
+        .collect();
+    let is_there = |step: &Step<PackageAct>| {
+        let adds = matches!(step.act, PackageAct::AddRole { .. });
+        adds && step
+            .memories
+            .iter()
+            .any(|memory| matches!(memory, Memory::Keep { field, .. } if sites.contains(field)))
+    };
+    roles.steps.retain(|step| !is_there(step));
+    roles.held.retain(|(step, _)| !is_there(step));
+    roles
 }
 
 /// The fields of a package, each declared once: what is sent of them.
@@ -319,6 +349,7 @@ pub fn merge(desired: &DesiredPackage, before: &AccessPackage, judge: &mut Judge
         roles: _,
         unresolved: _,
         offered: _,
+        site_roles_are_told: _,
     } = desired;
     let description_before = before.description.clone().unwrap_or_default(); // a description that is null is empty
     AccessPackagePatch {
@@ -411,9 +442,41 @@ mod tests {
     use super::*;
     use crate::{
         api::{Applied, DriftPolicy},
-        graph::{Listed, OriginSystem, ResourceRole, ResourceScope},
+        graph::{Listed, ResourceRole, ResourceScope},
         plan::{Base, Drift},
     };
+
+    #[test]
+    fn a_site_s_role_that_no_package_shows_is_there_and_one_that_others_show_is_drift() {
+        let mut site = role("site", "https://contoso.sharepoint.com/sites/a");
+        site.role_scope.scope.origin_system = OriginSystem::SharePointOnline;
+        let mut desired = desired(vec![site, role("group", "g")]);
+        let made = plan(&desired, &Found::Unborn, &rules_of(Base::none()));
+        let memories: Vec<Memory> = made.steps.iter().flat_map(|step| step.memories.clone()).collect();
+        let applied = crate::plan::applied(&memories);
+        let mut observed = as_observed(&desired);
+        if let Some(scopes) = observed.resource_role_scopes.known_mut() {
+            scopes.elements.clear();
+        }
+        let found = Found::Present(Box::new(observed));
+        let told = plan(&desired, &found, &rules_of(Base::of(Some(&applied))));
+        assert_eq!((told.steps.len(), told.held.len()), (0, 2));
+        desired.site_roles_are_told = false;
+        let untold = plan(&desired, &found, &rules_of(Base::of(Some(&applied))));
+        assert_eq!((untold.steps.len(), untold.held.len()), (0, 1), "{untold:?}");
+        // One that was never handed out is.
+        let first = plan(&desired, &found, &rules_of(Base::none()));
+        assert_eq!(first.steps.len(), 2);
+    }
+
+    fn rules_of(base: Base<'_>) -> Rules<'_> {
+        Rules {
+            base,
+            drift: CAUTIOUS,
+            limit: None,
+            confirmed: true,
+        }
+    }
 
     const CAUTIOUS: Drift = Drift {
         policy: DriftPolicy::Cautious,
@@ -453,6 +516,7 @@ mod tests {
             offered: roles.iter().map(DesiredRole::key).collect(),
             roles,
             unresolved: Vec::new(),
+            site_roles_are_told: true,
         }
     }
 

@@ -32,6 +32,7 @@ pub fn package(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogI
         hidden: spec.hidden,
         roles: Vec::new(),
         unresolved: Vec::new(),
+        site_roles_are_told: true,
         offered: catalog
             .status
             .iter()

@@ -65,7 +65,7 @@ impl Set {
     }
 
     /// The name under which a member is remembered.
-    fn memory(&self, key: &str) -> String {
+    pub(super) fn memory(&self, key: &str) -> String {
         format!("{}[{key}]", self.path)
     }
 

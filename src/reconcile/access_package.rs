@@ -209,6 +209,11 @@ impl Managed for AccessPackage {
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
         };
+        // Known only after what was observed was read.
+        let desired = DesiredPackage {
+            site_roles_are_told: references.tenant.graph.tells_site_roles(),
+            ..desired.clone()
+        };
         match (&limit, observed) {
             // Not even where there would be nothing to write.
             (Some(limit), Found::Present(package)) if weighing.takes_over => {
@@ -218,7 +223,7 @@ impl Managed for AccessPackage {
                     Hold::Limit(limit.clone()),
                 )
             }
-            (_, _) => plan(desired, observed, &rules), // the rules have the limit
+            (_, _) => plan(&desired, observed, &rules), // the rules have the limit
         }
     }
 

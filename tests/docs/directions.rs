@@ -115,6 +115,7 @@ fn packages() -> Record {
         roles: Vec::new(),
         unresolved: Vec::new(),
         offered: BTreeSet::new(),
+        site_roles_are_told: true,
     };
     let samples = pairs(
         &base,
