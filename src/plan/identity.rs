@@ -272,14 +272,13 @@ pub fn fingerprint(description: &str) -> String {
     drift::digest(&super::Canonical::canonical(&description.to_owned()))
 }
 
-/// How long after its intent a create may have been carried out: until its answer was heard or given up (`ended`), where
-/// this process knows, and for `longest` where it does not. What another process began, it began before this one (`since`).
+/// How long after its intent a create may have been carried out: until its answer was heard or given up (`ended`), and for
+/// `longest` while it is under way.
 #[must_use]
-pub fn attempt(intent: &Intent, ended: Option<Timestamp>, since: Timestamp, longest: Duration) -> Duration {
+pub fn attempt(intent: &Intent, ended: Option<Timestamp>, longest: Duration) -> Duration {
     let Ok(started) = intent.started_at.parse::<Timestamp>() else {
         return longest;
     };
-    let ended = ended.or_else(|| (since > started).then_some(since));
     match ended {
         Some(ended) => Duration::try_from(ended.duration_since(started))
             .unwrap_or(Duration::ZERO) // it ended before it began: clocks differ
@@ -460,31 +459,28 @@ mod tests {
     #[test]
     fn the_outcome_of_a_create_may_show_from_its_end_on_and_not_from_its_beginning() {
         const LONGEST: Duration = Duration::from_secs(45);
-        let (before, after) = (at("2026-11-25T09:00:00Z"), at("2026-11-25T10:00:07Z"));
-        assert_eq!(attempt(&intent(), Some(after), before, LONGEST), Duration::from_secs(7));
+        let after = at("2026-11-25T10:00:07Z");
+        assert_eq!(attempt(&intent(), Some(after), LONGEST), Duration::from_secs(7));
+        assert_eq!(attempt(&intent(), None, LONGEST), LONGEST, "it may still be under way");
+        let before = at("2026-11-25T09:00:00Z");
         assert_eq!(
-            attempt(&intent(), None, before, LONGEST),
-            LONGEST,
-            "it may still be under way"
-        );
-        assert_eq!(
-            attempt(&intent(), None, after, LONGEST),
-            Duration::from_secs(7),
-            "who sent it was gone by then"
+            attempt(&intent(), Some(before), LONGEST),
+            Duration::ZERO,
+            "clocks differ"
         );
         let far = at("2026-11-25T11:00:00Z");
-        assert_eq!(attempt(&intent(), None, far, LONGEST), LONGEST);
+        assert_eq!(attempt(&intent(), Some(far), LONGEST), LONGEST);
         let untold = Intent {
             started_at: "then".into(),
             ..intent()
         };
-        assert_eq!(attempt(&untold, Some(after), before, LONGEST), LONGEST);
+        assert_eq!(attempt(&untold, Some(after), LONGEST), LONGEST);
         let old = intent();
         let facts = Facts {
             intent: Some(&old),
             ..facts()
         };
-        let patience = VISIBILITY + attempt(&old, Some(after), before, LONGEST);
+        let patience = VISIBILITY + attempt(&old, Some(after), LONGEST);
         let stands = |at| facts.stands(&[], patience, at);
         assert!(matches!(stands(self::at("2026-11-25T10:02:06Z")), Stand::Searching(_)));
         assert!(matches!(stands(self::at("2026-11-25T10:02:07Z")), Stand::New { .. }));

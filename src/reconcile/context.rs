@@ -62,7 +62,7 @@ pub struct Context {
     /// When the objects that are watched over were last compared with Entra, by uid.
     compared: Mutex<HashMap<String, Instant>>,
     /// When the newest create for each object was answered or given up, by the mark of its intent.
-    attempts: Mutex<HashMap<String, (String, Timestamp)>>,
+    attempts: Mutex<HashMap<String, (String, Option<Timestamp>)>>,
     /// The creates that were refused, by the uid of their object.
     rests: Mutex<HashMap<String, Rest>>,
     /// The words by which the API server refuses the status of an object, once told.
@@ -315,17 +315,26 @@ impl Context {
         Timestamp::from_second(self.since).unwrap_or(Timestamp::UNIX_EPOCH) // it was a timestamp
     }
 
+    /// The create for the object of this uid that this nonce marks is about to be sent.
+    pub(crate) fn begins_attempt(&self, uid: &str, nonce: &str) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.insert(uid.to_owned(), (nonce.to_owned(), None));
+    }
+
     /// The create for the object of this uid that this nonce marks was answered or given up: nothing of it is under way.
     pub(crate) fn ends_attempt(&self, uid: &str, nonce: &str) {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.insert(uid.to_owned(), (nonce.to_owned(), self.now()));
+        attempts.insert(uid.to_owned(), (nonce.to_owned(), Some(self.now())));
     }
 
-    /// When the create that this nonce marks was answered or given up; none where this process does not know.
+    /// When the create that this nonce marks was answered or given up; none while it is under way. One that this process
+    /// did not begin was begun by one that had ended before this one began to work: one leads at a time.
     pub(crate) fn attempt_ended(&self, uid: &str, nonce: &str) -> Option<Timestamp> {
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        let (marked, ended) = attempts.get(uid)?;
-        (marked == nonce).then_some(*ended)
+        match attempts.get(uid) {
+            Some((marked, ended)) if marked == nonce => *ended,
+            Some(_) | None => Some(self.since()),
+        }
     }
 
     /// The create for this generation of the object was refused: it rests, longer each time, whatever wakes the object, its own

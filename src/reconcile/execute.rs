@@ -169,7 +169,11 @@ async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
             let began = site.tenant.graph.service_time(context.now());
             // The old id goes, and with it the hold on it.
             context.claims.release(&subject.uid());
-            subject.begin(display_name, site, fingerprint.clone(), began).await
+            subject.begin(display_name, site, fingerprint.clone(), began).await?;
+            if let Some(intent) = subject.status.intent() {
+                context.begins_attempt(&subject.uid(), &intent.nonce);
+            }
+            Ok(())
         }
         IdentityAct::DropIntent => subject.abandon().await,
         IdentityAct::Recognise { id, .. } => {

@@ -111,9 +111,8 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
     let found = with_holders(context, subject, site, found);
     // It can only show once it was carried out.
     let under_way = intent.as_ref().map_or(Duration::ZERO, |intent| {
-        let by_service = |time| tenant.graph.service_time(time);
-        let ended = context.attempt_ended(&subject.uid(), &intent.nonce).map(by_service);
-        attempt(intent, ended, by_service(context.since()), CREATE)
+        let ended = context.attempt_ended(&subject.uid(), &intent.nonce);
+        attempt(intent, ended.map(|time| tenant.graph.service_time(time)), CREATE)
     });
     let stand = facts.stands(&found, context.settings.visibility + under_way, now);
     if let (Stand::Known { id }, Some(entra)) = (&stand, &known) {
