@@ -296,7 +296,7 @@ fn a_refusal_for_others_creates_keeps_the_intent_until_a_look_was_answered() -> 
     stage.wait_ready("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
     stage.emulator().set_quirks(&json!({
         "duplicateKey": 1,
-        "failNext": {"count": 100_000, "status": 503, "method": "GET", "path": "/assignmentPolicies"},
+        "failNext": {"count": 100_000, "status": 503, "method": "GET", "path": "expand=assignmentPolicies"},
     }))?;
     stage.apply_object(&policy())?;
     stage.wait_object(
