@@ -361,6 +361,12 @@ impl Context {
         (!left.is_zero()).then(|| (rest.problem.clone(), left))
     }
 
+    /// Whether a create for this generation was refused, however long ago.
+    pub(crate) fn was_refused(&self, uid: &str, generation: i64) -> bool {
+        let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        rests.get(uid).is_some_and(|rest| rest.generation == generation)
+    }
+
     /// Whether this refusal of the object's status is news; none ends the one before.
     pub(crate) fn tells_refusal(&self, key: &str, refusal: Option<String>) -> bool {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);

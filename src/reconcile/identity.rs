@@ -162,7 +162,11 @@ fn with_holders<K: Managed>(
 /// Ends the visit where the name of what is about to be made is taken.
 pub(super) async fn require_free_name<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site) -> Step<()> {
     let (name, description) = (subject.object.display_name(), subject.object.description());
-    let found = K::look_by_name(site, &name).await?;
+    let mut found = K::look_by_name(site, &name).await?;
+    // What was refused once may be one name to the service and two to its filter.
+    if found.is_empty() && context.was_refused(&subject.uid(), subject.generation()) {
+        found = K::look_alike(site, &name).await?;
+    }
     let found = with_holders(context, subject, site, found);
     let known = proven(subject, &site.tenant);
     let external_id = subject.external_id();
