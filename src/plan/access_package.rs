@@ -88,6 +88,11 @@ impl RoleKey {
     }
 }
 
+/// Whether the memory is of a role of a site: no other resource goes by an address.
+fn is_site(memory: &str) -> bool {
+    memory.contains(" in https://")
+}
+
 /// What can be done with an access package.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PackageAct {
@@ -327,6 +332,11 @@ fn without_untold(desired: &DesiredPackage, rules: &Rules<'_>, mut roles: Plan<P
         .map(|role| set.memory(&role.key().text()))
         .filter(|memory| rules.base.holds(memory, ""))
         .collect();
+    // One that left the spec meanwhile stays ours to remove, until it shows and is.
+    roles.found.retain(|memory| match memory {
+        Memory::Forget { field } => !is_site(field),
+        Memory::Keep { .. } => true,
+    });
     let is_there = |step: &Step<PackageAct>| {
         let adds = matches!(step.act, PackageAct::AddRole { .. });
         adds && step
@@ -464,6 +474,20 @@ mod tests {
         desired.site_roles_are_told = false;
         let untold = plan(&desired, &found, &rules_of(Base::of(Some(&applied))));
         assert_eq!((untold.steps.len(), untold.held.len()), (0, 1), "{untold:?}");
+        let forgotten = |desired: &DesiredPackage| {
+            let plan = plan(desired, &found, &rules_of(Base::of(Some(&applied))));
+            let forgets = |memory: &Memory| matches!(memory, Memory::Forget { .. });
+            plan.found.iter().filter(|memory| forgets(memory)).count()
+        };
+        let mut dropped = desired.clone();
+        dropped.roles.clear();
+        assert_eq!(
+            forgotten(&dropped),
+            1,
+            "the group's alone: the site's stays ours to remove"
+        );
+        dropped.site_roles_are_told = true;
+        assert_eq!(forgotten(&dropped), 2);
         // One that was never handed out is.
         let first = plan(&desired, &found, &rules_of(Base::none()));
         assert_eq!(first.steps.len(), 2);

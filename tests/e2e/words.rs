@@ -288,8 +288,8 @@ fn application_roles_that_do_not_exist_or_are_ambiguous_are_refused_with_what_th
         &stage,
         &unknown,
         "RoleNotFound",
-        "spec.resources[0].roles: the resource has no role \"Admin\"; it has \"Reader\", \"Writer\", \
-         \"Exporter.Contacts (Exporter)\", \"Exporter.Deals (Exporter)\"",
+        "spec.resources[0].roles: the resource has no role \"Admin\"; it has \"Exporter.Contacts (Exporter)\", \
+         \"Exporter.Deals (Exporter)\", \"Reader\", \"Writer\"",
     )?;
     answers(
         &stage,
