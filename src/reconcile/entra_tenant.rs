@@ -56,8 +56,12 @@ impl Kind for EntraTenant {
         let granted = granted(&claims.roles, tenant.management);
         let probe = tenant
             .inventory
-            // What another token has read proves nothing about this one.
-            .catalogs(if renews { Freshness::Now } else { tenant.freshness() })
+            // What another token has read proves nothing about this one, nor what was read while more was granted.
+            .catalogs(if renews || !granted {
+                Freshness::Now
+            } else {
+                tenant.freshness()
+            })
             .await; // reads Graph
         let warning = admission::problem(&context.client, &context.settings.admission_policy).await; // reads Kubernetes
         let report = verdict(
