@@ -1,0 +1,249 @@
+use super::*;
+
+const VISIBILITY: Duration = Duration::from_secs(120);
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn intent() -> Intent {
+    serde_json::from_value(serde_json::json!({
+        "nonce": "n", "displayName": "Marketing", "parentId": "catalog", "startedAt": "2026-11-25T10:00:00Z",
+        "fingerprint": fingerprint("words"),
+    }))
+    .unwrap()
+}
+
+fn candidate(id: &str) -> Candidate {
+    Candidate {
+        id: id.into(),
+        display_name: "Marketing".into(),
+        description: Some("words ".into()),
+        created: Some("2026-11-25T10:00:01Z".into()),
+        holder: None,
+    }
+}
+
+fn known() -> EntraObject {
+    EntraObject {
+        cloud: "Global".into(),
+        tenant_id: "t".into(),
+        catalog_id: "c".into(),
+        id: "old".into(),
+        owner_uid: "u".into(),
+    }
+}
+
+fn facts() -> Facts<'static> {
+    Facts {
+        noun: "access package",
+        how_to_take_over: "spec.adoption: ByName",
+        place: "catalog \"marketing\"",
+        display_name: "Marketing",
+        description: "words",
+        known: None,
+        intent: None,
+        id: None,
+        external_id: None,
+        adoption: Adoption::Never,
+    }
+}
+
+fn stands(facts: &Facts<'_>, found: &[Candidate]) -> Stand {
+    facts.stands(found, VISIBILITY, at("2026-11-25T10:00:30Z"))
+}
+
+#[test]
+fn an_open_intent_outranks_a_status_id() {
+    let (known, intent) = (known(), intent());
+    let facts = Facts {
+        known: Some(&known),
+        intent: Some(&intent),
+        ..facts()
+    };
+    assert_eq!(
+        facts.asks(),
+        Question::Outcome {
+            name: "Marketing".into()
+        }
+    );
+    assert!(matches!(stands(&facts, &[candidate("new")]), Stand::Becomes { id, .. } if id == "new"));
+    assert!(matches!(stands(&facts, &[]), Stand::Searching(_)));
+}
+
+#[test]
+fn an_intent_whose_outcome_should_have_shown_came_to_nothing() {
+    let intent = intent();
+    let facts = Facts {
+        intent: Some(&intent),
+        ..facts()
+    };
+    let late = facts.stands(&[], VISIBILITY, at("2026-11-25T10:02:00Z"));
+    assert_eq!(
+        late,
+        Stand::New {
+            act: Some(IdentityAct::DropIntent)
+        }
+    );
+}
+
+#[test]
+fn the_one_that_is_gone_is_neither_the_outcome_nor_in_the_way_where_a_late_list_still_shows_it() {
+    let (known, intent) = (known(), intent());
+    let ghost = Candidate {
+        created: Some("2026-11-25T09:59:57Z".into()),
+        ..candidate("old")
+    };
+    let facts = Facts {
+        known: Some(&known),
+        external_id: Some("old"),
+        ..facts()
+    };
+    assert_eq!(facts.obstacle(std::slice::from_ref(&ghost)), None);
+    assert!(facts.obstacle(&[ghost.clone(), candidate("other")]).is_some());
+    let held = Candidate {
+        holder: Some("AccessPackage a/b".into()),
+        ..ghost.clone()
+    };
+    assert!(facts.obstacle(&[held]).is_some(), "somebody else has it now");
+    let facts = Facts {
+        intent: Some(&intent),
+        known: None,
+        ..facts
+    };
+    assert!(matches!(
+        stands(&facts, std::slice::from_ref(&ghost)),
+        Stand::Searching(_)
+    ));
+    let both = [ghost, candidate("new")];
+    assert!(matches!(stands(&facts, &both), Stand::Becomes { id, .. } if id == "new"));
+    let unmarked = Facts {
+        external_id: None,
+        ..facts
+    };
+    assert!(
+        matches!(stands(&unmarked, &both), Stand::Refused(_)),
+        "two that may both be ours"
+    );
+}
+
+#[test]
+fn the_outcome_of_a_create_may_show_from_its_end_on_and_not_from_its_beginning() {
+    const LONGEST: Duration = Duration::from_secs(45);
+    let after = at("2026-11-25T10:00:07Z");
+    assert_eq!(attempt(&intent(), Some(after), LONGEST), Duration::from_secs(7));
+    assert_eq!(attempt(&intent(), None, LONGEST), LONGEST, "it may still be under way");
+    let before = at("2026-11-25T09:00:00Z");
+    assert_eq!(
+        attempt(&intent(), Some(before), LONGEST),
+        Duration::ZERO,
+        "clocks differ"
+    );
+    let far = at("2026-11-25T11:00:00Z");
+    assert_eq!(attempt(&intent(), Some(far), LONGEST), LONGEST);
+    let untold = Intent {
+        started_at: "then".into(),
+        ..intent()
+    };
+    assert_eq!(attempt(&untold, Some(after), LONGEST), LONGEST);
+    let old = intent();
+    let facts = Facts {
+        intent: Some(&old),
+        ..facts()
+    };
+    let patience = VISIBILITY + attempt(&old, Some(after), LONGEST);
+    let stands = |at| facts.stands(&[], patience, at);
+    assert!(matches!(stands(self::at("2026-11-25T10:02:06Z")), Stand::Searching(_)));
+    assert!(matches!(stands(self::at("2026-11-25T10:02:07Z")), Stand::New { .. }));
+}
+
+#[test]
+fn what_was_made_before_the_intent_or_otherwise_or_is_held_is_not_its_outcome() {
+    let intent = intent();
+    assert!(is_outcome_of(&candidate("a"), &intent));
+    let created = |created: Option<&str>| Candidate {
+        created: created.map(Into::into),
+        ..candidate("a")
+    };
+    assert!(
+        is_outcome_of(&created(Some("2026-11-25T09:59:56Z")), &intent),
+        "clocks differ"
+    );
+    assert!(!is_outcome_of(&created(Some("2026-11-25T09:59:50Z")), &intent));
+    assert!(!is_outcome_of(&created(None), &intent), "unknown is not proof");
+    let foreign = Candidate {
+        description: Some("other words".into()),
+        ..candidate("a")
+    };
+    assert!(!is_outcome_of(&foreign, &intent));
+    let held = Candidate {
+        holder: Some("AccessPackage a/b".into()),
+        ..candidate("a")
+    };
+    let facts = Facts {
+        intent: Some(&intent),
+        ..facts()
+    };
+    assert!(matches!(stands(&facts, &[held]), Stand::Searching(_)));
+}
+
+#[test]
+fn a_status_id_needs_no_question() {
+    let known = known();
+    let facts = Facts {
+        known: Some(&known),
+        ..facts()
+    };
+    assert_eq!(facts.asks(), Question::Nothing);
+    assert_eq!(stands(&facts, &[]), Stand::Known { id: "old".into() });
+}
+
+#[test]
+fn a_name_that_is_taken_is_reported_and_never_taken() {
+    assert_eq!(facts().asks(), Question::Nothing);
+    assert_eq!(stands(&facts(), &[]), Stand::New { act: None });
+    let taken = facts().obstacle(&[candidate("b"), candidate("a")]).unwrap();
+    assert_eq!(taken.reason, Reason::NameTaken);
+    assert!(taken.what.contains("is not ours: a, b;"), "{taken:?}");
+    assert_eq!(facts().obstacle(&[]), None);
+}
+
+#[test]
+fn adoption_by_name_takes_the_one_and_refuses_several() {
+    let facts = Facts {
+        adoption: Adoption::ByName,
+        ..facts()
+    };
+    assert!(matches!(stands(&facts, &[candidate("a")]), Stand::Becomes { .. }));
+    assert!(matches!(
+        stands(&facts, &[candidate("a"), candidate("b")]),
+        Stand::Refused(_)
+    ));
+}
+
+#[test]
+fn what_somebody_else_holds_is_not_taken_over() {
+    let facts = Facts {
+        id: Some("a"),
+        ..facts()
+    };
+    let held = Candidate {
+        holder: Some("AccessPackage a/b".into()),
+        ..candidate("a")
+    };
+    assert!(matches!(stands(&facts, &[held]), Stand::Refused(problem) if problem.reason == Reason::AlreadyClaimed));
+    assert!(matches!(stands(&facts, &[]), Stand::Refused(problem) if problem.reason == Reason::AdoptionNotFound));
+}
+
+#[test]
+fn a_restored_object_is_not_made_twice() {
+    let facts = Facts {
+        external_id: Some("a"),
+        ..facts()
+    };
+    assert_eq!(facts.asks(), Question::ById("a".into()));
+    assert!(
+        matches!(stands(&facts, &[candidate("a")]), Stand::Refused(problem) if problem.reason == Reason::AdoptionRequired)
+    );
+    assert_eq!(stands(&facts, &[]), Stand::New { act: None });
+}

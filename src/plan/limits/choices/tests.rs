@@ -1,0 +1,147 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn policy(pointer: &str, value: Value) -> AssignmentPolicySpec {
+    let mut spec = json!({
+        "accessPackageRef": {"name": "p"}, "displayName": "P",
+        "requestors": {"scope": "SpecificDirectoryUsers", "targets": [{"group": {"id": "g"}}]},
+        "approval": {"stages": [{
+            "approvers": [{"user": {"id": "u"}}], "fallbackApprovers": [{"group": {"id": "g"}}],
+            "escalation": {"after": "P1D", "approvers": [{"group": {"id": "g"}}]},
+        }]},
+        "expiration": {"afterDuration": "P90D"},
+    });
+    *spec.pointer_mut(pointer).unwrap() = value;
+    serde_json::from_value(spec).unwrap()
+}
+
+#[test]
+fn what_is_said_once_is_well_formed() {
+    assert_eq!(well_formed(&policy("/displayName", json!("P"))), Ok(()));
+}
+
+#[test]
+fn an_empty_choice_and_one_made_twice_are_invalid_and_say_what_to_write() {
+    let cases = [
+        ("/requestors", json!(null), "spec.requestors: it is required"),
+        (
+            "/requestors/targets/0",
+            json!({}),
+            "spec.requestors.targets[0]: exactly one of user, group",
+        ),
+        (
+            "/requestors/targets/0/group",
+            json!({}),
+            "spec.requestors.targets[0].group: exactly one of id",
+        ),
+        (
+            "/requestors/targets",
+            json!([]),
+            "spec.requestors.targets: it is required",
+        ),
+        (
+            "/requestors/targets/0",
+            json!({"servicePrincipal": {"id": "s"}}),
+            "spec.requestors.targets[0]: scope SpecificDirectoryUsers takes users and groups only",
+        ),
+        (
+            "/requestors/scope",
+            json!("AllMemberUsers"),
+            "spec.requestors.targets: scope AllMemberUsers takes no",
+        ),
+        (
+            "/requestors",
+            json!({"scope": "None", "selfService": {"update": true}}),
+            "spec.requestors.selfService: scope None means that nobody",
+        ),
+        ("/approval", json!(null), "spec.approval: it is required"),
+        (
+            "/approval",
+            json!({}),
+            "spec.approval: exactly one of notRequired, stages is needed",
+        ),
+        ("/approval/stages", json!([]), "spec.approval.stages: it is required"),
+        (
+            "/approval",
+            json!({"notRequired": {}, "stages": [{"approvers": [{"user": {"id": "u"}}]}]}),
+            "spec.approval: notRequired and stages exclude each other; keep one",
+        ),
+        (
+            "/approval",
+            json!({"notRequired": {}, "requiredForUpdate": true}),
+            "spec.approval.requiredForUpdate: with notRequired nobody",
+        ),
+        (
+            "/approval/stages/0/approvers",
+            json!([]),
+            "spec.approval.stages[0].approvers: it is required",
+        ),
+        (
+            "/approval/stages/0/approvers/0",
+            json!({}),
+            "spec.approval.stages[0].approvers[0]: exactly one of user",
+        ),
+        (
+            "/approval/stages/0/approvers/0",
+            json!({"user": {"id": "u", "mail": "a@b"}}),
+            "spec.approval.stages[0].approvers[0].user: id and mail exclude each other; keep one",
+        ),
+        (
+            "/approval/stages/0/approvers/0",
+            json!({"internalSponsors": {}, "externalSponsors": {}}),
+            "spec.approval.stages[0].approvers[0]: internalSponsors and externalSponsors exclude each other",
+        ),
+        (
+            "/approval/stages/0/fallbackApprovers/0",
+            json!({}),
+            "spec.approval.stages[0].fallbackApprovers[0]: exactly one of user, group",
+        ),
+        (
+            "/approval/stages/0/escalation/approvers/0",
+            json!({}),
+            "spec.approval.stages[0].escalation.approvers[0]: exactly one of user",
+        ),
+        ("/expiration", json!(null), "spec.expiration: it is required"),
+        (
+            "/expiration",
+            json!({}),
+            "spec.expiration: exactly one of never, afterDateTime, afterDuration is needed",
+        ),
+        (
+            "/expiration",
+            json!({"never": {}, "afterDuration": "P1D"}),
+            "spec.expiration: never and afterDuration exclude each other; keep one",
+        ),
+        (
+            "/expiration",
+            json!({"afterDateTime": "soon"}),
+            "spec.expiration.afterDateTime: \"soon\" is no time",
+        ),
+        (
+            "/expiration",
+            json!({"afterDuration": "P1M"}),
+            "spec.expiration.afterDuration: P1M is no duration",
+        ),
+    ];
+    for (pointer, value, words) in cases {
+        let problem = well_formed(&policy(pointer, value)).unwrap_err();
+        assert_eq!(problem.reason, Reason::InvalidSpec, "{words}");
+        assert!(problem.message().starts_with(words), "{}", problem.message());
+        assert!(problem.remedy.is_some(), "{words}");
+    }
+}
+
+#[test]
+fn an_end_that_has_passed_is_told_and_a_later_one_is_not() {
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let at = |end: &str| past_end(&policy("/expiration", json!({"afterDateTime": end})), now);
+    assert_eq!(
+        at("2025-12-31T23:59:59Z").unwrap().message(),
+        "spec.expiration.afterDateTime: 2025-12-31T23:59:59Z has passed, so access under this policy would have ended \
+         before it began; write a later time"
+    );
+    assert!(at("2026-01-01T01:00:00+02:00").is_some());
+    assert_eq!(at("2026-01-01T00:00:01Z"), None);
+    assert_eq!(past_end(&policy("/displayName", json!("P")), now), None);
+}
