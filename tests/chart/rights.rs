@@ -174,7 +174,12 @@ fn the_operator_has_exactly_the_rights_that_it_uses() -> Outcome {
         );
     }
     assert_eq!(forbidden, Vec::<String>::new());
-    assert_eq!(granted, used);
+    // A tenant is read by itself only where a write of its status met another one, which no run has to see.
+    let by_chance: Right = (GROUP.into(), "entratenants".into(), "get".into());
+    let is_certain = |right: &&Right| **right != by_chance;
+    let certain = |rights: &BTreeSet<Right>| rights.iter().filter(is_certain).cloned().collect::<BTreeSet<_>>();
+    assert_eq!(certain(&granted), certain(&used));
+    assert!(granted.contains(&by_chance));
     Ok(())
 }
 
