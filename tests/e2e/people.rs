@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use stage::{Stage, world};
+use stage::{Stage, wait_for, world};
 
 use super::support::*;
 
@@ -155,11 +155,15 @@ fn whoever_opens_a_way_to_a_decision_is_put_right_at_once() -> Outcome {
             .iter()
             .all(|field| ids_in(&now[field]) == ids_in(&before[field]))
         })?;
-        assert_eq!(
-            writes_since(&stage, from),
-            [format!("PUT assignmentPolicies/{id}")],
-            "{edit}"
-        );
+        // A call is listed when it was answered, which is after its effect shows.
+        let put = vec![format!("PUT assignmentPolicies/{id}")];
+        wait_for("the write to be listed", SOON, || match writes_since(&stage, from) {
+            writes if writes.is_empty() => Err(json!("none")),
+            writes => {
+                assert_eq!(writes, put, "{edit}");
+                Ok(())
+            }
+        })?;
     }
     all_ready(&stage)?;
     Ok(())
