@@ -258,7 +258,7 @@ impl Managed for AccessPackage {
                 inventory.package_changed(catalog, &package.id, |known| patched(known, patch));
             }
             PackageAct::AddRole { name, role_scope } => {
-                let added = add_role(graph, &package.id, name, role_scope).await?;
+                let added = add_role(&site.tenant, &package.id, name, role_scope).await?;
                 if let Some(scopes) = package.resource_role_scopes.known_mut() {
                     scopes.elements.push(added.clone());
                 }
@@ -551,17 +551,16 @@ fn patched(package: &mut graph::AccessPackage, patch: &graph::AccessPackagePatch
 }
 
 /// Adds a role. A resource that came into the catalog just now may be unknown to packages for some time.
-#[expect(clippy::disallowed_methods, reason = "until the tenant's clock is handed on")]
 async fn add_role(
-    graph: &graph::Graph,
+    tenant: &Tenant,
     package: &AccessPackageId,
     name: &str,
     role_scope: &NewResourceRoleScope,
 ) -> Step<ResourceRoleScope> {
-    let started = std::time::Instant::now();
+    let started = tenant.clock.instant();
     let mut wait = Duration::from_millis(100);
     loop {
-        match graph.add_resource_role_scope(package, role_scope).await {
+        match tenant.graph.add_resource_role_scope(package, role_scope).await {
             Ok(id) => {
                 return Ok(ResourceRoleScope {
                     id,
@@ -569,8 +568,8 @@ async fn add_role(
                     scope: role_scope.scope.clone(),
                 });
             }
-            Err(error) if error.kind == GraphErrorKind::NotFound && started.elapsed() < ROLE_WAIT => {
-                tokio::time::sleep(wait).await;
+            Err(error) if error.kind == GraphErrorKind::NotFound && tenant.clock.since(started) < ROLE_WAIT => {
+                tenant.clock.sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(3));
             }
             Err(error) => {

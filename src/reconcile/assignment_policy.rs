@@ -359,7 +359,7 @@ impl Managed for AssignmentPolicy {
         let (graph, inventory) = (&site.tenant.graph, &site.tenant.inventory);
         let (catalog, package) = place(site);
         if let PolicyAct::Create(body) = act {
-            let made = create_in_turn(graph, &package, body).await?;
+            let made = create_in_turn(&site.tenant, &package, body).await?;
             let id = made.id.to_string();
             inventory.policy_born(&catalog, &package, made.clone());
             *observed = Found::Present(Box::new(made));
@@ -673,19 +673,19 @@ fn not_ready(package: &AccessPackage) -> Halt {
 /// Sends a create. Graph refuses creates that run beside each other, whoever sends them: that is tried again, after a look
 /// that shows that nothing came of it. Where that cannot be seen, the refusal stands, and the intent with it.
 async fn create_in_turn(
-    graph: &graph::Graph,
+    tenant: &Tenant,
     package: &AccessPackageId,
     body: &PolicyBody,
 ) -> Result<graph::AssignmentPolicy, graph::GraphError> {
     let mut wait = Duration::from_millis(200);
     for _ in 0..6 {
-        let error = match graph.create_assignment_policy(package, body).await {
+        let error = match tenant.graph.create_assignment_policy(package, body).await {
             Err(error) if error.has_code("DuplicateKey") => error,
             other => return other,
         };
-        tokio::time::sleep(wait).await;
+        tenant.clock.sleep(wait).await;
         wait *= 2;
-        let Ok(Some(listed)) = graph.list_assignment_policies(package).await else {
+        let Ok(Some(listed)) = tenant.graph.list_assignment_policies(package).await else {
             return Err(error);
         };
         let is_there = listed
@@ -696,7 +696,7 @@ async fn create_in_turn(
             return Err(error);
         }
     }
-    graph.create_assignment_policy(package, body).await
+    tenant.graph.create_assignment_policy(package, body).await
 }
 
 /// The Catalog that gives leave: the one that status proves, whatever a fresh object of the package's name says; of one that

@@ -613,7 +613,7 @@ async fn wait_for<'a>(
         if pending.is_empty() || is_over {
             return Ok((shown, pending));
         }
-        tokio::time::sleep(wait).await;
+        tenant.clock.sleep(wait).await;
         wait = (wait * 2).min(Duration::from_secs(2));
     }
 }
