@@ -1,16 +1,18 @@
 //! Assignment policies: who may request a package, who approves, for how long.
 
+mod writing;
+
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use writing::body;
 
 use super::access_package::id_of;
 use super::call::Call;
-use super::cloud::{Cloud, Feature};
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, PolicyId};
 use super::read::{Listed, Read};
 use super::subject_set::SubjectSet;
-use super::transport::{Graph, Operation};
+use super::transport::Graph;
 use super::undeclared::undeclared;
 use super::wire::{null_as_default, string_enum};
 use super::{READ, WRITE};
@@ -311,160 +313,6 @@ fn scope_or_not_specified<'de, D: serde::Deserializer<'de>>(deserializer: D) -> 
     Ok(Option::<AllowedTargetScope>::deserialize(deserializer)?.unwrap_or(AllowedTargetScope::NotSpecified))
 }
 
-/// Writes subject sets, noting those that may not be written.
-struct Writer {
-    cloud: Cloud,
-    unknown: Vec<String>,
-}
-
-impl Writer {
-    fn sets(&mut self, field: &str, sets: &[SubjectSet]) -> Vec<Value> {
-        let mut bodies = Vec::with_capacity(sets.len());
-        for set in sets {
-            match set.to_body() {
-                Some(body) => bodies.push(body),
-                None => self.unknown.push(format!("{field}: {set}")),
-            }
-        }
-        bodies
-    }
-
-    fn stage(&mut self, stage: &ApprovalStage) -> Value {
-        let ApprovalStage {
-            duration_before_automatic_denial,
-            is_approver_justification_required,
-            is_escalation_enabled,
-            duration_before_escalation,
-            primary_approvers,
-            fallback_primary_approvers,
-            escalation_approvers,
-            fallback_escalation_approvers,
-            approver_information_visibility,
-        } = stage;
-        let mut body = json!({
-            "durationBeforeAutomaticDenial": duration_before_automatic_denial,
-            "isApproverJustificationRequired": is_approver_justification_required,
-            "isEscalationEnabled": is_escalation_enabled,
-            // The service answers this where no escalation is set, and takes it in return.
-            "durationBeforeEscalation": duration_before_escalation.as_deref().unwrap_or("PT0S"),
-            "primaryApprovers": self.sets("primaryApprovers", primary_approvers),
-            "fallbackPrimaryApprovers": self.sets("fallbackPrimaryApprovers", fallback_primary_approvers),
-            "escalationApprovers": self.sets("escalationApprovers", escalation_approvers),
-            "fallbackEscalationApprovers": self.sets("fallbackEscalationApprovers", fallback_escalation_approvers),
-        });
-        if let Some(visibility) = approver_information_visibility
-            && self.cloud.has(Feature::ApproverInformationVisibility)
-        {
-            body["approverInformationVisibility"] = Value::from(visibility.as_str());
-        }
-        body
-    }
-
-    fn policy(&mut self, package: &AccessPackageId, fields: &PolicyBody) -> Value {
-        let PolicyBody {
-            display_name,
-            description,
-            allowed_target_scope,
-            specific_allowed_targets,
-            expiration: Expiration { kind, duration, end },
-            requestor_settings,
-            request_approval_settings,
-            review_settings,
-            automatic_request_settings,
-            notification_settings,
-            questions,
-            custom_extension_stage_settings,
-        } = fields;
-        if let AllowedTargetScope::Unknown(value) = allowed_target_scope {
-            self.unknown.push(format!("allowedTargetScope: {value}"));
-        }
-        if let ExpirationKind::Unknown(value) = kind {
-            self.unknown.push(format!("expiration.type: {value}"));
-        }
-        let mut body = json!({
-            "displayName": display_name,
-            "description": description,
-            "allowedTargetScope": allowed_target_scope,
-            "specificAllowedTargets": self.sets("specificAllowedTargets", specific_allowed_targets),
-            "expiration": {"type": kind, "duration": duration, "endDateTime": end},
-            "requestorSettings": self.requestors(requestor_settings),
-            "requestApprovalSettings": self.approval(request_approval_settings),
-            "reviewSettings": review_settings,
-            "automaticRequestSettings": automatic_request_settings,
-            "questions": questions,
-            "customExtensionStageSettings": custom_extension_stage_settings,
-            "accessPackage": {"id": package},
-        });
-        if self.cloud.has(Feature::NotificationSettings) {
-            // None were read, none are sent: null.
-            body["notificationSettings"] = notification_settings.clone().unwrap_or_default();
-        }
-        body
-    }
-
-    fn requestors(&mut self, settings: &RequestorSettings) -> Value {
-        let RequestorSettings {
-            enable_targets_to_self_add_access,
-            enable_targets_to_self_update_access,
-            enable_targets_to_self_remove_access,
-            allow_custom_assignment_schedule,
-            enable_on_behalf_requestors_to_add_access,
-            enable_on_behalf_requestors_to_update_access,
-            enable_on_behalf_requestors_to_remove_access,
-            on_behalf_requestors,
-        } = settings;
-        json!({
-            "enableTargetsToSelfAddAccess": enable_targets_to_self_add_access,
-            "enableTargetsToSelfUpdateAccess": enable_targets_to_self_update_access,
-            "enableTargetsToSelfRemoveAccess": enable_targets_to_self_remove_access,
-            "allowCustomAssignmentSchedule": allow_custom_assignment_schedule,
-            "enableOnBehalfRequestorsToAddAccess": enable_on_behalf_requestors_to_add_access,
-            "enableOnBehalfRequestorsToUpdateAccess": enable_on_behalf_requestors_to_update_access,
-            "enableOnBehalfRequestorsToRemoveAccess": enable_on_behalf_requestors_to_remove_access,
-            "onBehalfRequestors": self.sets("onBehalfRequestors", on_behalf_requestors),
-        })
-    }
-
-    fn approval(&mut self, settings: &ApprovalSettings) -> Value {
-        let ApprovalSettings {
-            is_approval_required_for_add,
-            is_approval_required_for_update,
-            is_requestor_justification_required,
-            stages,
-        } = settings;
-        let mut body = json!({
-            "isApprovalRequiredForAdd": is_approval_required_for_add,
-            "isApprovalRequiredForUpdate": is_approval_required_for_update,
-            "stages": stages.iter().map(|stage| self.stage(stage)).collect::<Vec<_>>(),
-        });
-        if let Some(required) = is_requestor_justification_required
-            && self.cloud.has(Feature::RequestorJustification)
-        {
-            body["isRequestorJustificationRequired"] = Value::from(*required);
-        }
-        body
-    }
-}
-
-/// The whole policy as Graph wants it. A value that this version does not know is refused instead of being sent back
-/// or left out: both would change what it means.
-fn body(op: &Operation<'_>, package: &AccessPackageId, fields: &PolicyBody) -> Result<Value, GraphError> {
-    let mut writer = Writer {
-        cloud: op.graph.cloud(),
-        unknown: Vec::new(),
-    };
-    let body = writer.policy(package, fields);
-    if writer.unknown.is_empty() {
-        Ok(body)
-    } else {
-        let unknown = writer.unknown.join("; ");
-        Err(op.error(
-            GraphErrorKind::BadRequest,
-            format!("values that this version does not know are not written: {unknown}"),
-        ))
-    }
-}
-
 impl PolicyRead {
     /// What was read, as it would be written; `None` where a part of it is not known, so that writing it would take that
     /// part away.
@@ -665,93 +513,4 @@ impl Graph {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(value: Value) -> AssignmentPolicy {
-        serde_json::from_value(value).unwrap()
-    }
-
-    fn written(cloud: Cloud, fields: &PolicyBody) -> (Value, Vec<String>) {
-        let mut writer = Writer {
-            cloud,
-            unknown: Vec::new(),
-        };
-        let body = writer.policy(&"p1".into(), fields);
-        (body, writer.unknown)
-    }
-
-    /// The policy as it would be written, what was not read of it taken for none.
-    fn whole(policy: &AssignmentPolicy) -> PolicyBody {
-        let fields = PolicyRead {
-            questions: Read::Read(Vec::new()),
-            custom_extension_stage_settings: Read::Read(Vec::new()),
-            ..policy.fields.clone()
-        };
-        fields.body().unwrap()
-    }
-
-    fn full() -> AssignmentPolicy {
-        read(json!({
-            "id": "1", "displayName": "d", "description": null, "allowedTargetScope": "allMemberUsers",
-            "createdDateTime": "2026-01-01T00:00:00Z", "automaticRequestSettings": null, "reviewSettings": null,
-            "specificAllowedTargets": [], "notificationSettings": {"isAssignmentNotificationDisabled": true},
-            "expiration": {"type": "afterDuration", "duration": "P90D", "endDateTime": null},
-            "requestorSettings": {"enableTargetsToSelfAddAccess": true, "onBehalfRequestors": null},
-            "requestApprovalSettings": {"isApprovalRequiredForAdd": true, "isRequestorJustificationRequired": true,
-                "stages": [{"durationBeforeAutomaticDenial": "P14D", "approverInformationVisibility": "default",
-                    "primaryApprovers": [{"@odata.type": "#microsoft.graph.requestorManager", "managerLevel": 1}]}]},
-            "accessPackage": {"id": "p1"},
-        }))
-    }
-
-    #[test]
-    fn a_policy_is_written_whole_with_nulls_and_empty_arrays() {
-        let policy = full();
-        assert_eq!(policy.access_package, Some("p1".into()));
-        assert_eq!(policy.fields.questions, Read::Unread);
-        assert_eq!(policy.fields.body(), None, "what was not read is not written as none");
-        let (body, unknown) = written(Cloud::Global, &whole(&policy));
-        assert!(unknown.is_empty());
-        assert_eq!(body["reviewSettings"], Value::Null);
-        assert!(body.as_object().unwrap().contains_key("automaticRequestSettings"));
-        assert_eq!(body["questions"], json!([]));
-        let stage = &body["requestApprovalSettings"]["stages"][0];
-        assert_eq!(stage["fallbackEscalationApprovers"], json!([]));
-        assert_eq!(stage["durationBeforeEscalation"], "PT0S");
-        assert_eq!(
-            stage["primaryApprovers"][0]["@odata.type"],
-            "#microsoft.graph.requestorManager"
-        );
-        assert_eq!(
-            body["requestorSettings"]["enableOnBehalfRequestorsToRemoveAccess"],
-            false
-        );
-    }
-
-    #[test]
-    fn what_a_national_cloud_does_not_declare_is_left_out() {
-        let (body, _) = written(Cloud::China, &whole(&full()));
-        assert_eq!(body.get("notificationSettings"), None);
-        assert_eq!(
-            body["requestApprovalSettings"].get("isRequestorJustificationRequired"),
-            None
-        );
-        assert_eq!(
-            body["requestApprovalSettings"]["stages"][0].get("approverInformationVisibility"),
-            None
-        );
-    }
-
-    #[test]
-    fn a_value_that_is_newer_than_us_is_never_written() {
-        let mut fields = whole(&full());
-        fields.specific_allowed_targets = vec![SubjectSet::Unknown {
-            odata_type: "#microsoft.graph.new".to_owned(),
-            raw: Value::Null,
-        }];
-        fields.allowed_target_scope = "allMartians".into();
-        let (_, unknown) = written(Cloud::Global, &fields);
-        assert_eq!(unknown.len(), 2, "{unknown:?}");
-    }
-}
+mod tests;

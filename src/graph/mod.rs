@@ -24,6 +24,7 @@
 pub mod access_package;
 pub mod assignment;
 pub mod assignment_policy;
+mod attempt;
 mod auth;
 mod batch;
 mod call;

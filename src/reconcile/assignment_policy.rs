@@ -1,9 +1,11 @@
 //! AssignmentPolicy: who may request its package, by whose approval, for how long.
 
+mod limited;
+mod package;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use k8s_openapi::jiff::Timestamp;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, Client};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
@@ -12,21 +14,17 @@ use super::{
     context::Context,
     directory::Memory,
     execute::{Done, Failure, latch},
-    grants::{catalog_of_id, granted, limit},
+    grants::{granted, limit},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
-    is_ready,
     parting::{Departure, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
-    api::{
-        AccessPackage, AssignmentPolicy, AssignmentPolicySpec, Catalog, DeletionPolicy, EntraObject, Grant,
-        ManagedStatus, Management, PinnedReference, Reason,
-    },
+    api::{AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, SubjectSet},
     plan::{
@@ -35,11 +33,13 @@ use crate::{
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::{self, RoleAt, Way, past_end},
+        limits::{Way, past_end},
         people::People,
     },
     report::Report,
 };
+use limited::{Limited, limit_now};
+use package::{catalog_name, package_identity, package_of, require_kept, require_own_catalog, require_ready};
 use tokio::sync::Semaphore;
 
 /// What a policy's spec points at, everything bound.
@@ -53,91 +53,6 @@ pub(crate) struct PolicyReferences {
     pins: Vec<PinnedReference>,
     warning: Option<Problem>,
     limits: Limited,
-}
-
-/// By what a policy is limited: with every role of its package, in the spec and in Entra.
-struct Limited {
-    way: Way,
-    package: AccessPackage,
-    catalog: Catalog,
-    grants: Vec<Grant>,
-    now: Timestamp,
-    uid: String,
-}
-
-impl Limited {
-    fn grants(&self) -> Vec<&Grant> {
-        self.grants.iter().collect()
-    }
-
-    /// The roles that the package's spec asks for, as far as the Catalog offers them: what it does not offer is the package's
-    /// own trouble, and never comes into it.
-    fn roles(&self) -> Vec<RoleAt> {
-        let asked = self.package.spec.resource_roles.iter().enumerate();
-        asked
-            .map(|(index, role)| RoleAt::of_spec(index, role, self.catalog.status.as_ref()))
-            .filter(|role| role.is_offered(&self.catalog.spec))
-            .collect()
-    }
-
-    /// What the specs alone forbid.
-    fn by_spec(&self) -> Option<Problem> {
-        let spec = &self.package.spec;
-        let resources: Vec<&str> = spec.resource_roles.iter().map(|role| role.resource.as_str()).collect();
-        let grants = self.grants();
-        if limits::covering(&grants, &resources).is_empty() {
-            return Some(Problem::new(
-                Reason::LimitExceeded,
-                format!(
-                    "spec.accessPackageRef: no grant allows all resources of access package {:?}; its own condition says more",
-                    self.package.name_any()
-                ),
-            ));
-        }
-        self.admits(&self.roles())
-    }
-
-    /// What forbids that anything of it is widened, with what Entra has and what is about to be written.
-    fn by_entra(&self, package: &Found<Box<graph::AccessPackage>>, coming: Vec<RoleAt>) -> Option<Problem> {
-        if let Some(breach) = self.by_spec() {
-            return Some(breach);
-        }
-        let untold = |what: &str| {
-            let words = format!(
-                "spec.accessPackageRef: {what} of access package {:?} in Entra, so nothing of its policies is widened",
-                self.package.name_any()
-            );
-            Some(Problem::new(Reason::LimitExceeded, words).remedy("it is looked at again"))
-        };
-        let mut roles = self.roles();
-        match package {
-            Found::Present(package) => match package.resource_role_scopes.known() {
-                Some(held) if held.unreadable.is_empty() => {
-                    let status = self.catalog.status.as_ref();
-                    let mut there: Vec<RoleAt> = held
-                        .elements
-                        .iter()
-                        .map(|held| RoleAt::of_entra(held, status))
-                        .collect();
-                    // Entra lists them in no order; words that change say nothing new.
-                    there.sort_by(|one, other| one.words.cmp(&other.words));
-                    roles.extend(there);
-                }
-                Some(_) => return untold("a role cannot be read"),
-                None => return untold("nothing is told of the roles"),
-            },
-            // Nobody comes in by a package that is not there.
-            Found::Unborn | Found::Gone { .. } => {}
-            Found::Elsewhere { .. } => return untold("somebody has moved the package: nothing is known of the roles"),
-        }
-        roles.extend(coming);
-        self.admits(&roles)
-    }
-
-    fn admits(&self, roles: &[RoleAt]) -> Option<Problem> {
-        let ways = std::slice::from_ref(&self.way);
-        limits::admits(&self.grants(), &self.catalog.spec, roles, ways, self.now).err()
-    }
 }
 
 impl Kind for AssignmentPolicy {
@@ -533,17 +448,6 @@ pub(crate) struct Around {
     package: Found<Box<graph::AccessPackage>>,
 }
 
-fn limit_now(references: &PolicyReferences, around: &Around) -> Option<Problem> {
-    let PolicyReferences {
-        tenant,
-        package_id,
-        limits,
-        ..
-    } = references;
-    let coming = tenant.coming.roles(package_id.as_str(), &limits.uid);
-    limits.by_entra(&around.package, coming)
-}
-
 fn place(site: &Site) -> (CatalogId, AccessPackageId) {
     let Place {
         catalog_id,
@@ -582,94 +486,6 @@ fn candidate(policy: graph::AssignmentPolicy) -> Candidate {
     }
 }
 
-fn package_of(context: &Context, spec: &AssignmentPolicySpec, namespace: &str) -> Step<AccessPackage> {
-    let name = &spec.access_package_ref.name;
-    let absent = || {
-        Halt::reference(Problem::new(
-            Reason::AccessPackageNotFound,
-            format!(
-                "spec.accessPackageRef: no AccessPackage {name:?} in namespace {namespace:?}; create it, or correct the name"
-            ),
-        ))
-    };
-    let found = context.cluster.package(namespace, name).ok_or_else(absent)?;
-    // What cannot be read is there all the same.
-    found
-        .read()
-        .map(|package| AccessPackage::clone(package))
-        .map_err(|unreadable| {
-            Halt::reference(Problem::new(
-                Reason::AccessPackageNotReady,
-                format!(
-                    "spec.accessPackageRef: AccessPackage {name:?} cannot be read: {}; correct it",
-                    unreadable.error
-                ),
-            ))
-        })
-}
-
-/// A package is judged by the grants of the catalog that it is in, not of another that its spec may name by now.
-fn require_own_catalog(catalog: &Catalog, package: &AccessPackage, entra: &EntraObject) -> Step<()> {
-    let is_it = identity::own(catalog).is_some_and(|own| {
-        own.id.eq_ignore_ascii_case(&entra.catalog_id) && own.tenant_id.eq_ignore_ascii_case(&entra.tenant_id)
-    });
-    if is_it {
-        return Ok(());
-    }
-    Err(Halt::reference(Problem::new(
-        Reason::AccessPackageNotReady,
-        format!(
-            "spec.accessPackageRef: AccessPackage {:?} is in catalog {} of Entra, which Catalog {:?} that it names is not, or not yet; nothing of its policies is written",
-            package.name_any(),
-            entra.catalog_id,
-            catalog.name_any()
-        ),
-    )))
-}
-
-fn package_identity(package: &AccessPackage) -> Step<EntraObject> {
-    identity::own(package).cloned().ok_or_else(|| not_ready(package))
-}
-
-/// A new policy waits until its package is whole: nothing can be requested before that.
-fn require_ready(package: &AccessPackage) -> Step<()> {
-    if is_ready(package) {
-        Ok(())
-    } else {
-        Err(not_ready(package))
-    }
-}
-
-/// The deletion of a package closes its policies; whoever went on with them would open them again.
-fn require_kept(package: &AccessPackage) -> Step<()> {
-    if package.metadata.deletion_timestamp.is_none() {
-        return Ok(());
-    }
-    Err(Halt::reference(Problem::new(
-        Reason::AccessPackageNotReady,
-        format!(
-            "spec.accessPackageRef: AccessPackage {:?} is being deleted, so nothing is done about its policies any more; delete this object too",
-            package.name_any()
-        ),
-    )))
-}
-
-fn not_ready(package: &AccessPackage) -> Halt {
-    let why = package
-        .status
-        .as_ref()
-        .and_then(ManagedStatus::ready)
-        .filter(|ready| ready.status == "False")
-        .map_or_else(String::new, |condition| format!(" ({})", condition.reason));
-    Halt::reference(Problem::new(
-        Reason::AccessPackageNotReady,
-        format!(
-            "spec.accessPackageRef: AccessPackage {:?} is not ready{why}; waiting for it",
-            package.name_any()
-        ),
-    ))
-}
-
 /// Sends a create. Graph refuses creates that run beside each other, whoever sends them: that is tried again, after a look
 /// that shows that nothing came of it. Where that cannot be seen, the refusal stands, and the intent with it.
 async fn create_in_turn(
@@ -697,17 +513,4 @@ async fn create_in_turn(
         }
     }
     tenant.graph.create_assignment_policy(package, body).await
-}
-
-/// The Catalog that gives leave: the one that status proves, whatever a fresh object of the package's name says; of one that
-/// was never made, the one that its package names.
-fn catalog_name(context: &Context, subject: &Subject<AssignmentPolicy>) -> String {
-    if let Some(entra) = identity::own(&subject.object) {
-        // Where no Catalog is this one any more, nobody is left to give leave.
-        return catalog_of_id(context, entra).unwrap_or_default(); // no Catalog has this name
-    }
-    let package = &subject.object.spec.access_package_ref.name;
-    let package = context.cluster.package(&subject.namespace(), package);
-    let catalog = package.as_ref().and_then(Lookup::parent_name);
-    catalog.map_or_else(String::new, str::to_owned)
 }

@@ -19,6 +19,7 @@ mod catalog;
 mod catalog_resources;
 mod claims;
 mod coming;
+mod conclusion;
 mod context;
 mod credentials;
 mod departure;
@@ -33,25 +34,21 @@ mod inventory;
 mod kinds;
 mod ledger;
 mod log;
+mod pace;
 mod parting;
 mod settings;
 mod standing;
 mod subject;
 mod tenant;
 
-use std::{
-    fmt,
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use kube::{Api, Client, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument as _;
 
 use crate::{
-    api::{Adoption, ConditionType, DeletionPolicy, EntraStatus, FINALIZER, ManagedStatus, Management, Reason},
+    api::{Adoption, DeletionPolicy, EntraStatus, FINALIZER, ManagedStatus, Management, Reason},
     graph,
     plan::{
         self, Base, Found, Hold, IdentityAct, Plan, Problem, Stake,
@@ -61,9 +58,10 @@ use crate::{
     report::{self, Report},
 };
 use coming::Announcement;
+use conclusion::{conclude_visit, is_ready, ready_reason, unreadable};
 use context::{Guarded, title};
 use execute::{Done, Failure};
-use halt::{Halt, Retry, Stage, Step};
+use halt::{Halt, Retry, Step};
 use identity::Site;
 use inventory::Freshness;
 use subject::Subject;
@@ -360,9 +358,10 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
     };
     let started = context.clock.instant();
     let mut subject = Subject::new(&context, object);
-    let attended = tokio::time::timeout(LONGEST_VISIT, attend(&context, &mut subject));
+    let clock = context.clock.clone();
+    let attended = clock.within(LONGEST_VISIT, attend(&context, &mut subject));
     let (result, ledger) = ledger::kept(attended).await;
-    let result = result.unwrap_or_else(|_| {
+    let result = result.unwrap_or_else(|| {
         Err(Halt::sync(
             Reason::GraphUnavailable,
             format!(
@@ -437,307 +436,4 @@ enum Outcome {
     Visited(Box<Visited>),
     Paused,
     Released,
-}
-
-/// Puts what came of a visit into status, and says what came of it and when the next one is worth while.
-async fn conclude_visit<K: Kind>(
-    context: &Context,
-    subject: &mut Subject<K>,
-    result: Step<Outcome>,
-) -> (Problem, Result<Action, Unfinished>) {
-    let key = title(&subject.object);
-    let mut generation = subject.generation();
-    let mut answers = false;
-    let (report, retry) = match result {
-        Ok(Outcome::Released) => {
-            context.succeeded(&key);
-            let outcome = Problem::new(Reason::Released, "nothing holds the object any more");
-            return (outcome, Ok(Action::await_change()));
-        }
-        Ok(Outcome::Paused) => {
-            generation = compared_generation(subject);
-            (paused(subject), None)
-        }
-        Ok(Outcome::Visited(visited)) => {
-            let Visited { report, retry } = *visited;
-            answers = true;
-            if K::TELLS_SILENCE {
-                context.was_compared(&subject.uid());
-            }
-            (report, delayed(context, &key, subject, retry))
-        }
-        // What was done is told even where the visit starts over.
-        Err(halt) if halt.stage == Stage::Stale => {
-            let after = stale_wait(context.went_stale(&key), subject.drift_interval);
-            return (halt.problem, Ok(Action::requeue(after)));
-        }
-        Err(halt) => {
-            // What keeps an EntraTenant from being connected is what its visit has to tell.
-            answers = K::KIND == crate::api::KindName::EntraTenant || halt.problem.reason.answers_a_request();
-            (halted(&halt), delayed(context, &key, subject, halt.retry))
-        }
-    };
-    let transient = report
-        .ready
-        .as_ref()
-        .is_err_and(|problem| problem.reason == Reason::GraphUnavailable);
-    if answers {
-        // A token is spent by what was planned for it, not by a visit that came to nothing.
-        let token = subject.requested().map(str::to_owned);
-        if token.is_some() {
-            *subject.status.last_handled_mut() = token;
-        }
-    }
-    // An outage of Graph makes nothing unready that was ready: what is in Entra stays in force.
-    let silence = if transient && is_ready(&subject.object) {
-        Some(silence(context, subject))
-    } else {
-        None
-    };
-    let written = match silence {
-        // What was done is remembered all the same.
-        Some(None) => subject.store().await,
-        Some(Some(warning)) => write_report(subject, &kept(subject, warning), generation).await,
-        None => write_report(subject, &report, generation).await,
-    };
-    if !matches!(&written, Err(halt) if halt.stage == Stage::Stale) {
-        context.was_current(&key);
-    }
-    let written = match written {
-        Ok(()) => Ok(()),
-        Err(halt) => Err(unwritten(context, subject, &key, halt).await),
-    };
-    if written.is_ok() && retry.is_none() {
-        context.succeeded(&key);
-    }
-    let next = written.and_then(|()| match (&report.ready, retry) {
-        (Err(problem), Some(after)) => Err(Unfinished {
-            problem: problem.clone(),
-            after,
-        }),
-        (Ok(_), Some(after)) => Ok(Action::requeue(after)),
-        (_, None) => Ok(Action::requeue(jittered(subject.drift_interval, &key))),
-    });
-    let outcome = match &next {
-        Err(unfinished) => unfinished.problem.clone(),
-        Ok(_) => report.ready.unwrap_or_else(|problem| problem),
-    };
-    (outcome, next)
-}
-
-async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, generation: i64) -> Step<()> {
-    let before = subject
-        .object
-        .status()
-        .map(|status| status.conditions().to_vec())
-        .unwrap_or_default(); // no status, no conditions
-    *subject.status.observed_generation_mut() = generation;
-    *subject.status.conditions_mut() = report::conditions(report, &before, generation, subject.now);
-    subject.store().await?;
-    subject.notes.extend(report::warning(report, &before));
-    Ok(())
-}
-
-/// The status could not be written. One that the API server refuses says so in the conditions, where those at least are
-/// taken.
-async fn unwritten<K: Kind>(context: &Context, subject: &mut Subject<K>, key: &str, halt: Halt) -> Unfinished {
-    let interval = subject.drift_interval;
-    let after = match (halt.stage, halt.problem.reason) {
-        (Stage::Stale, _) => stale_wait(context.went_stale(key), interval),
-        (Stage::References | Stage::Sync, Reason::StatusRefused) => {
-            // Where that is refused as well, the log tells.
-            let _ = subject.store_refusal(&halt.problem).await;
-            backoff(context.failed(key), interval, key)
-        }
-        (Stage::References | Stage::Sync, _) => backoff(context.failed(key), interval, key).max(Duration::from_secs(2)),
-    };
-    Unfinished {
-        problem: halt.problem,
-        after,
-    }
-}
-
-fn halted(halt: &Halt) -> Report {
-    let problem = Some(halt.problem.clone());
-    let (references, sync) = match halt.stage {
-        Stage::References => (problem.clone(), problem),
-        Stage::Sync | Stage::Stale => (None, problem),
-    };
-    Report {
-        ready: Err(halt.problem.clone()),
-        references,
-        sync,
-        warning: None,
-    }
-}
-
-/// A paused object keeps what its conditions said; only a warning tells that nobody looks any more.
-fn paused<K: Kind>(subject: &Subject<K>) -> Report {
-    let problem = Problem::new(
-        Reason::Paused,
-        format!(
-            "{}=true: nothing is compared or written; remove the annotation to go on",
-            crate::api::PAUSED
-        ),
-    );
-    let before = subject.status.conditions();
-    let of = |kind: ConditionType| before.iter().find(|condition| condition.type_ == kind.name());
-    let kept = |kind: ConditionType| {
-        of(kind).map(|condition| {
-            let reason = Reason::ALL
-                .iter()
-                .copied()
-                .find(|reason| reason.name() == condition.reason);
-            let problem = Problem::new(reason.unwrap_or(Reason::Paused), condition.message.clone());
-            if condition.status == "True" {
-                Ok(problem)
-            } else {
-                Err(problem)
-            }
-        })
-    };
-    Report {
-        ready: kept(ConditionType::Ready).unwrap_or_else(|| Err(problem.clone())),
-        references: kept(ConditionType::ReferencesResolved).and_then(Result::err),
-        sync: kept(ConditionType::Synced).and_then(Result::err),
-        warning: Some(problem),
-    }
-}
-
-/// After so many drift intervals without a comparison it is said that there was none.
-const SILENT_INTERVALS: u32 = 3;
-
-/// What is said of an object that is Ready and could not be compared with Entra for long, where that is said.
-fn silence<K: Kind>(context: &Context, subject: &Subject<K>) -> Option<Problem> {
-    let longest = subject.drift_interval.saturating_mul(SILENT_INTERVALS);
-    let is_long = K::TELLS_SILENCE && context.uncompared_for(&subject.uid()) >= longest;
-    is_long.then(|| {
-        Problem::new(
-            Reason::GraphUnavailable,
-            format!(
-                "Microsoft Graph has not answered, or has asked us to wait, for {SILENT_INTERVALS} drift intervals or more, so nobody notices what changes in Entra; what was in force there still is"
-            ),
-        )
-        .remedy("see the operator's log for what it was answered, and Microsoft's service health")
-    })
-}
-
-/// What the object said of itself before, with a warning beside it.
-fn kept<K: Kind>(subject: &Subject<K>, warning: Problem) -> Report {
-    Report {
-        warning: Some(warning),
-        ..paused(subject)
-    }
-}
-
-/// The generation that Ready speaks of, so that an edit of a paused object does not pass for done; of an object that was
-/// never compared, the present one.
-fn compared_generation<K: Kind>(subject: &Subject<K>) -> i64 {
-    let ready = subject.status.ready();
-    ready
-        .and_then(|ready| ready.observed_generation)
-        .unwrap_or_else(|| subject.generation())
-}
-
-/// Whether the object is Ready as its spec now is.
-fn is_ready<K: Kind>(object: &K) -> bool {
-    let ready = object.status().and_then(ManagedStatus::ready);
-    ready.is_some_and(|ready| ready.status == "True" && ready.observed_generation == object.meta().generation)
-}
-
-/// The reason of the Ready condition as it stands now.
-fn ready_reason<K: Kind>(subject: &Subject<K>) -> String {
-    let ready = subject.status.ready();
-    ready.map_or_else(|| Reason::Progressing.name(), |condition| condition.reason.clone())
-}
-
-/// When to come back, where not only on a change or after the drift interval. What the service asked for is never cut.
-fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Option<Duration> {
-    match retry {
-        Retry::OnChange => None,
-        Retry::After(after) => Some(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
-        Retry::Asked(wait) => Some(wait),
-        Retry::Backoff => Some(backoff(context.failed(key), subject.drift_interval, key)),
-    }
-}
-
-/// Sooner at first, later after each failure, this being the `count`th in a row, and never later than the drift interval.
-fn backoff(count: u32, drift_interval: Duration, key: &str) -> Duration {
-    let doublings = count.saturating_sub(1).min(16);
-    jittered(Duration::from_secs(1) * 2_u32.pow(doublings), key).min(drift_interval)
-}
-
-/// How soon a visit begins anew that had begun from an object as it was before: at once where only a write came between,
-/// later and later where the watch lags behind. Its news wakes the object in any case.
-fn stale_wait(count: u32, drift_interval: Duration) -> Duration {
-    let doublings = count.saturating_sub(1).min(16);
-    let wait = Duration::from_millis(100) * 2_u32.pow(doublings);
-    wait.min(drift_interval.max(Duration::from_secs(1)))
-}
-
-/// Spreads visits a little, always the same for the same object.
-fn jittered(interval: Duration, key: &str) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    let share = u32::try_from(hasher.finish() % 100).unwrap_or_default(); // below a hundred always fits
-    interval + interval.mul_f64(f64::from(share) / 2_000.0)
-}
-
-/// Reports an object that does not parse on itself; the others go on.
-async fn unreadable<K: Kind>(context: &Context, object: &Guarded<K>, error: &str) {
-    let name = object.name_any();
-    let message = format!("the object cannot be read: {error}; apply it again with a current schema");
-    tracing::warn!("{message}");
-    let now = context.now();
-    let report = Report::not_ready(Problem::new(Reason::InvalidSpec, message));
-    let generation = object.meta().generation.unwrap_or_default(); // never of what the API server has sent
-    let conditions = report::conditions(&report, &[], generation, now);
-    let patch = serde_json::json!({"status": {"observedGeneration": generation, "conditions": conditions}});
-    let client = context.client.clone();
-    let resource = kube::core::ApiResource::erase::<K>(&());
-    let api: Api<kube::core::DynamicObject> = match object.namespace() {
-        Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
-        None => Api::all_with(client, &resource),
-    };
-    if let Err(error) = api
-        .patch_status(&name, &Default::default(), &kube::api::Patch::Merge(patch))
-        .await
-    {
-        tracing::warn!(%error, "status of an unreadable object not written");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn a_watch_that_lags_for_a_minute_makes_no_more_than_a_dozen_visits() {
-        let mut passed = Duration::ZERO;
-        let mut visits = 0;
-        while passed < MINUTE {
-            visits += 1;
-            passed += stale_wait(visits, 10 * MINUTE);
-        }
-        assert!(visits <= 12, "{visits}");
-        assert_eq!(
-            stale_wait(1, MINUTE),
-            Duration::from_millis(100),
-            "a write that came between costs nothing"
-        );
-        assert_eq!(stale_wait(u32::MAX, MINUTE), MINUTE, "its safety net is the interval");
-    }
-
-    #[test]
-    fn failures_in_a_row_are_looked_at_less_and_less_up_to_the_drift_interval() {
-        let waits: Vec<u64> = (1..=4).map(|count| backoff(count, MINUTE, "").as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8]);
-        assert_eq!(backoff(30, 10 * MINUTE, "any"), 10 * MINUTE);
-        assert_eq!(backoff(30, Duration::from_secs(2), "any"), Duration::from_secs(2));
-        // From the first second to the tenth minute: a dozen looks.
-        let sum: Duration = (1..=10).map(|count| backoff(count, 10 * MINUTE, "")).sum();
-        assert!(sum > 10 * MINUTE, "{sum:?}");
-    }
 }

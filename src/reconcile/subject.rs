@@ -25,12 +25,15 @@ use crate::{
         EXTERNAL_ID, EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED,
         RECONCILE_REQUESTED_AT, Reason, TenantOfIntent,
     },
+    clock::Clock,
     plan::{self, Drift, Plan},
     report::{self, Note, Report},
 };
 
 /// How often one visit tries to store a status that meets others' writes or an API server that is away.
-const STORE_TRIES: usize = 6;
+const STORE_TRIES: u32 = 6;
+/// How often the identity is tried: what it stands for exists in Entra already.
+const IDENTITY_TRIES: u32 = 8;
 
 /// The object of a visit.
 pub(crate) struct Subject<K: Kind> {
@@ -51,6 +54,7 @@ pub(crate) struct Subject<K: Kind> {
     /// The status as it was when it was last read or written by us.
     known: Option<K::Status>,
     api: Api<K>,
+    clock: Clock,
 }
 
 impl<K: Kind> Subject<K> {
@@ -69,6 +73,7 @@ impl<K: Kind> Subject<K> {
             notes: Vec::new(),
             drift_interval: Duration::from_secs(600),
             api,
+            clock: context.clock.clone(),
         }
     }
 
@@ -193,9 +198,15 @@ impl<K: Kind> Subject<K> {
     /// # Errors
     /// [`Reason::StatusRefused`] where the API server does not take it.
     pub(crate) async fn store(&mut self) -> Step<()> {
+        self.put_within(STORE_TRIES).await
+    }
+
+    /// Writes the status, in so many tries: again at once where a write of others came between, later and later where the
+    /// API server is away, so that what was done is not forgotten for that. A status that it refuses is not tried again.
+    async fn put_within(&mut self, tries: u32) -> Step<()> {
         let mut wait = Duration::from_millis(100);
         let mut last = Halt::stale();
-        for _ in 0..STORE_TRIES {
+        for _ in 0..tries {
             if self.object.status() == Some(&self.status) {
                 return Ok(());
             }
@@ -203,10 +214,9 @@ impl<K: Kind> Subject<K> {
                 Ok(()) => return Ok(()),
                 Err(halt) if halt.stage == Stage::Stale => self.reread().await?,
                 Err(halt) if halt.problem.reason == Reason::StatusRefused => return Err(halt),
-                // The API server is away: what was done is not to be forgotten for that.
                 Err(halt) => {
                     last = halt;
-                    tokio::time::sleep(wait).await;
+                    self.clock.sleep(wait).await;
                     wait *= 2;
                 }
             }
@@ -380,28 +390,19 @@ impl<K: Managed> Subject<K> {
         *self.status.entra_mut() = Some(entra);
         *self.status.intent_mut() = None;
         *self.status.applied_mut() = None;
-        let mut wait = Duration::from_millis(100);
-        for _ in 0..8 {
-            match self.put().await {
-                Ok(()) => {
-                    // The identity is stored; where the hint to it is not, the next visit writes it.
-                    let _ = self.mark().await;
-                    return Ok(());
-                }
-                // It does not take the next one either: the visit ends, tells, and the next one finds it again.
-                Err(halt) if halt.problem.reason == Reason::StatusRefused => return Err(halt),
-                Err(_) => {
-                    tokio::time::sleep(wait).await;
-                    wait *= 2;
-                    self.reread().await?;
-                }
+        match self.put_within(IDENTITY_TRIES).await {
+            Ok(()) => {
+                // The identity is stored; where the hint to it is not, the next visit writes it.
+                let _ = self.mark().await;
+                Ok(())
             }
+            Err(halt) if halt.stage == Stage::Stale || halt.problem.reason == Reason::StatusRefused => Err(halt),
+            Err(_) => Err(Halt::sync(
+                Reason::Progressing,
+                "the object exists in Entra, but its id could not be stored in status; the intent in status finds it again",
+                Retry::Backoff,
+            )),
         }
-        Err(Halt::sync(
-            Reason::Progressing,
-            "the object exists in Entra, but its id could not be stored in status; the intent in status finds it again",
-            Retry::Backoff,
-        ))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::graph::{AllowedTargetScope, Expiration, ExpirationKind};
 use crate::{
     api::{Applied, DriftPolicy},
     plan::{Base, Cause, Drift},

@@ -8,6 +8,10 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::{
+    api::Reason,
+    graph::{AccessPackage, AccessPackageId, AssignmentPolicy, PolicyId},
+};
 
 /// How often each question was asked, which of them hang until they are let go, and what is answered.
 #[derive(Default)]

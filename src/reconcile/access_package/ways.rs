@@ -1,0 +1,134 @@
+//! By what a package is limited: every way into it, in the cluster and in Entra.
+
+use kube::ResourceExt;
+
+use super::{super::subject::Subject, PackageReferences};
+use crate::{
+    api::{AccessPackage, AssignmentPolicy, Grant, ResourceRole, UnmanagedPolicy},
+    cluster::{Identity, Lookup},
+    graph::{self, Listed},
+    plan::{
+        Found, Problem, desire,
+        limits::{self, Judged, RoleAt, Way},
+    },
+};
+
+/// What forbids that anything of the package is widened. Limits are judged on what the spec asks for and on what Entra has
+/// together: every role with every way in, whoever made it, and what is about to be written beside this.
+pub(super) fn limit_of(
+    subject: &Subject<AccessPackage>,
+    references: &PackageReferences,
+    observed: &Found<Box<graph::AccessPackage>>,
+    takes_over: bool,
+) -> Option<Problem> {
+    let spec = &subject.object.spec;
+    let grants: Vec<&Grant> = references.grants.iter().collect();
+    if let Err(problem) = limits::check_package(spec, &grants) {
+        return Some(problem);
+    }
+    let (catalog, status) = (&references.catalog.spec, references.catalog.status.as_ref());
+    let known = |role: &&ResourceRole| catalog.resources.iter().any(|known| known.name == role.resource);
+    let asked = spec.resource_roles.iter().enumerate();
+    // What the Catalog does not know is told as that.
+    let mut roles: Vec<RoleAt> = asked
+        .filter(|(index, role)| known(role) && desire::role(&references.catalog, role, *index).is_ok())
+        .map(|(index, role)| RoleAt::of_spec(index, role, status))
+        .collect();
+    let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
+    if let Found::Present(package) = observed {
+        let mut there = RoleAt::all_of_entra(&package.resource_role_scopes, status);
+        // Entra lists them in no order; words that change say nothing new.
+        there.sort_by(|one, other| one.words.cmp(&other.words));
+        let open = ways_in(package, &references.policies);
+        if takes_over {
+            let field = if spec.id.is_some() { "spec.id" } else { "spec.adoption" };
+            if let Err(problem) = limits::admits_takeover(field, &grants, catalog, &there, &open, subject.now) {
+                return Some(problem);
+            }
+        }
+        roles.extend(there);
+        ways.extend(open);
+        ways.extend(references.tenant.coming.ways(package.id.as_str(), &subject.uid()));
+    }
+    limits::admits(&grants, catalog, &roles, &ways, subject.now).err()
+}
+
+/// Every way by which Entra lets somebody in; what cannot be read may be one.
+pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<AssignmentPolicy>]) -> Vec<Way> {
+    let Some(listed) = package.policies.known() else {
+        return vec![Way {
+            who: Some("the policies of the package".into()),
+            terms: Judged::Unjudgeable("Entra has not told them".into()),
+        }];
+    };
+    let managed_by = |id: &str| {
+        let holds = |policy: &&Lookup<AssignmentPolicy>| match policy.identity() {
+            Identity::Known(entra) => entra.id.eq_ignore_ascii_case(id),
+            Identity::None | Identity::Unclear => false,
+        };
+        policies.iter().find(holds).map(Lookup::title)
+    };
+    let readable = listed
+        .elements
+        .iter()
+        .map(|policy| Way::of_entra(policy, managed_by(policy.id.as_str()).as_deref()));
+    let mut ways: Vec<Way> = readable
+        .chain(listed.unreadable.iter().map(Way::of_unreadable))
+        .collect();
+    // As for roles: in an order of ours.
+    ways.sort_by(|one, other| one.who.cmp(&other.who));
+    ways
+}
+
+/// The way in that an object stands for: one that is in force as its spec wants it, and one that cannot be read, whatever it
+/// wants.
+pub(super) fn way_of_object(policy: &Lookup<AssignmentPolicy>) -> Option<Way> {
+    match policy.read() {
+        Ok(policy) => is_in_force(policy).then(|| Way::of_object(&policy.name_any(), &policy.spec)),
+        Err(unreadable) => Some(Way::of_unreadable_object(&policy.place().name, &unreadable.error)),
+    }
+}
+
+/// Whether the policy is in Entra, or may be, so that people may already use it.
+pub(super) fn is_in_force(policy: &AssignmentPolicy) -> bool {
+    policy
+        .status
+        .as_ref()
+        .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
+}
+
+/// The package's policies that no AssignmentPolicy claims.
+pub(super) fn unmanaged(
+    seen: &Listed<graph::AssignmentPolicy>,
+    policies: &[Lookup<AssignmentPolicy>],
+) -> Vec<UnmanagedPolicy> {
+    let claims = |id: &str| {
+        policies.iter().any(|policy| {
+            let is_it = |own: &str| own.eq_ignore_ascii_case(id);
+            let by_status = match policy.identity() {
+                Identity::Known(entra) => is_it(&entra.id),
+                Identity::None => false,
+                // It may be the one.
+                Identity::Unclear => true,
+            };
+            let named = policy.readable().and_then(|policy| policy.spec.id.as_deref());
+            // One that is being created may show before its id is stored.
+            by_status || policy.is_begun() || named.is_some_and(is_it)
+        })
+    };
+    let readable = seen
+        .elements
+        .iter()
+        .map(|policy| (policy.id.to_string(), policy.fields.display_name.clone()));
+    let unreadable = seen.unreadable.iter().filter_map(|policy| {
+        let name = policy.display_name.clone();
+        Some((policy.id.clone()?, name.unwrap_or_default())) // no Catalog has this name
+    });
+    let mut unmanaged: Vec<UnmanagedPolicy> = readable
+        .chain(unreadable)
+        .filter(|(id, _)| !claims(id))
+        .map(|(id, display_name)| UnmanagedPolicy { id, display_name })
+        .collect();
+    unmanaged.sort_by(|one, other| one.id.cmp(&other.id));
+    unmanaged
+}

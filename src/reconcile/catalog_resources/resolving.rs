@@ -1,0 +1,240 @@
+//! What the resources of a spec are in the directory.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, stream};
+
+use super::{
+    super::{
+        directory::Memory,
+        halt::{Halt, Retry, Step},
+        subject::Subject,
+        tenant::Tenant,
+    },
+    SIDE_BY_SIDE,
+};
+use crate::{
+    api::{Catalog, CatalogResource, Management, Permission, PinnedReference, Reason, ResourceStatus},
+    graph::{GroupKey, NewResource, OriginSystem, SiteKey},
+    plan::{
+        Problem,
+        bindings::{self, DirectoryKey, DirectoryObject, application_key, group_key, site_key},
+        resources::{ResolvedResource, is_site},
+        roles::AppRoles,
+        sites::{no_site, same_origin},
+    },
+};
+
+/// The resources of a spec, as far as they could be resolved.
+pub(crate) struct ResolvedResources {
+    /// One for each entry of the spec, in its order.
+    pub(crate) resources: Vec<Result<ResolvedResource, Problem>>,
+    /// What to remember of their names; each reference once.
+    pub(crate) pins: Vec<PinnedReference>,
+    pub(crate) warning: Option<Problem>,
+    /// When to come back for what could not be resolved.
+    pub(crate) retry: Option<Retry>,
+}
+
+/// What the resources of the spec are in the directory; they are looked up side by side.
+///
+/// Ends early only where waiting alone can mend it.
+pub(crate) async fn resolve_resources(tenant: &Tenant, subject: &Subject<Catalog>) -> Step<ResolvedResources> {
+    let pins = subject.status.pins();
+    let known = Known {
+        pins: &pins,
+        status: &subject.status.resources,
+        asked_for: subject.requested().is_some(),
+        management: subject.object.spec.management,
+    };
+    let numbered = subject.object.spec.resources.iter().enumerate();
+    let asks: Vec<_> = numbered
+        .map(|(index, resource)| resolve(tenant, index, resource, &known))
+        .collect();
+    let answers: Vec<Step<Resolved>> = stream::iter(asks).buffered(SIDE_BY_SIDE).collect().await;
+    let mut resolved = ResolvedResources {
+        resources: Vec::new(),
+        pins: Vec::new(),
+        warning: None,
+        retry: None,
+    };
+    for answer in answers {
+        let one = match answer {
+            Err(halt) if halt.is_transient() => return Err(halt),
+            Err(halt) => {
+                resolved.retry = Some(resolved.retry.map_or(halt.retry, |other| sooner(other, halt.retry)));
+                Err(halt.problem)
+            }
+            Ok(one) => {
+                bindings::remember(&mut resolved.pins, one.pin);
+                resolved.warning = resolved.warning.or(one.warning);
+                if let Some((_, retry)) = &one.outcome.as_ref().err() {
+                    resolved.retry = Some(resolved.retry.map_or(*retry, |other| sooner(other, *retry)));
+                }
+                one.outcome.map_err(|(problem, _)| problem)
+            }
+        };
+        resolved.resources.push(one);
+    }
+    Ok(resolved)
+}
+
+pub(super) fn sooner(one: Retry, other: Retry) -> Retry {
+    match (one, other) {
+        // Nothing is answered before.
+        (Retry::Asked(one), Retry::Asked(other)) => Retry::Asked(one.max(other)),
+        (Retry::Asked(wait), _) | (_, Retry::Asked(wait)) => Retry::Asked(wait),
+        (Retry::Backoff, _) | (_, Retry::Backoff) => Retry::Backoff,
+        (Retry::After(one), Retry::After(other)) => Retry::After(one.min(other)),
+        (Retry::After(after), Retry::OnChange) | (Retry::OnChange, Retry::After(after)) => Retry::After(after),
+        (Retry::OnChange, Retry::OnChange) => Retry::OnChange,
+    }
+}
+
+/// What the object knows already.
+pub(super) struct Known<'a> {
+    pins: &'a BTreeMap<String, String>,
+    status: &'a [ResourceStatus],
+    asked_for: bool,
+    management: Management,
+}
+
+/// A resource whose name is bound, whether or not it may be one of a catalog.
+pub(super) struct Resolved {
+    pin: Option<PinnedReference>,
+    warning: Option<Problem>,
+    outcome: Result<ResolvedResource, (Problem, Retry)>,
+}
+
+pub(super) async fn resolve(
+    tenant: &Tenant,
+    index: usize,
+    spec: &CatalogResource,
+    known: &Known<'_>,
+) -> Step<Resolved> {
+    let (path, origin_system, key) = named(index, spec)?;
+    let before = known.status.iter().find(|status| {
+        status.name == spec.name && status.id.is_some() && status.origin_system == origin_system.as_str()
+    });
+    let mut pins = known.pins.clone();
+    if let DirectoryKey::Site(SiteKey::Url(url)) = &key {
+        if let Some((kind, site)) = no_site(url) {
+            let what = format!("{url:?} is {} and not of a site", kind.words());
+            let problem = Problem::new(Reason::ReferenceNotFound, what).at(&path).remedy(format!(
+                "the site is probably {site}: what an entry points at cannot change, so remove this entry and add the \
+                 site under another name"
+            ));
+            return Err(Halt::reference(problem));
+        }
+        // Bound before addresses were looked up.
+        if let Some(before) = before.filter(|before| same_origin(&before.origin_id, url)) {
+            pins.entry(key.to_string()).or_insert_with(|| before.origin_id.clone());
+        }
+    }
+    let offered = spec.offered_roles();
+    let is_offered_before =
+        |name: &String| before.is_some_and(|status| status.roles.iter().any(|role| role.name == *name));
+    // A role that is not bound yet may be newer than what is remembered of its application.
+    let is_application = origin_system == OriginSystem::AadApplication;
+    let memory = Memory {
+        pins: &pins,
+        asked_for: known.asked_for,
+        wants_news: is_application && !offered.iter().all(is_offered_before),
+    };
+    let bound = tenant.directory.bind(&path, &key, memory).await?;
+    let mut warning = bound.moved;
+    let mut object = bound.object;
+    if let DirectoryKey::Group(GroupKey::Id(_)) = &key {
+        match tenant.directory.examine(&path, &key, memory).await {
+            Ok(Ok(group)) => object = Some(group),
+            Ok(Err(why)) => {
+                // What status does not know is about to be brought in.
+                let is_ours = known.management == Management::Full && before.is_none_or(|before| before.added);
+                warning = warning.or_else(|| is_ours.then(|| unexamined(&path, why)));
+            }
+            // What is in the catalog already is not held up by an outage.
+            Err(halt) if halt.is_transient() && before.is_some() => {}
+            Err(halt) => return Err(halt),
+        }
+    }
+    let unsuitable = object.as_ref().and_then(|object| object.unsuitable);
+    if let Some(why) = unsuitable.filter(|why| why.matters(&offered, allows_role_assignable(spec))) {
+        let what = format!("the group {} {}", bound.id, why.words());
+        let problem = Problem::new(Reason::ResourceUnsuitable, what).at(&path);
+        return Ok(Resolved {
+            pin: bound.pin,
+            warning,
+            outcome: Err((problem, Retry::Backoff)),
+        });
+    }
+    let app_roles = match (&object, is_application) {
+        (Some(DirectoryObject { app_roles, .. }), true) => AppRoles::Read(app_roles.clone()),
+        (None, true) => tenant.directory.app_roles(&path, &bound.id, memory).await?,
+        (Some(_) | None, false) => AppRoles::Read(Vec::new()),
+    };
+    let is_seen = object.is_some() || bound.pin.is_some();
+    let resource = NewResource {
+        display_name: object.map(|object| object.display_name).filter(|name| !name.is_empty()),
+        description: is_site(&origin_system).then(|| bound.id.clone()),
+        origin_system,
+        origin_id: bound.id,
+    };
+    Ok(Resolved {
+        pin: bound.pin,
+        warning,
+        outcome: Ok(ResolvedResource {
+            index,
+            name: spec.name.clone(),
+            resource,
+            offered,
+            app_roles,
+            is_seen,
+        }),
+    })
+}
+
+/// The field, the system and the key of what a resource of the spec points at.
+pub(super) fn named(index: usize, spec: &CatalogResource) -> Step<(String, OriginSystem, DirectoryKey)> {
+    let path = format!("spec.resources[{index}]");
+    let invalid = |field: String, what: &str| Halt::reference(Problem::new(Reason::InvalidSpec, what).at(field));
+    let (field, system, key) = match (&spec.group, &spec.application, &spec.share_point_site) {
+        (Some(group), None, None) => ("group", OriginSystem::AadGroup, group_key(group)),
+        (None, Some(application), None) => (
+            "application",
+            OriginSystem::AadApplication,
+            application_key(application),
+        ),
+        (None, None, Some(site)) => ("sharePointSite", OriginSystem::SharePointOnline, site_key(site)),
+        (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+            return Err(invalid(
+                path,
+                "a resource is exactly one of group, application, sharePointSite",
+            ));
+        }
+    };
+    let path = format!("{path}.{field}");
+    match key {
+        Some(key) => Ok((path, system, key)),
+        None => Err(invalid(path, "exactly one way to name it is needed")),
+    }
+}
+
+/// Whether the Catalog says that this group may be one that can hold directory roles.
+pub(super) fn allows_role_assignable(spec: &CatalogResource) -> bool {
+    match spec.role_assignable {
+        Permission::Allowed => true,
+        Permission::Denied => false,
+    }
+}
+
+pub(super) fn unexamined(path: &str, why: Problem) -> Problem {
+    Problem {
+        field: Some(path.into()),
+        what: format!(
+            "whether the group can hold directory roles cannot be read: {}",
+            why.what
+        ),
+        remedy: Some("grant the application permission GroupMember.Read.All, or see to it that it cannot".into()),
+        ..why
+    }
+}
