@@ -4,7 +4,7 @@
 //! measured by the monotonic side ([`Clock::instant`]), which no correction of the wall clock disturbs; what is written
 //! down or compared with what others wrote goes by the wall ([`Clock::now`]).
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -64,6 +64,12 @@ impl Clock {
             Source::System => Timestamp::now(),
             Source::Simulated { origin, started } => origin.saturating_add(started.elapsed()).unwrap_or(*origin),
         }
+    }
+
+    /// The time of day, as HTTP's dates are compared with it.
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        self.now().into()
     }
 
     /// A moment to measure from.

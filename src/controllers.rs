@@ -30,11 +30,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     api::KindName,
-    clock::Clock,
     cluster::{Aftermath, Cluster, Key, Labels, Lookup, NamespaceNews, News, Place},
     metrics::Metrics,
     reconcile::{
-        Context, Kind, KindVisitor, LeftBehind, Settings, Unfinished, each_kind, error_policy, reconcile, standing,
+        Context, Kind, KindVisitor, LeftBehind, Machine, Settings, Unfinished, each_kind, error_policy, reconcile,
+        standing,
     },
     server::Health,
 };
@@ -48,7 +48,7 @@ const CONCURRENCY: u16 = 16;
 pub async fn run(
     client: Client,
     settings: Settings,
-    clock: Clock,
+    machine: Machine,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -57,7 +57,7 @@ pub async fn run(
     let context = Arc::new(Context::new(
         client.clone(),
         settings,
-        clock,
+        machine,
         Arc::clone(&cluster),
         Arc::clone(&metrics),
     ));

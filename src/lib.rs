@@ -18,7 +18,7 @@
 //! | [`reconcile`] | the loop: the only place where Kubernetes and Graph meet | all of the above |
 //! | `cluster` | the cluster's objects with their indexes, and which news wakes whom | `api`, the limits of `plan` |
 //! | [`controllers`] | the watches, and a queue for each kind | `cluster`, `reconcile` |
-//! | [`clock`] | the one clock | nothing of ours |
+//! | [`clock`], [`chance`] | the one clock, and the one source of chance | nothing of ours |
 //! | [`leadership`], [`server`], [`metrics`], [`telemetry`] | one leader; health and figures over HTTP; log and traces | |
 //! | [`commands`] | what the binary can do | all |
 //!
@@ -28,6 +28,7 @@
 //! `plan()`, and implement `Managed` in `reconcile`; [`api::KindName`] leads to the other places: each is a `match` that does
 //! not compile without it. What wakes it, and whom it wakes, stands in `cluster::wake`.
 pub mod api;
+pub mod chance;
 pub mod clock;
 mod cluster;
 pub mod commands;

@@ -17,11 +17,10 @@ use kube::Client;
 use url::Url;
 
 use crate::{
-    clock::Clock,
     controllers,
     leadership::Leadership,
     metrics::Metrics,
-    reconcile::Settings,
+    reconcile::{Machine, Settings},
     server::{self, Health},
     telemetry::{self, LogFormat, Telemetry},
 };
@@ -158,16 +157,16 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
     }
     .boxed()
     .shared();
-    let clock = Clock::system();
+    let machine = Machine::real();
     if !flags.leader_election {
         metrics.leads(true);
-        operate(client, settings, clock, health, metrics, stop).await;
+        operate(client, settings, machine, health, metrics, stop).await;
         return Ok(());
     }
     let identity = settings.pod_name.clone().unwrap_or_else(some_name);
     let mut leadership = Leadership::stand(
         client.clone(),
-        clock.clone(),
+        machine.clock.clone(),
         &settings.namespace,
         &flags.lease_name,
         &identity,
@@ -186,7 +185,7 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
     tracing::info!(%identity, "leading");
     metrics.leads(true);
     tokio::select! {
-        () = operate(client, settings, clock, health, Arc::clone(&metrics), stop) => leadership.release().await,
+        () = operate(client, settings, machine, health, Arc::clone(&metrics), stop) => leadership.release().await,
         // Every visit ends with the other future, at once: what it was about to write is not sent.
         () = leadership.lost() => {
             metrics.leads(false);
@@ -209,18 +208,18 @@ type Stop = Shared<BoxFuture<'static, ()>>;
 async fn operate(
     client: Client,
     settings: Settings,
-    clock: Clock,
+    machine: Machine,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     stop: Stop,
 ) {
-    let (asked, patient) = (stop.clone(), clock.clone());
+    let (asked, patient) = (stop.clone(), machine.clock.clone());
     let patience = async move {
         asked.await;
         patient.sleep(LONGEST_FAREWELL).await;
     };
     tokio::select! {
-        () = controllers::run(client, settings, clock, health, metrics, stop) => tracing::info!("stopped"),
+        () = controllers::run(client, settings, machine, health, metrics, stop) => tracing::info!("stopped"),
         () = patience => tracing::warn!("stopped with visits under way; the next start finds what they began"),
     }
 }

@@ -1,21 +1,15 @@
 //! One attempt of a request: from connecting to the last byte, and what its end tells.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the door still asks the machine for time and chance"
-)]
-
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use http_body_util::Full;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug, debug_span};
 use url::Url;
-use uuid::Uuid;
 
 use super::auth::Bearer;
 use super::call::{Call, Intent};
@@ -33,7 +27,7 @@ impl Operation<'_> {
     pub(super) async fn attempt(&self, call: &Call, url: &Url, token: Bearer) -> Result<Answer, Failure> {
         let shared = &self.graph.shared;
         let until = self.until();
-        let client_request_id = Uuid::new_v4().to_string();
+        let client_request_id = self.graph.chance.mark();
         let mut ids = RequestIds {
             request_id: None,
             client_request_id: Some(client_request_id.clone()),
@@ -65,7 +59,8 @@ impl Operation<'_> {
             request_id = Empty,
             client_request_id = client_request_id,
         );
-        let started = Instant::now();
+        let clock = &self.graph.clock;
+        let started = clock.instant();
         let exchange = async {
             let (parts, body) = shared.line.send(request).await?.into_parts();
             let status = parts.status.as_u16();
@@ -77,7 +72,7 @@ impl Operation<'_> {
                     .map(str::to_owned)
             };
             let request_id = header("request-id");
-            let heard = SystemTime::now();
+            let heard = clock.wall();
             let wait = header(RETRY_AFTER.as_str()).and_then(|value| retry::retry_after(&value, heard));
             if let Some(ahead) = header(DATE.as_str()).and_then(|date| ahead_seconds(&date, heard)) {
                 shared.clock_ahead.store(ahead, Ordering::Relaxed);
@@ -93,7 +88,7 @@ impl Operation<'_> {
         if let Ok(Ok((_, request_id, ..))) = &ended {
             ids.request_id.clone_from(request_id);
         }
-        let took = started.elapsed();
+        let took = clock.since(started);
         if let Some(observer) = &self.graph.observer {
             observer(&Exchange {
                 operation: self.name,
@@ -160,7 +155,7 @@ impl Operation<'_> {
                 Err(Failure::Attempt(outcome, tag(error, None, &ids)))
             }
             Err(_) => {
-                let message = if until <= Instant::now() {
+                let message = if until <= clock.instant() {
                     "no answer before the operation's deadline".to_owned()
                 } else {
                     format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs())

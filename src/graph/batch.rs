@@ -1,12 +1,7 @@
 //! Many reads in one request: Microsoft Graph docs, "Combine multiple HTTP requests using JSON batching".
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the door still asks the machine for time and chance"
-)]
-
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -82,7 +77,7 @@ impl Operation<'_> {
             if longest_wait.is_zero() {
                 break;
             }
-            tokio::time::sleep(longest_wait).await;
+            self.graph.clock.sleep(longest_wait).await;
             attempt += 1;
         }
         settled
@@ -109,7 +104,7 @@ impl Operation<'_> {
         }
         let retry_after = part
             .header("Retry-After")
-            .and_then(|value| retry::retry_after(&value, SystemTime::now()));
+            .and_then(|value| retry::retry_after(&value, self.graph.clock.wall()));
         let outcome = Outcome::Answered {
             status: part.status,
             retry_after,
@@ -121,7 +116,9 @@ impl Operation<'_> {
         if let (429, Some(wait)) = (part.status, retry_after) {
             self.part_was_refused(wait, &error);
         }
-        if let Decision::Retry(wait) = retry::decide(attempt, Replay::Safe, outcome, fastrand::f64(), self.left()) {
+        if let Decision::Retry(wait) =
+            retry::decide(attempt, Replay::Safe, outcome, self.graph.chance.share(), self.left())
+        {
             return Settled::Again(wait);
         }
         Settled::Done(Err(error))

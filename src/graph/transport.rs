@@ -1,10 +1,5 @@
 //! The door: every request to Graph goes through [`Operation::send`].
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the door still asks the machine for time and chance"
-)]
-
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -18,6 +13,9 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use url::Url;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
 
 use super::attempt::{Failure, refused_token, sign, tag};
 use super::auth::{Bearer, Credential, SignIn, TokenClaims};
@@ -48,6 +46,8 @@ pub struct Graph {
     access: Access,
     deadline: Duration,
     pub(super) observer: Option<Observer>,
+    pub(super) clock: Clock,
+    pub(super) chance: Chance,
 }
 
 /// Told of every answer, and of every request that got none.
@@ -145,6 +145,8 @@ impl Graph {
             access,
             deadline: OPERATION_DEADLINE,
             observer: None,
+            clock: Clock::system(),
+            chance: Chance::system(),
         })
     }
 
@@ -161,6 +163,16 @@ impl Graph {
     pub fn observed_by(&self, observer: Observer) -> Self {
         Self {
             observer: Some(observer),
+            ..self.clone()
+        }
+    }
+
+    /// The same handle by another clock and chance than the machine's.
+    #[must_use]
+    pub fn by(&self, clock: Clock, chance: Chance) -> Self {
+        Self {
+            clock,
+            chance,
             ..self.clone()
         }
     }
@@ -224,7 +236,7 @@ impl Graph {
             graph: self,
             name,
             permission,
-            until: Mutex::new(Instant::now() + self.deadline),
+            until: Mutex::new(self.clock.instant() + self.deadline),
         }
     }
 }
@@ -278,7 +290,7 @@ impl Operation<'_> {
 
     /// The time until the operation's deadline.
     pub(super) fn left(&self) -> Duration {
-        self.until().saturating_duration_since(Instant::now())
+        self.until().saturating_duration_since(self.graph.clock.instant())
     }
 
     pub(super) fn until(&self) -> Instant {
@@ -288,7 +300,7 @@ impl Operation<'_> {
     /// The operation got on, by a page of many: its deadline counts from here. A list that takes minutes is not one that
     /// hangs.
     pub(super) fn got_on(&self) {
-        let until = Instant::now() + self.graph.deadline;
+        let until = self.graph.clock.instant() + self.graph.deadline;
         *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
@@ -329,7 +341,7 @@ impl Operation<'_> {
                 },
                 Err((wait, error)) => (Outcome::Held(wait), error),
             };
-            match retry::decide(attempt, call.replay, outcome, fastrand::f64(), self.left()) {
+            match retry::decide(attempt, call.replay, outcome, self.graph.chance.share(), self.left()) {
                 Decision::Retry(wait) => {
                     debug!(
                         operation = self.name,
@@ -337,7 +349,7 @@ impl Operation<'_> {
                         wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
                         "Graph request will be repeated"
                     );
-                    tokio::time::sleep(wait).await;
+                    self.graph.clock.sleep(wait).await;
                     if let Outcome::Held(_) = outcome {
                         continue;
                     }
@@ -363,7 +375,7 @@ impl Operation<'_> {
     /// Whether the tenant's weather lets a request through; if not, how long it waits and why.
     fn admit(&self) -> Result<Pass, (Duration, GraphError)> {
         let mut gate = self.graph.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        match gate.admit(Instant::now(), fastrand::f64()) {
+        match gate.admit(self.graph.clock.instant(), self.graph.chance.share()) {
             Admission::Go(pass) => Ok(pass),
             Admission::Wait(left, why) => {
                 let mut error = why.again();
@@ -381,13 +393,13 @@ impl Operation<'_> {
             Some(error) => error.again(),
             None => self.error(GraphErrorKind::ServiceUnavailable, ""),
         };
-        gate.ended(Instant::now(), pass, sign, why);
+        gate.ended(self.graph.clock.instant(), pass, sign, why);
     }
 
     /// Tells the gate of a part of a batch that was refused for now: it speaks for the tenant as a whole answer does.
     pub(super) fn part_was_refused(&self, wait: Duration, error: &GraphError) {
         let mut gate = self.graph.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        gate.asked(Instant::now(), wait, || error.again());
+        gate.asked(self.graph.clock.instant(), wait, || error.again());
     }
 
     /// Sends a call and reads its JSON answer.

@@ -18,6 +18,7 @@ use super::{
     halt::{Halt, Retry, Step},
     kinds::{KindVisitor, each_kind},
     ledger,
+    machine::Machine,
     settings::Settings,
     tenant::Tenant,
 };
@@ -54,6 +55,7 @@ pub struct Context {
     pub(crate) client: Client,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
+    pub(crate) machine: Machine,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) claims: Claims,
     pub(crate) metrics: Arc<Metrics>,
@@ -79,7 +81,7 @@ impl Context {
     pub(crate) fn new(
         client: Client,
         settings: Settings,
-        clock: Clock,
+        machine: Machine,
         cluster: Arc<Cluster>,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -98,8 +100,9 @@ impl Context {
             compared: Mutex::default(),
             events,
             claims_entered: OnceLock::new(),
-            since: clock.now().as_second(),
-            clock,
+            since: machine.clock.now().as_second(),
+            clock: machine.clock.clone(),
+            machine,
             ready_once: Mutex::default(),
         }
     }
@@ -270,7 +273,7 @@ impl Context {
             object,
             credential,
             self.graph_observer(),
-            self.clock.clone(),
+            &self.machine,
         )?);
         self.tenants
             .lock()

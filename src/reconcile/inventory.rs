@@ -4,11 +4,6 @@
 //! it; it ends whether or not anybody still waits. No lock is held across a call, so one that hangs holds up its own
 //! visit alone.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the ages of what was read still go by the machine"
-)]
-
 mod absence;
 mod flights;
 mod packages;
@@ -20,14 +15,17 @@ mod tests;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use absence::{Missing, access_lost, certain, read};
+use tokio::time::Instant;
+
 use flights::{Flights, Question};
 use reads::Reads;
 
 use super::halt::Step;
+use super::machine::Machine;
 use crate::{
     graph::{
         Catalog, CatalogId, Graph, GraphError, GraphErrorKind, Listed, OriginSystem, Read, Resource, ResourceId,
@@ -59,6 +57,7 @@ pub(crate) struct Inventory(Arc<Inner>);
 
 struct Inner {
     reads: Box<dyn Reads>,
+    machine: Machine,
     origin: Instant,
     /// How long a write may take to show.
     visibility: Duration,
@@ -76,7 +75,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Inner {
     fn now(&self) -> Moment {
-        self.origin.elapsed()
+        self.machine.clock.since(self.origin)
     }
 
     fn holdings<R>(&self, catalog: &CatalogId, with: impl FnOnce(&mut Holdings) -> R) -> R {
@@ -147,14 +146,15 @@ impl Inner {
 impl Inventory {
     /// Nothing is known yet. `visibility` is how long a write may take to show, `interval` how often lists are meant to
     /// be read.
-    pub(crate) fn new(graph: Graph, visibility: Duration, interval: Duration) -> Self {
-        Self::reading(Box::new(graph), visibility, interval)
+    pub(crate) fn new(graph: Graph, visibility: Duration, interval: Duration, machine: Machine) -> Self {
+        Self::reading(Box::new(graph), visibility, interval, machine)
     }
 
-    fn reading(reads: Box<dyn Reads>, visibility: Duration, interval: Duration) -> Self {
+    fn reading(reads: Box<dyn Reads>, visibility: Duration, interval: Duration, machine: Machine) -> Self {
         Self(Arc::new(Inner {
             reads,
-            origin: Instant::now(),
+            origin: machine.clock.instant(),
+            machine,
             visibility,
             interval,
             tenant: Mutex::new(Shelf::new(None, visibility)),

@@ -34,6 +34,7 @@ mod inventory;
 mod kinds;
 mod ledger;
 mod log;
+mod machine;
 mod pace;
 mod parting;
 mod settings;
@@ -70,6 +71,7 @@ use tokio::sync::Semaphore;
 pub use context::Context;
 pub(crate) use departure::LeftBehind;
 pub(crate) use kinds::{KindVisitor, each_kind};
+pub use machine::Machine;
 pub use settings::Settings;
 pub(crate) use standing::standing;
 

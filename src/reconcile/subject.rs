@@ -12,7 +12,6 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{
     Kind, Managed,
@@ -25,6 +24,7 @@ use crate::{
         EXTERNAL_ID, EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED,
         RECONCILE_REQUESTED_AT, Reason, TenantOfIntent,
     },
+    chance::Chance,
     clock::Clock,
     plan::{self, Drift, Plan},
     report::{self, Note, Report},
@@ -55,6 +55,7 @@ pub(crate) struct Subject<K: Kind> {
     known: Option<K::Status>,
     api: Api<K>,
     clock: Clock,
+    chance: Chance,
 }
 
 impl<K: Kind> Subject<K> {
@@ -74,6 +75,7 @@ impl<K: Kind> Subject<K> {
             drift_interval: Duration::from_secs(600),
             api,
             clock: context.clock.clone(),
+            chance: context.machine.chance.clone(),
         }
     }
 
@@ -331,7 +333,6 @@ impl<K: Managed> Subject<K> {
 
     /// Writes the intent to create an object called `display_name` at `site`, before the create is sent. The old id goes
     /// in the same write.
-    #[expect(clippy::disallowed_methods, reason = "the mark of an attempt is chance")]
     pub(crate) async fn begin(
         &mut self,
         display_name: &str,
@@ -341,7 +342,7 @@ impl<K: Managed> Subject<K> {
     ) -> Step<()> {
         let place = &site.place;
         *self.status.intent_mut() = Some(Intent {
-            nonce: Uuid::new_v4().to_string(),
+            nonce: self.chance.mark(),
             display_name: display_name.to_owned(),
             parent_id: place.parent_id.clone(),
             started_at: started_at.to_string(),

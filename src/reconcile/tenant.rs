@@ -19,6 +19,7 @@ use super::{
     execute::Failure,
     halt::{Halt, Retry, Stage, Step},
     inventory::{Freshness, Inventory},
+    machine::Machine,
     settings::Settings,
 };
 use crate::{
@@ -67,7 +68,7 @@ impl Tenant {
         object: &EntraTenant,
         credential: Credential,
         observer: Observer,
-        clock: Clock,
+        machine: &Machine,
     ) -> Step<Self> {
         let spec = &object.spec;
         let cloud = match spec.cloud {
@@ -86,7 +87,8 @@ impl Tenant {
             Management::Full => Access::ReadWrite,
             Management::Observe => Access::ReadOnly,
         };
-        let graph = Graph::new(&endpoint, &spec.tenant_id, credential.clone(), access).map_err(|error| {
+        let over = |line| Graph::over(line, &endpoint, &spec.tenant_id, credential.clone(), access);
+        let graph = machine.line(&endpoint).and_then(over).map_err(|error| {
             let reason = if error.kind == GraphErrorKind::TokenRefused {
                 Reason::CredentialsMissing
             } else {
@@ -98,7 +100,10 @@ impl Tenant {
                 retry: Retry::Backoff,
             }
         })?;
-        let graph = graph.observed_by(observer);
+        let graph = graph
+            .observed_by(observer)
+            .by(machine.clock.clone(), machine.chance.clone());
+        let clock = machine.clock.clone();
         let drift_interval = spec.drift_interval();
         let tenant = spec.domain.clone().unwrap_or_else(|| object.name_any());
         Ok(Self {
@@ -106,7 +111,7 @@ impl Tenant {
             id: spec.tenant_id.clone(),
             cloud: spec.cloud,
             domain: spec.domain.clone(),
-            inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval),
+            inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval, machine.clone()),
             directory: Directory::new(graph.clone(), tenant, drift_interval, clock.clone()),
             clock,
             graph,

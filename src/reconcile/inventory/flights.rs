@@ -167,7 +167,7 @@ impl Inner {
             lock(&inner.flights).landed(&question, inner.now(), &outcome);
             tell.send_replace(Some(outcome));
         };
-        tokio::spawn(fly.in_current_span());
+        self.machine.start(fly.in_current_span());
         flight
     }
 }

@@ -118,6 +118,7 @@ fn stage(visibility: u64) -> (Arc<StandIn>, Inventory, CatalogId) {
         Box::new(Arc::clone(&graph)),
         Duration::from_secs(visibility),
         Duration::from_secs(60),
+        Machine::real(),
     );
     (graph, inventory, "cat".into())
 }
@@ -304,7 +305,12 @@ async fn a_search_for_an_intent_asks_graph_even_where_we_made_the_place_just_now
 #[tokio::test]
 async fn a_catalog_that_cannot_be_listed_is_said_after_three_intervals() {
     let graph = Arc::new(StandIn::default());
-    let inventory = Inventory::reading(Box::new(Arc::clone(&graph)), Duration::ZERO, Duration::ZERO);
+    let inventory = Inventory::reading(
+        Box::new(Arc::clone(&graph)),
+        Duration::ZERO,
+        Duration::ZERO,
+        Machine::real(),
+    );
     let catalog = CatalogId::from("cat");
     assert_eq!(inventory.stale_for(&catalog), None, "nobody asked");
     assert!(inventory.packages(&catalog, Freshness::Now).await.is_ok());
