@@ -21,7 +21,7 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{
         Controller, WatchStreamExt,
-        controller::{self, Config},
+        controller::{self, Action, Config},
         reflector::{self, ObjectRef, Store, store::Writer},
         watcher,
     },
@@ -33,8 +33,7 @@ use crate::{
     cluster::{Aftermath, Cluster, Key, Labels, Lookup, NamespaceNews, News, Place},
     metrics::Metrics,
     reconcile::{
-        Context, Kind, KindVisitor, LeftBehind, Machine, Settings, Unfinished, each_kind, error_policy, reconcile,
-        standing,
+        Again, Context, Kind, KindVisitor, LeftBehind, Machine, Settings, Unfinished, each_kind, reconcile, standing,
     },
     server::Health,
 };
@@ -261,13 +260,24 @@ fn drive<K: Kind>(
         .with_config(Config::default().concurrency(CONCURRENCY))
         .reconcile_on(rings)
         .graceful_shutdown_on(stop)
-        .run(reconcile::<K>, error_policy::<K>, Arc::clone(context))
+        .run(
+            visit::<K>,
+            |_, unfinished, _| Action::requeue(unfinished.after()),
+            Arc::clone(context),
+        )
         .for_each(|result| async move { complain::<K>(result) })
         .boxed()
 }
 
+async fn visit<K: Kind>(object: Arc<Lookup<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
+    reconcile(object, context).await.map(|again| match again {
+        Again::After(after) => Action::requeue(after),
+        Again::OnNews => Action::await_change(),
+    })
+}
+
 /// What a controller says of one visit.
-type VisitResult<K> = Result<(ObjectRef<Lookup<K>>, controller::Action), controller::Error<Unfinished, watcher::Error>>;
+type VisitResult<K> = Result<(ObjectRef<Lookup<K>>, Action), controller::Error<Unfinished, watcher::Error>>;
 
 fn complain<K: Kind>(result: VisitResult<K>) {
     match result {

@@ -17,6 +17,7 @@
 //! | [`report`] | from what a visit found to conditions and events | `api`, `plan` |
 //! | [`reconcile`] | the loop: the only place where Kubernetes and Graph meet | all of the above |
 //! | `cluster` | the cluster's objects with their indexes, and which news wakes whom | `api`, the limits of `plan` |
+//! | [`operator`] | news in, visits out | `cluster`, `reconcile` |
 //! | [`controllers`] | the watches, and a queue for each kind | `cluster`, `reconcile` |
 //! | [`clock`], [`chance`] | the one clock, and the one source of chance | nothing of ours |
 //! | [`leadership`], [`server`], [`metrics`], [`telemetry`] | one leader; health and figures over HTTP; log and traces | |
@@ -36,6 +37,7 @@ pub mod controllers;
 pub mod graph;
 pub mod leadership;
 pub mod metrics;
+pub mod operator;
 pub mod plan;
 pub mod reconcile;
 pub mod report;

@@ -38,14 +38,17 @@ pub(crate) type Labels = BTreeMap<String, String>;
 
 /// Where an object stands. Those of a namespace are neighbours in their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
+pub struct Place {
     /// `None` for a kind of the cluster's own.
-    pub(crate) namespace: Option<String>,
-    pub(crate) name: String,
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
 }
 
 impl Place {
-    pub(crate) fn new(namespace: Option<&str>, name: &str) -> Self {
+    /// Where an object of this namespace and name stands.
+    #[must_use]
+    pub fn new(namespace: Option<&str>, name: &str) -> Self {
         Self {
             namespace: namespace.map(str::to_owned),
             name: name.to_owned(),
@@ -55,9 +58,11 @@ impl Place {
 
 /// An object of one of our kinds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Key {
-    pub(crate) kind: KindName,
-    pub(crate) place: Place,
+pub struct Key {
+    /// Its kind.
+    pub kind: KindName,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// What a watch tells of objects of our kinds.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
+use kube::{Api, Resource, ResourceExt};
 
 use super::{
-    Context, Kind, Outcome, Subject, Unfinished, Visited,
+    Again, Context, Kind, Outcome, Subject, Unfinished, Visited,
     context::{Guarded, title},
     halt::{Halt, Stage, Step},
     pace::{backoff, delayed, jittered, stale_wait},
@@ -21,7 +21,7 @@ pub(super) async fn conclude_visit<K: Kind>(
     context: &Context,
     subject: &mut Subject<K>,
     result: Step<Outcome>,
-) -> (Problem, Result<Action, Unfinished>) {
+) -> (Problem, Result<Again, Unfinished>) {
     let key = title(&subject.object);
     let mut generation = subject.generation();
     let mut answers = false;
@@ -29,7 +29,7 @@ pub(super) async fn conclude_visit<K: Kind>(
         Ok(Outcome::Released) => {
             context.succeeded(&key);
             let outcome = Problem::new(Reason::Released, "nothing holds the object any more");
-            return (outcome, Ok(Action::await_change()));
+            return (outcome, Ok(Again::OnNews));
         }
         Ok(Outcome::Paused) => {
             generation = compared_generation(subject);
@@ -46,7 +46,7 @@ pub(super) async fn conclude_visit<K: Kind>(
         // What was done is told even where the visit starts over.
         Err(halt) if halt.stage == Stage::Stale => {
             let after = stale_wait(context.went_stale(&key), subject.drift_interval);
-            return (halt.problem, Ok(Action::requeue(after)));
+            return (halt.problem, Ok(Again::After(after)));
         }
         Err(halt) => {
             // What keeps an EntraTenant from being connected is what its visit has to tell.
@@ -92,8 +92,8 @@ pub(super) async fn conclude_visit<K: Kind>(
             problem: problem.clone(),
             after,
         }),
-        (Ok(_), Some(after)) => Ok(Action::requeue(after)),
-        (_, None) => Ok(Action::requeue(jittered(subject.drift_interval, &key))),
+        (Ok(_), Some(after)) => Ok(Again::After(after)),
+        (_, None) => Ok(Again::After(jittered(subject.drift_interval, &key))),
     });
     let outcome = match &next {
         Err(unfinished) => unfinished.problem.clone(),

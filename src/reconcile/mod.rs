@@ -44,7 +44,7 @@ mod tenant;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use kube::{Api, Client, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
+use kube::{Api, Client, Resource, ResourceExt, core::object::HasStatus};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument as _;
 
@@ -72,6 +72,7 @@ pub use context::Context;
 pub(crate) use departure::LeftBehind;
 pub(crate) use kinds::{KindVisitor, each_kind};
 pub use machine::Machine;
+pub use pace::Again;
 pub use settings::Settings;
 pub(crate) use standing::standing;
 
@@ -339,23 +340,25 @@ pub(crate) struct Unfinished {
     after: Duration,
 }
 
-/// When to come back after a visit that has to be repeated.
-pub(crate) fn error_policy<K: Kind>(_object: Arc<Guarded<K>>, error: &Unfinished, _context: Arc<Context>) -> Action {
-    Action::requeue(error.after)
+impl Unfinished {
+    /// When to come back.
+    pub(crate) fn after(&self) -> Duration {
+        self.after
+    }
 }
 
 /// One visit to one object, with its status, its events and its line in the log.
-pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
+pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Again, Unfinished> {
     let span = tracing::info_span!("reconcile", object = %title(object.as_ref()));
     visit_once(object, context).instrument(span).await
 }
 
-async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
+async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Again, Unfinished> {
     let object = match subject::readable(object.as_ref()) {
         Ok(object) => object,
         Err(error) => {
             unreadable::<K>(&context, object.as_ref(), &error).await;
-            return Ok(Action::await_change());
+            return Ok(Again::OnNews);
         }
     };
     let started = context.clock.instant();

@@ -7,6 +7,15 @@ use std::{
 
 use super::{Context, Kind, Subject, halt::Retry};
 
+/// When an object is worth a visit again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// After this time, or when something wakes it.
+    After(Duration),
+    /// When something wakes it.
+    OnNews,
+}
+
 /// When to come back, where not only on a change or after the drift interval. What the service asked for is never cut.
 pub(super) fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Option<Duration> {
     match retry {
