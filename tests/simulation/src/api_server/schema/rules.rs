@@ -82,7 +82,7 @@ impl Rule {
             "FieldValueRequired" => FieldError::required(path, &message),
             "FieldValueForbidden" => FieldError::forbidden(path, &message),
             "FieldValueDuplicate" => FieldError::duplicate_by_rule(path, value, &message),
-            _ => FieldError::invalid(path, value, &message),
+            _ => FieldError::invalid_by_rule(path, value, &message),
         }
     }
 }
@@ -162,7 +162,7 @@ impl Evaluator {
                 Ok(_) => errors.push(rule.error(path, value, &context)),
                 Err(error) => {
                     let words = format!("{error} evaluating rule: {}", rule.source);
-                    errors.push(FieldError::invalid(path, value, &words));
+                    errors.push(FieldError::invalid_by_rule(path, value, &words));
                 }
             }
         }
