@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    events, metadata, names,
+    admission, events, metadata, names,
     refusal::{FieldError, Refusal},
     resource::{Nature, Resource},
     schema::{Evaluator, Part},
@@ -183,7 +183,8 @@ impl Resource {
             }
             Nature::Secret => errors.extend(validate_secret(object, old)),
             Nature::Event => errors.extend(events::validate(object, old)),
-            Nature::Namespace | Nature::Plain { .. } => {}
+            Nature::Plain { .. } => errors.extend(admission::validate_policy(self, object)),
+            Nature::Namespace => {}
         }
         if errors.is_empty() {
             return Ok(());

@@ -30,16 +30,19 @@
 //! | `metadata`, `names` | what is the same for every kind |
 //! | `kinds`, `events`, `namespace` | what is not |
 //! | `schema`, `definition` | custom resources: pruning, defaults, validation, rules in CEL |
-//! | `admission` | the chart's admission policy |
+//! | `expression` | CEL |
+//! | `admission`, `chart` | admission policies, and the chart's |
 //! | `refusal` | what is said of what is not done |
 //! | `kubectl` | what people do |
 
 mod admission;
 mod calls;
 mod chance;
+mod chart;
 mod definition;
 mod delete;
 mod events;
+mod expression;
 mod kinds;
 mod kubectl;
 mod metadata;

@@ -66,6 +66,7 @@ impl State {
         }
         self.remember_applied(request, &object);
         let stored = self.store.put(&resource.kind, key, object);
+        self.was_written(resource);
         Ok(Reply::created(resource.show(&stored)))
     }
 
@@ -143,6 +144,7 @@ impl State {
             return Ok(Reply::ok(resource.show(&object)));
         }
         let stored = self.store.put(&resource.kind, key, object);
+        self.was_written(resource);
         Ok(Reply::ok(resource.show(&stored)))
     }
 
@@ -158,11 +160,19 @@ impl State {
         matches!(resource.nature, Nature::Namespace) && object["spec"]["finalizers"][0].is_string()
     }
 
+    /// Policies are in force when they are stored.
+    fn was_written(&mut self, resource: &Resource) {
+        if resource.group == "admissionregistration.k8s.io" {
+            self.bind_policies();
+        }
+    }
+
     /// Takes the object away.
     pub(super) fn remove(&mut self, resource: &Resource, key: &Key, last: &Value) {
         let uid = metadata::text(last, "uid").to_owned();
         self.applied.retain(|(of, _), _| *of != uid);
         self.store.remove(&resource.kind, key, last);
+        self.was_written(resource);
         self.content_is_gone();
     }
 }

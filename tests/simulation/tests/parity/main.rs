@@ -4,6 +4,7 @@
 //! programs are of two sorts: written by hand (`verbs`, `core`), and made from the tables of `tests/crds`, which have an object for
 //! every rule, and from objects in which everything is set, one field after the other altered (`made`).
 
+mod admission;
 mod answer;
 mod core;
 mod differences;

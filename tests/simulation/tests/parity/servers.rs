@@ -150,18 +150,18 @@ impl Servers {
         ))
     }
 
-    /// Plays the program to both.
-    pub(crate) fn play(&mut self, program: &Program) {
-        let before = self.compared;
+    /// Plays the program to both, and answers what differs.
+    pub(crate) fn differences(&mut self, program: &Program) -> Vec<String> {
         let differences: Vec<String> = program.iter().filter_map(|request| self.compare(request)).collect();
-        println!("{} requests compared, {} in all", self.compared - before, self.compared);
-        assert!(
-            differences.is_empty(),
-            "{} of {} differ:\n{}",
-            differences.len(),
-            program.len(),
-            differences.join("\n")
-        );
+        println!("{} requests compared, {} in all", program.len(), self.compared);
+        differences
+    }
+
+    /// Plays the program to both: nothing may differ.
+    pub(crate) fn play(&mut self, program: &Program) {
+        let differences = self.differences(program);
+        let (count, all, words) = (differences.len(), program.len(), differences.join("\n"));
+        assert!(differences.is_empty(), "{count} of {all} differ:\n{words}");
     }
 
     /// The real one's administrator, to prepare what both are to have.
