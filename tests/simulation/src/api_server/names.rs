@@ -10,20 +10,16 @@ const NAME_PART: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE: &str = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?";
 const CONFIG_KEY: &str = "[-._a-zA-Z0-9]+";
 
-macro_rules! whole {
-    ($pattern:expr) => {
-        LazyLock::new(|| {
-            #[expect(clippy::expect_used, reason = "the patterns are constants; a test compiles each")]
-            Regex::new(&format!("^(?:{})$", $pattern)).expect("a pattern of this file")
-        })
-    };
-}
+static IS_LABEL: LazyLock<Regex> = LazyLock::new(|| whole(LABEL));
+static IS_SUBDOMAIN: LazyLock<Regex> = LazyLock::new(|| whole(SUBDOMAIN));
+static IS_NAME_PART: LazyLock<Regex> = LazyLock::new(|| whole(NAME_PART));
+static IS_LABEL_VALUE: LazyLock<Regex> = LazyLock::new(|| whole(LABEL_VALUE));
+static IS_CONFIG_KEY: LazyLock<Regex> = LazyLock::new(|| whole(CONFIG_KEY));
 
-static IS_LABEL: LazyLock<Regex> = whole!(LABEL);
-static IS_SUBDOMAIN: LazyLock<Regex> = whole!(SUBDOMAIN);
-static IS_NAME_PART: LazyLock<Regex> = whole!(NAME_PART);
-static IS_LABEL_VALUE: LazyLock<Regex> = whole!(LABEL_VALUE);
-static IS_CONFIG_KEY: LazyLock<Regex> = whole!(CONFIG_KEY);
+#[expect(clippy::expect_used, reason = "the patterns are constants; a test compiles each")]
+fn whole(pattern: &str) -> Regex {
+    Regex::new(&format!("^(?:{pattern})$")).expect("a pattern of this file")
+}
 
 fn too_long(most: usize) -> String {
     format!("must be no more than {most} bytes")

@@ -18,13 +18,6 @@ impl fmt::Display for Answer {
     }
 }
 
-impl Answer {
-    /// The words of a refusal.
-    pub(crate) fn message(&self) -> &str {
-        self.body["message"].as_str().or(self.body.as_str()).unwrap_or_default()
-    }
-}
-
 static IN_WORDS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"UID in object meta: [0-9a-f-]{36}", "UID in object meta: UID"),
