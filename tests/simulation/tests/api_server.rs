@@ -1,14 +1,20 @@
 //! What the API server in process does, seen through kube's client and through people's commands.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share fails as a test does")]
+
+use std::{pin::pin, time::Duration};
+
 use entra_access_operator::{
     api::{Catalog, FINALIZER},
     clock::Clock,
 };
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Resource as _, ResourceExt as _,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     core::PartialObjectMeta,
+    runtime::watcher::{self, watcher},
 };
 use serde_json::{Value, json};
 use simulation::api_server::{ApiServer, EventType, NamespaceController};
@@ -187,4 +193,76 @@ fn the_namespace_controller_can_be_late() {
     server.run_namespace_controller();
     assert_eq!(server.list("AccessPackage", None).len(), 0);
     assert_eq!(server.get("Namespace", "marketing", None), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_of_the_operators_library_sees_what_happens() {
+    let server = server();
+    server.apply(&catalog("before")).unwrap();
+    let mut events = pin!(watcher(
+        Api::<Catalog>::all(server.client()),
+        watcher::Config::default()
+    ));
+    let mut next = async || match events.next().await.unwrap() {
+        Ok(watcher::Event::Apply(catalog)) => format!("apply {}", catalog.name_any()),
+        Ok(watcher::Event::Delete(catalog)) => format!("delete {}", catalog.name_any()),
+        Ok(watcher::Event::Init) => "init".to_owned(),
+        Ok(watcher::Event::InitApply(catalog)) => format!("there is {}", catalog.name_any()),
+        Ok(watcher::Event::InitDone) => "that is all".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(
+        [next().await, next().await, next().await],
+        ["init", "there is before", "that is all"]
+    );
+    server.apply(&catalog("after")).unwrap();
+    server.delete("Catalog", "before", None).unwrap();
+    assert_eq!([next().await, next().await], ["apply after", "delete before"]);
+    // Watches end with their time, some five minutes, and are taken up again from where they were.
+    tokio::time::advance(Duration::from_secs(1_000)).await;
+    server.apply(&catalog("later")).unwrap();
+    assert_eq!(next().await, "apply later");
+    // Who comes too late lists anew.
+    tokio::time::advance(Duration::from_secs(1_000)).await;
+    server.apply(&catalog("forgotten")).unwrap();
+    server.compact(server.revision());
+    let told = next().await;
+    assert!(told.contains("too old resource version"), "{told}");
+    assert_eq!(next().await, "init");
+}
+
+/// Not for its outcome: `cargo test --release -p simulation --test api_server -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn how_long_requests_take() {
+    let clock = Clock::system();
+    let begun = clock.instant();
+    let server = server();
+    println!("a server: {:?}", clock.since(begun));
+    let timed = |what: &str, request: &dyn Fn(usize)| {
+        let begun = clock.instant();
+        (0..1_000).for_each(request);
+        println!("{what}: {:?}", clock.since(begun) / 1_000);
+    };
+    timed("create", &|number| {
+        drop(server.create(&catalog(&format!("c-{number}"))).unwrap())
+    });
+    timed("status", &|number| {
+        let status = json!({"status": {"observedGeneration": number + 5}});
+        server.patch("Catalog", &format!("c-{number}"), None, &status).unwrap();
+    });
+    timed("spec", &|number| {
+        let spec = json!({"spec": {"description": format!("{number}")}});
+        server.patch("Catalog", &format!("c-{number}"), None, &spec).unwrap();
+    });
+    timed("get", &|number| {
+        drop(server.get("Catalog", &format!("c-{number}"), None).unwrap())
+    });
+    let begun = clock.instant();
+    assert_eq!(server.list("Catalog", None).len(), 1_000);
+    println!("list of 1000: {:?}", clock.since(begun));
+    timed("delete", &|number| {
+        server.delete("Catalog", &format!("c-{number}"), None).unwrap()
+    });
+    timed("a server", &|_| drop(self::server()));
 }

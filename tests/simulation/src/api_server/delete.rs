@@ -25,7 +25,7 @@ impl State {
         let (key, old) = self.stored(request)?;
         check_preconditions(&resource, &request.body["preconditions"], &old)?;
         if request.is_dry_run() {
-            return Ok(Reply::ok(resource.show(&old)));
+            return Ok(Reply::ok(self.imagined_end(&resource, &old)));
         }
         if is_namespace {
             return Ok(self.end_namespace(&resource, key, &old));
@@ -35,6 +35,18 @@ impl State {
             Some(object) => resource.show(&object),
             None => success(&resource, &old),
         }))
+    }
+
+    /// What would be said of the end of the object.
+    fn imagined_end(&self, resource: &Resource, object: &Value) -> Value {
+        if metadata::finalizers(object).is_empty() {
+            return success(resource, object);
+        }
+        let mut object = object.clone();
+        if !metadata::is_going(&object) {
+            metadata::mark_going(&mut object, self.clock.now());
+        }
+        resource.show(&object)
     }
 
     pub(super) fn delete_collection(&mut self, request: &Request) -> Outcome {

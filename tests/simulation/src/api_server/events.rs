@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{metadata, refusal::FieldError};
+use super::{metadata, names, refusal::FieldError};
 
 /// `events.k8s.io`, and the core's name for it.
 const NAMES: [(&str, &str); 6] = [
@@ -83,14 +83,17 @@ pub(super) fn validate(event: &Value, old: Option<&Value>) -> Vec<FieldError> {
     if kind != "Normal" && kind != "Warning" {
         errors.push(FieldError::invalid(
             "type",
-            &kind.into(),
+            &"".into(),
             &format!("has invalid value: {kind}"),
         ));
     }
     if event["eventTime"].is_string() {
-        if text("reportingComponent").is_empty() {
+        let controller = text("reportingComponent");
+        if controller.is_empty() {
             errors.push(FieldError::required("reportingController", ""));
         }
+        let error = |words: String| FieldError::invalid("reportingController", &controller.into(), &words);
+        errors.extend(names::qualified(controller).into_iter().map(error));
         for field in ["reportingInstance", "action", "reason"] {
             if text(field).is_empty() {
                 errors.push(FieldError::required(field, ""));

@@ -86,7 +86,8 @@ pub(super) fn read(object: &mut Value) -> Result<Vec<String>, String> {
     Ok(unknown)
 }
 
-fn go_name(value: &Value) -> &'static str {
+/// What Go's decoder calls a value.
+pub(super) fn go_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -184,28 +185,29 @@ pub(super) fn validate(object: &Value, is_of_namespace: bool) -> Vec<FieldError>
     let entries = |field: &str| object["metadata"][field].as_object().into_iter().flatten();
     for (key, value) in entries("labels") {
         let path = "metadata.labels";
-        errors.extend(names::qualified(key).map(|words| FieldError::invalid(path, &key.as_str().into(), &words)));
+        errors.extend(
+            names::qualified(key)
+                .into_iter()
+                .map(|words| FieldError::invalid(path, &key.as_str().into(), &words)),
+        );
         let value = value.as_str().unwrap_or_default(); // it is a text by now
         errors.extend(names::label_value(value).map(|words| FieldError::invalid(path, &value.into(), &words)));
     }
     let mut length = 0;
     for (key, value) in entries("annotations") {
         // They are compared without regard to case.
-        let fault = names::qualified(&key.to_lowercase());
+        let faults = names::qualified(&key.to_lowercase());
         let error = |words: String| FieldError::invalid("metadata.annotations", &key.as_str().into(), &words);
-        errors.extend(fault.map(error));
+        errors.extend(faults.into_iter().map(error));
         length += key.len() + value.as_str().map_or(0, str::len);
     }
     if length > LONGEST_ANNOTATIONS {
         errors.push(FieldError::too_long("metadata.annotations", 256 * 1024));
     }
     for finalizer in finalizers(object) {
-        let fault = names::qualified(finalizer).or_else(|| {
-            let is_standard = ["orphan", "foregroundDeletion", "kubernetes"].contains(&finalizer);
-            (!is_standard && !finalizer.contains('/'))
-                .then(|| "name is neither a standard finalizer name nor is it fully qualified".to_owned())
-        });
-        errors.extend(fault.map(|words| FieldError::invalid("metadata.finalizers", &finalizer.into(), &words)));
+        let faults = names::qualified(finalizer);
+        let error = |words: String| FieldError::invalid("metadata.finalizers", &finalizer.into(), &words);
+        errors.extend(faults.into_iter().map(error));
     }
     errors
 }

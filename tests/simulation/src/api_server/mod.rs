@@ -15,8 +15,8 @@
 //! ```
 //!
 //! It is a value: everything in it comes from the requests, the clock that it is given, and the seed. A request is answered
-//! in the moment in which it comes; there are no tasks. Watches are a history to read ([`ApiServer::events_since`]): who
-//! simulates decides when which news arrives.
+//! in the moment in which it comes; there are no tasks. News is a history to read ([`ApiServer::events_since`]): who simulates
+//! decides when which of it arrives. Watches by HTTP are served as well, and tell at once.
 //!
 //! `tests/parity.rs` plays the same requests to it and to a real API server and compares the answers; what differs stands
 //! there in a table.
@@ -25,21 +25,24 @@
 //! |---|---|
 //! | `service`, `request` | the face: HTTP, and what it asks for |
 //! | `state` | the way of a request |
-//! | `read`, `write`, `delete`, `patch` | the verbs |
+//! | `read`, `write`, `delete`, `patch`, `watch` | the verbs |
 //! | `store` | objects, resourceVersions, the history |
 //! | `metadata`, `names` | what is the same for every kind |
 //! | `kinds`, `events`, `namespace` | what is not |
 //! | `schema`, `definition` | custom resources: pruning, defaults, validation, rules in CEL |
-//! | `admission` | the chart's admission policy |
+//! | `expression` | CEL |
+//! | `admission`, `chart` | admission policies, and the chart's |
 //! | `refusal` | what is said of what is not done |
 //! | `kubectl` | what people do |
 
 mod admission;
 mod calls;
 mod chance;
+mod chart;
 mod definition;
 mod delete;
 mod events;
+mod expression;
 mod kinds;
 mod kubectl;
 mod metadata;

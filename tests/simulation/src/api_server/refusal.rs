@@ -85,17 +85,23 @@ impl FieldError {
         Self::new(FieldErrorKind::Forbidden, field, with_detail("Forbidden", detail))
     }
 
-    /// With the value, as far as it is one that is shown: an object or a list is not.
     pub(super) fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        let words = match shown(value) {
-            Some(value) => format!("Invalid value: {value}"),
-            None => "Invalid value".to_owned(),
-        };
+        let words = format!("Invalid value: {}", shown(value));
         Self::new(FieldErrorKind::Invalid, field, with_detail(&words, detail))
     }
 
+    /// By a rule: an object or a list is not shown.
+    pub(super) fn invalid_by_rule(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        match value {
+            Value::Array(_) | Value::Object(_) => {
+                Self::new(FieldErrorKind::Invalid, field, with_detail("Invalid value", detail))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Self::invalid(field, value, detail),
+        }
+    }
+
     pub(super) fn wrong_type(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        let words = format!("Invalid value: {}", shown(value).unwrap_or_default());
+        let words = format!("Invalid value: {}", shown(value));
         Self::new(FieldErrorKind::TypeInvalid, field, with_detail(&words, detail))
     }
 
@@ -109,7 +115,7 @@ impl FieldError {
             .collect();
         let words = format!(
             "Unsupported value: {}: supported values: {}",
-            shown(value).unwrap_or_default(),
+            shown(value),
             supported.join(", "),
         );
         Self::new(FieldErrorKind::NotSupported, field, words)
@@ -126,12 +132,16 @@ impl FieldError {
     }
 
     pub(super) fn duplicate(field: impl Into<String>, value: &Value) -> Self {
-        Self::new(FieldErrorKind::Duplicate, field, format!("Duplicate value: {value}"))
+        Self::new(
+            FieldErrorKind::Duplicate,
+            field,
+            format!("Duplicate value: {}", shown(value)),
+        )
     }
 
     /// A duplicate by the words of a rule.
     pub(super) fn duplicate_by_rule(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        let words = format!("Duplicate value: {}", shown(value).unwrap_or_default());
+        let words = format!("Duplicate value: {}", shown(value));
         Self::new(FieldErrorKind::Duplicate, field, with_detail(&words, detail))
     }
 
@@ -157,12 +167,11 @@ fn with_detail(words: &str, detail: &str) -> String {
     }
 }
 
-/// A value as errors show it; none where they leave it out.
-fn shown(value: &Value) -> Option<String> {
+/// A value as errors show it.
+fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => Some(go_quoted(text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-        Value::Array(_) | Value::Object(_) => None,
+        Value::String(text) => go_quoted(text),
+        other => other.to_string(),
     }
 }
 
@@ -211,13 +220,31 @@ impl Refusal {
         Self::status(400, "BadRequest", message, None)
     }
 
+    /// A body that is no object of any kind.
+    pub(super) fn unrecognized(kind: &str, words: &str, body: &str) -> Self {
+        let shown = if body.starts_with('{') {
+            shortened(body)
+        } else {
+            shortened(
+                &body
+                    .bytes()
+                    .take(31)
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>(),
+            )
+        };
+        let message = format!("the object provided is unrecognized (must be of type {kind}): {words} ({shown})");
+        Self::bad_request(&message)
+    }
+
     pub(super) fn not_found(resource: &Resource, name: &str) -> Self {
         let message = format!("{} {} not found", resource.qualified(), go_quoted(name));
         Self::status(404, "NotFound", &message, Some(details(resource, name)))
     }
 
-    pub(super) fn already_exists(resource: &Resource, name: &str) -> Self {
-        let message = format!("{} {} already exists", resource.qualified(), go_quoted(name));
+    pub(super) fn already_exists(resource: &Resource, name: &str, is_going: bool) -> Self {
+        let going = if is_going { "object is being deleted: " } else { "" };
+        let message = format!("{going}{} {} already exists", resource.qualified(), go_quoted(name));
         Self::status(409, "AlreadyExists", &message, Some(details(resource, name)))
     }
 
@@ -364,6 +391,17 @@ impl Refusal {
     pub(super) fn no_resource_version(resource: &Resource, name: &str) -> Self {
         let error = FieldError::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
         Self::invalid(&resource.group, &resource.plural, name, &[error])
+    }
+}
+
+/// As much of a body as the server quotes.
+fn shortened(body: &str) -> String {
+    let most = if body.starts_with('{') { 30 } else { 60 };
+    let short: String = body.chars().take(most).collect();
+    if short.len() < body.len() {
+        format!("{short} ...")
+    } else {
+        short
     }
 }
 

@@ -150,6 +150,12 @@ impl Request {
             (&Method::GET, true) if is_watched => Verb::Watch,
             (&Method::GET, true) => Verb::List,
             (&Method::POST, true) if is_placed => Verb::Create,
+            // Which name stands in the path makes no difference to these.
+            (&Method::POST, false) if resource.is_custom() && !is_of_status => Verb::Create,
+            (&Method::POST, true) if resource.is_custom() => return Err(Refusal::no_page()),
+            (&(Method::PUT | Method::PATCH), true) if resource.is_custom() => {
+                return Err(Refusal::bad_request("name must be provided"));
+            }
             (&Method::PUT, false) => Verb::Update,
             (&Method::PATCH, false) => Verb::Patch(patch_type(resource, content_type)?),
             (&Method::DELETE, false) if !is_of_status => Verb::Delete,

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, header};
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use kube::client::Body;
 use serde_json::Value;
 use tower::Service;
@@ -20,6 +20,8 @@ use super::{
     request::User,
     state::{Outcome, Reply, State},
 };
+
+const JSON: &str = "application/json";
 
 /// The body of an answer.
 pub type AnswerBody = UnsyncBoxBody<Bytes, Infallible>;
@@ -47,27 +49,40 @@ impl Service<Request<Body>> for Door {
         let Self { state, user } = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect_bytes().await.map_err(kube::Error::from)?;
+            let body = body.collect_bytes().await?;
             let outcome = {
                 let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
                 state.answer(&parts, &body, &user)
             };
-            Ok(response(outcome))
+            Ok(response(outcome, state))
         })
     }
 }
 
-fn response(outcome: Outcome) -> Response<AnswerBody> {
-    let (code, body) = match outcome {
-        Ok(Reply { code, body }) | Err(Refusal { code, body }) => (code, body),
+fn response(outcome: Outcome, state: Arc<Mutex<State>>) -> Response<AnswerBody> {
+    let (code, content_type, body) = match outcome {
+        Ok(Reply {
+            code,
+            watch: Some(watch),
+            body: _,
+        }) => (code, JSON, StreamBody::new(watch.lines(state)).boxed_unsync()),
+        Ok(Reply {
+            code,
+            body,
+            watch: None,
+        })
+        | Err(Refusal { code, body }) => match body {
+            Value::String(text) => (code, "text/plain; charset=utf-8", whole(text)),
+            object => (code, JSON, whole(object.to_string())),
+        },
     };
-    let (content_type, bytes) = match body {
-        Value::String(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
-        object => ("application/json", Bytes::from(object.to_string())),
-    };
-    let mut response = Response::new(Full::new(bytes).boxed_unsync());
+    let mut response = Response::new(body);
     *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = http::HeaderValue::from_static(content_type);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
+}
+
+fn whole(text: String) -> AnswerBody {
+    Full::new(Bytes::from(text)).boxed_unsync()
 }

@@ -17,25 +17,43 @@ use super::{
     resource::Resources,
     schema::Evaluator,
     store::{Key, Store},
+    watch::Watch,
 };
 
 /// What the server reads of a request's body, at most.
 const LONGEST_BODY: usize = 3 * 1024 * 1024;
 
 /// An answer that is no refusal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Reply {
     pub(super) code: u16,
     pub(super) body: Value,
+    /// What follows, line by line, in place of a body.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Reply {
+    fn new(code: u16, body: Value) -> Self {
+        Self {
+            code,
+            body,
+            watch: None,
+        }
+    }
+
     pub(super) fn ok(body: Value) -> Self {
-        Self { code: 200, body }
+        Self::new(200, body)
     }
 
     pub(super) fn created(body: Value) -> Self {
-        Self { code: 201, body }
+        Self::new(201, body)
+    }
+
+    pub(super) fn watched(watch: Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..Self::ok(Value::Null)
+        }
     }
 }
 
@@ -103,7 +121,7 @@ impl State {
         match request.verb {
             Verb::Get => self.get(&request),
             Verb::List => self.list(&request),
-            Verb::Watch => self.check_watch(&request),
+            Verb::Watch => self.watch(&request),
             Verb::Create => self.create(&request),
             Verb::Update => self.update(&request),
             Verb::Patch(patch_type) => self.patch(&request, patch_type),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// What became of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +63,15 @@ impl Key {
 }
 
 /// What is stored.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Store {
     objects: BTreeMap<Key, Arc<Value>>,
     revision: u64,
     history: Vec<WatchEvent>,
     /// What was written up to here is no longer in the history.
     compacted: u64,
+    /// Tells the last resourceVersion to those who wait for the next.
+    written: watch::Sender<u64>,
 }
 
 impl Store {
@@ -130,6 +133,12 @@ impl Store {
             resource_version: self.revision,
             storage,
         });
+        self.written.send_replace(self.revision);
+    }
+
+    /// To wait for the next write.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
     }
 
     /// Every write after this resourceVersion.

@@ -56,8 +56,8 @@ impl State {
         self.admission.admit(request, Operation::Create, &object, None, now)?;
         let name = metadata::text(&object, "name").to_owned();
         let key = Key::new(resource.storage(), request.namespace.as_deref(), &name);
-        if self.store.get(&key).is_some() {
-            return Err(Refusal::already_exists(resource, &name));
+        if let Some(there) = self.store.get(&key) {
+            return Err(Refusal::already_exists(resource, &name, metadata::is_going(there)));
         }
         check_size(&object)?;
         resource.complete(&mut object);
@@ -66,6 +66,7 @@ impl State {
         }
         self.remember_applied(request, &object);
         let stored = self.store.put(&resource.kind, key, object);
+        self.was_written(resource);
         Ok(Reply::created(resource.show(&stored)))
     }
 
@@ -90,13 +91,7 @@ impl State {
         };
         let applied = self.applied.get(&manager(request, &old)).cloned();
         let object = patched(request, patch_type, &resource.show(&old), applied.as_ref())?;
-        // Read for the name first: that is what the answer speaks of.
-        let mut named = object.clone();
-        if metadata::read(&mut named).is_ok() {
-            check_name(request, &mut named)?;
-            check_namespace(request, &mut named)?;
-        }
-        let (object, unknown) = resource.read(object.clone()).map_err(|refusal| {
+        let (mut read, unknown) = resource.read(object.clone()).map_err(|refusal| {
             let words = refusal.body["message"].as_str().unwrap_or_default(); // every refusal has one
             let words = words.split_once(": ").map_or(words, |(_, words)| words);
             if words.starts_with("json: ") {
@@ -108,7 +103,9 @@ impl State {
         if request.is_strict() && !unknown.is_empty() {
             return Err(Refusal::unreadable_patch(&object, &strict_words(&unknown)));
         }
-        self.replace(request, key, &old, object)
+        check_name(request, &mut read)?;
+        check_namespace(request, &mut read)?;
+        self.replace(request, key, &old, read)
     }
 
     /// Server-side apply of what is not there yet.
@@ -147,6 +144,7 @@ impl State {
             return Ok(Reply::ok(resource.show(&object)));
         }
         let stored = self.store.put(&resource.kind, key, object);
+        self.was_written(resource);
         Ok(Reply::ok(resource.show(&stored)))
     }
 
@@ -162,11 +160,19 @@ impl State {
         matches!(resource.nature, Nature::Namespace) && object["spec"]["finalizers"][0].is_string()
     }
 
+    /// Policies are in force when they are stored.
+    fn was_written(&mut self, resource: &Resource) {
+        if resource.group == "admissionregistration.k8s.io" {
+            self.bind_policies();
+        }
+    }
+
     /// Takes the object away.
     pub(super) fn remove(&mut self, resource: &Resource, key: &Key, last: &Value) {
         let uid = metadata::text(last, "uid").to_owned();
         self.applied.retain(|(of, _), _| *of != uid);
         self.store.remove(&resource.kind, key, last);
+        self.was_written(resource);
         self.content_is_gone();
     }
 }
@@ -202,8 +208,14 @@ fn check_namespace(request: &Request, object: &mut Value) -> Result<(), Refusal>
             Ok(())
         }
         Some(namespace) if named == namespace => Ok(()),
-        None if named.is_empty() => Ok(()),
-        Some(_) | None => Err(Refusal::bad_request(
+        // An object of the cluster is in none, whatever it says.
+        None => {
+            object["metadata"]
+                .as_object_mut()
+                .map(|metadata| metadata.remove("namespace"));
+            Ok(())
+        }
+        Some(_) => Err(Refusal::bad_request(
             "the namespace of the provided object does not match the namespace sent on the request",
         )),
     }

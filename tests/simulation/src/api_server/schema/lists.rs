@@ -25,8 +25,19 @@ impl Schema {
             Value::Array(items) => {
                 let identities: Vec<Option<Value>> = items.iter().map(|item| self.identity(item)).collect();
                 for (index, identity) in identities.iter().enumerate() {
-                    if let Some(identity) = identity.as_ref().filter(|_| identities[..index].contains(identity)) {
-                        errors.push(FieldError::duplicate(format!("{path}[{index}]"), identity));
+                    let path = format!("{path}[{index}]");
+                    let earlier = identities[..index]
+                        .iter()
+                        .filter(|earlier| *earlier == identity)
+                        .count();
+                    match identity {
+                        // What is there three times is told once.
+                        Some(identity) if earlier == 1 => errors.push(FieldError::duplicate(path, identity)),
+                        None if matches!(self.list, ListType::Map(_)) && !items[index].is_null() => {
+                            let words = "must be an object for an array of list-type map";
+                            errors.push(FieldError::invalid(path, &items[index], words));
+                        }
+                        Some(_) | None => {}
                     }
                 }
                 for (index, item) in items.iter().enumerate() {

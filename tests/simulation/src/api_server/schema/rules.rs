@@ -7,21 +7,21 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use kube_cel::{
     KubeCelExt,
     cel::{
-        Context, Program, Value as Cel,
+        Context, Value as Cel,
         objects::{Key, Map, OptionalValue},
     },
 };
 use serde_json::Value;
 
-use super::super::{definition::DefinitionError, refusal::FieldError};
+use super::super::{definition::DefinitionError, expression::Expression, refusal::FieldError};
 use super::{Schema, child_path};
 
 /// A rule of `x-kubernetes-validations`.
+#[derive(Debug)]
 pub(super) struct Rule {
-    source: String,
-    program: Program,
+    expression: Expression,
     message: Option<String>,
-    message_program: Option<Program>,
+    message_expression: Option<Expression>,
     /// Below the field that the rule stands at.
     field: String,
     reason: String,
@@ -31,30 +31,19 @@ pub(super) struct Rule {
     has_optional_old: bool,
 }
 
-impl fmt::Debug for Rule {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Rule").field(&self.source).finish()
-    }
-}
-
 impl Rule {
     pub(super) fn compile(source: &Value) -> Result<Self, DefinitionError> {
         let text = |field: &str| source[field].as_str().map(str::to_owned);
-        let compile = |expression: &str| {
-            Program::compile(expression).map_err(|error| DefinitionError(format!("rule {expression}: {error}")))
-        };
-        let rule = text("rule").unwrap_or_default(); // does not compile
-        let program = compile(&rule)?;
-        let is_transition = program.references().has_variable("oldSelf");
+        let parse = |source: &str| Expression::parse(source).map_err(DefinitionError);
+        let expression = parse(&text("rule").unwrap_or_default())?; // nothing does not parse
         Ok(Self {
             message: text("message").map(|message| message.trim().to_owned()),
-            message_program: text("messageExpression").as_deref().map(compile).transpose()?,
+            message_expression: text("messageExpression").as_deref().map(parse).transpose()?,
             field: text("fieldPath").unwrap_or_default(), // at the field itself
             reason: text("reason").unwrap_or_else(|| "FieldValueInvalid".to_owned()),
-            is_transition,
+            is_transition: expression.asks_for("oldSelf"),
             has_optional_old: source["optionalOldSelf"] == true,
-            program,
-            source: rule,
+            expression,
         })
     }
 
@@ -68,21 +57,18 @@ impl Rule {
 
     fn error(&self, at: &str, value: &Value, context: &Context<'_>) -> FieldError {
         let computed = self
-            .message_program
+            .message_expression
             .as_ref()
-            .and_then(|program| match program.execute(context) {
-                Ok(Cel::String(message)) => Some(message.as_str().trim().to_owned()),
-                _ => None,
-            });
+            .and_then(|expression| expression.text(context));
         let message = computed
             .or_else(|| self.message.clone())
-            .unwrap_or_else(|| format!("failed rule: {}", self.source));
+            .unwrap_or_else(|| format!("failed rule: {}", self.expression.source()));
         let path = self.path(at);
         match self.reason.as_str() {
             "FieldValueRequired" => FieldError::required(path, &message),
             "FieldValueForbidden" => FieldError::forbidden(path, &message),
             "FieldValueDuplicate" => FieldError::duplicate_by_rule(path, value, &message),
-            _ => FieldError::invalid(path, value, &message),
+            _ => FieldError::invalid_by_rule(path, value, &message),
         }
     }
 }
@@ -157,12 +143,12 @@ impl Evaluator {
                     context.add_variable_from_value("oldSelf", Cel::Opaque(Arc::new(optional)));
                 }
             }
-            match rule.program.execute(&context) {
+            match rule.expression.value(&context) {
                 Ok(Cel::Bool(true)) => {}
                 Ok(_) => errors.push(rule.error(path, value, &context)),
                 Err(error) => {
-                    let words = format!("{error} evaluating rule: {}", rule.source);
-                    errors.push(FieldError::invalid(path, value, &words));
+                    let words = format!("{error} evaluating rule: {}", rule.expression.source());
+                    errors.push(FieldError::invalid_by_rule(path, value, &words));
                 }
             }
         }

@@ -74,8 +74,15 @@ impl Schema {
             );
             let words = format!("{} in body must be of type {wanted}: \"{found}\"", path.words);
             errors.push(FieldError::wrong_type(&path.field, &found.into(), &words));
-            return;
+        } else {
+            self.validate_as_typed(value, old, path, errors);
         }
+        if !self.allowed.is_empty() && !self.allowed.contains(value) {
+            errors.push(FieldError::not_supported(&path.field, value, &self.allowed));
+        }
+    }
+
+    fn validate_as_typed(&self, value: &Value, old: Option<&Value>, path: &Path, errors: &mut Vec<FieldError>) {
         match value {
             Value::Object(fields) => {
                 for (name, value) in fields {
@@ -96,9 +103,6 @@ impl Schema {
             Value::String(text) => self.validate_text(text, path, errors),
             Value::Number(_) => self.validate_number(value, path, errors),
             Value::Null | Value::Bool(_) => {}
-        }
-        if !self.allowed.is_empty() && !self.allowed.contains(value) {
-            errors.push(FieldError::not_supported(&path.field, value, &self.allowed));
         }
     }
 
