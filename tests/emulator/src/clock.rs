@@ -13,10 +13,11 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new() -> Self {
+    /// One that shows `born` now.
+    pub(crate) fn new(born: Timestamp) -> Self {
         Self {
             began: Instant::now(),
-            born: Timestamp::now(),
+            born,
             skew: 0,
         }
     }

@@ -158,7 +158,25 @@ impl Tenant {
     ///
     /// When the world file names something that it does not hold.
     pub fn new(world: World, quirks: Quirks, authority: &str) -> Result<Self, StartError> {
-        let emulator = Emulator::new(world, quirks, authority).map_err(|error| StartError(error.message))?;
+        let chance = (jiff::Timestamp::now(), store::Ids::Random);
+        let emulator = Emulator::new(world, quirks, authority, chance).map_err(|error| StartError(error.message))?;
+        Ok(Self(Arc::new(emulator)))
+    }
+
+    /// As [`Tenant::new`]; the time is `born` now, and the same requests have the same ids for the same seed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tenant::new`].
+    pub fn seeded(
+        world: World,
+        quirks: Quirks,
+        authority: &str,
+        born: jiff::Timestamp,
+        seed: u64,
+    ) -> Result<Self, StartError> {
+        let chance = (born, store::Ids::seeded(seed));
+        let emulator = Emulator::new(world, quirks, authority, chance).map_err(|error| StartError(error.message))?;
         Ok(Self(Arc::new(emulator)))
     }
 

@@ -19,7 +19,7 @@ use crate::odata::Query;
 use crate::quirks::Quirks;
 use crate::routes::{self, Call, Reply};
 use crate::seed::SeedError;
-use crate::store::{Store, fresh_id};
+use crate::store::{Ids, Store};
 use crate::token::{self, Signer};
 use crate::world::World;
 
@@ -101,10 +101,16 @@ impl Drop for Counted<'_> {
 }
 
 impl Emulator {
-    pub(crate) fn new(world: World, quirks: Quirks, authority: &str) -> Result<Self, SeedError> {
-        let mut clock = Clock::new();
+    pub(crate) fn new(
+        world: World,
+        quirks: Quirks,
+        authority: &str,
+        (born, ids): (jiff::Timestamp, Ids),
+    ) -> Result<Self, SeedError> {
+        let mut clock = Clock::new(born);
         clock.skew = quirks.clock_skew.unwrap_or(0);
-        let store = crate::seed::build(&world, clock)?;
+        let mut store = crate::seed::build(&world, clock)?;
+        store.ids = ids;
         let inner = Inner {
             store,
             quirks,
@@ -170,8 +176,9 @@ impl Emulator {
     /// Back to the world file; the log is emptied, the quirks stay.
     pub(crate) fn reset(&self) {
         let clock = self.clock();
-        if let Ok(store) = crate::seed::build(&self.world, clock) {
+        if let Ok(mut store) = crate::seed::build(&self.world, clock) {
             let mut inner = self.lock();
+            store.ids = inner.store.ids.clone();
             inner.store = store;
             inner.world = self.world.clone();
         }
@@ -182,7 +189,7 @@ impl Emulator {
         let clock = self.clock();
         let began = clock.milliseconds();
         let time = clock.text();
-        let request_id = fresh_id();
+        let request_id = self.lock().store.ids.fresh();
         let client_request_id = request.headers.get("client-request-id").cloned();
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
         let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
@@ -213,6 +220,7 @@ impl Emulator {
             .as_mut()
             .and_then(|body| body.pointer_mut("/error/innerError"))
         {
+            inner["date"] = json!(clock.now().strftime("%Y-%m-%dT%H:%M:%S").to_string());
             inner["request-id"] = json!(request_id);
             inner["client-request-id"] = json!(client_id);
         }
@@ -557,11 +565,10 @@ impl Emulator {
 }
 
 fn refused(error: &GraphError) -> Outcome {
-    // The envelope's ids are filled in when the answer leaves.
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    // The envelope's date and ids are filled in when the answer leaves.
     Outcome {
         retry_after: error.retry_after,
-        ..Outcome::of(error.status, Some(error.envelope(&date, "", "")))
+        ..Outcome::of(error.status, Some(error.envelope("", "", "")))
     }
 }
 

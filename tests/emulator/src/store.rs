@@ -135,6 +135,8 @@ pub(crate) struct Grant {
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     pub(crate) clock: Clock,
+    /// Where fresh ids come from.
+    pub(crate) ids: Ids,
     next: u64,
     /// Whether the tenant of the world file is complete: what is placed from now on is new.
     pub(crate) lives: bool,
@@ -150,6 +152,7 @@ impl Store {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
+            ids: Ids::Random,
             next: 1,
             lives: false,
             collections: Kind::ALL
@@ -299,9 +302,41 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-/// A fresh object id.
-pub(crate) fn fresh_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+/// Fresh ids: chance, or the same ones in the same order for the same seed.
+#[derive(Debug, Clone)]
+pub(crate) enum Ids {
+    /// Chance.
+    Random,
+    /// SplitMix64.
+    Seeded(std::cell::Cell<u64>),
+}
+
+impl Ids {
+    /// The same ids for the same seed.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self::Seeded(std::cell::Cell::new(seed))
+    }
+
+    /// One that nothing has yet.
+    pub(crate) fn fresh(&self) -> String {
+        match self {
+            Self::Random => uuid::Uuid::new_v4().to_string(),
+            Self::Seeded(state) => {
+                let number = (u128::from(next(state)) << 64) | u128::from(next(state));
+                uuid::Builder::from_random_bytes(number.to_be_bytes())
+                    .into_uuid()
+                    .to_string()
+            }
+        }
+    }
+}
+
+fn next(state: &std::cell::Cell<u64>) -> u64 {
+    let now = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    state.set(now);
+    let mixed = (now ^ (now >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// The same id for the same words on every start.

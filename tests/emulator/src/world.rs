@@ -284,9 +284,11 @@ impl World {
     pub fn from_yaml(text: &str) -> Result<Self, WorldError> {
         let world: Self = serde_saphyr::from_str(text).map_err(|error| WorldError(error.to_string()))?;
         // The references are checked by building it once.
-        crate::seed::build(&world, crate::clock::Clock::new()).map_err(|what| match line_of(text, &what.needle) {
-            Some(line) => WorldError(format!("line {line}: {}", what.message)),
-            None => WorldError(what.message),
+        crate::seed::build(&world, crate::clock::Clock::new(jiff::Timestamp::now())).map_err(|what| {
+            match line_of(text, &what.needle) {
+                Some(line) => WorldError(format!("line {line}: {}", what.message)),
+                None => WorldError(what.message),
+            }
         })?;
         Ok(world)
     }

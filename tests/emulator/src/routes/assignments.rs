@@ -9,7 +9,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, fresh_id, same, text};
+use crate::store::{Kind, Object, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::Assignments);
 const REQUEST: Shown = Shown::Stored(Kind::AssignmentRequests);
@@ -251,7 +251,7 @@ fn add(call: &mut Call<'_>, body: &Object, given: &Object) -> Answer {
             "The target has access that is incompatible with this access package.",
         ));
     }
-    let (assignment_id, now) = (fresh_id(), call.store.clock.text());
+    let (assignment_id, now) = (call.store.ids.fresh(), call.store.clock.text());
     let asked = body.get("schedule").filter(|schedule| {
         schedule
             .pointer("/expiration/type")
@@ -322,7 +322,7 @@ fn submit(call: &mut Call<'_>, kind: &str, body: &Object, assignment: &Object) -
             crate::schema::complete("accessPackageQuestion", question);
         }
     }
-    let id = fresh_id();
+    let id = call.store.ids.fresh();
     let target = assignment.get("target").cloned().unwrap_or_default();
     let request = object(
         json!({"id": id, "requestType": kind, "state": "submitted", "status": "Accepted",

@@ -8,7 +8,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema::object;
-use crate::store::{Kind, Object, fresh_id, same, text};
+use crate::store::{Kind, Object, same, text};
 use crate::world::CatalogRole;
 
 const SHOWN: Shown = Shown::Stored(Kind::Catalogs);
@@ -67,7 +67,7 @@ fn create(call: &mut Call<'_>) -> Answer {
             return call.senseless(format!("{name} cannot be set when a catalog is created"));
         }
     }
-    let (id, now) = (fresh_id(), call.store.clock.text());
+    let (id, now) = (call.store.ids.fresh(), call.store.clock.text());
     crate::schema::complete("accessPackageCatalog", &mut catalog);
     if catalog.get("state").is_none_or(Value::is_null) {
         catalog.insert("state".into(), json!("published"));
@@ -80,7 +80,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     call.store.insert(Kind::Catalogs, &id, catalog.clone());
     if !call.caller.writes_all() {
         // The creator becomes the first owner.
-        let assignment = fresh_id();
+        let assignment = call.store.ids.fresh();
         let value = json!({"id": assignment, "principalId": call.caller.object_id,
             "roleDefinitionId": CatalogRole::CatalogOwner.id(), "appScopeId": format!("/AccessPackageCatalog/{id}")});
         call.store.insert(Kind::RoleAssignments, &assignment, object(value));

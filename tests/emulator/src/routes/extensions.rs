@@ -8,7 +8,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema;
-use crate::store::{Kind, Object, fresh_id, same, text};
+use crate::store::{Kind, Object, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::CustomWorkflowExtensions);
 
@@ -74,7 +74,7 @@ fn create(call: &mut Call<'_>, catalog: &str) -> Answer {
         return call.senseless(why);
     }
     schema::complete("customCalloutExtension", &mut extension);
-    let (id, now) = (fresh_id(), call.store.clock.text());
+    let (id, now) = (call.store.ids.fresh(), call.store.clock.text());
     extension.insert("id".into(), json!(id));
     extension.insert("createdDateTime".into(), json!(now));
     extension.insert("lastModifiedDateTime".into(), json!(now));

@@ -8,7 +8,7 @@ use crate::odata::filter::{Operator, Rules, Sort};
 use crate::odata::page;
 use crate::render::{Shown, directory_object};
 use crate::schema::{self, is_guid};
-use crate::store::{Kind, Object, derived_id, fresh_id, ids, same, text};
+use crate::store::{Kind, Object, derived_id, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::ConnectedOrganizations);
 
@@ -98,7 +98,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     if organization.get("state").is_none_or(Value::is_null) {
         organization.insert("state".into(), json!("configured"));
     }
-    let (id, now) = (fresh_id(), call.store.clock.text());
+    let (id, now) = (call.store.ids.fresh(), call.store.clock.text());
     organization.insert("id".into(), json!(id));
     organization.insert("createdDateTime".into(), json!(now));
     organization.insert("modifiedDateTime".into(), json!(now));

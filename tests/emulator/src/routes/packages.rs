@@ -9,7 +9,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::{Shown, is_site};
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, Store, fresh_id, ids, same, text};
+use crate::store::{Kind, Object, Store, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::AccessPackages);
 
@@ -147,7 +147,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     }
     call.caller.allow(call.store, Need::Packages, Some(&catalog))?;
     name_is_taken(call, &catalog, &name, "")?;
-    let (id, now) = (fresh_id(), call.store.clock.text());
+    let (id, now) = (call.store.ids.fresh(), call.store.clock.text());
     let package = object(
         json!({"id": id, "displayName": name, "description": body.get("description"),
         "isHidden": body.get("isHidden").and_then(Value::as_bool).unwrap_or(false), "createdDateTime": now,

@@ -8,7 +8,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema::{self, is_guid};
-use crate::store::{Kind, Object, Store, fresh_id, same, text};
+use crate::store::{Kind, Object, Store, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::AssignmentPolicies);
 
@@ -60,7 +60,7 @@ pub(crate) fn settle(store: &Store, policy: &mut Object) {
         .filter_map(|question| {
             let mut question = question.as_object().cloned()?;
             schema::complete("accessPackageQuestion", &mut question);
-            question.entry("id").or_insert_with(|| json!(fresh_id()));
+            question.entry("id").or_insert_with(|| json!(store.ids.fresh()));
             Some(Value::Object(question))
         })
         .collect();
@@ -75,7 +75,7 @@ pub(crate) fn settle(store: &Store, policy: &mut Object) {
             let id = setting
                 .get("id")
                 .and_then(Value::as_str)
-                .map_or_else(fresh_id, str::to_owned);
+                .map_or_else(|| store.ids.fresh(), str::to_owned);
             let extension = setting
                 .pointer("/customExtension/id")
                 .or_else(|| setting.get("customExtensionId"));
@@ -212,7 +212,7 @@ fn create(call: &mut Call<'_>) -> Answer {
     policy.remove("catalog");
     policy.remove("@odata.type");
     settle(call.store, &mut policy);
-    let (id, now) = (fresh_id(), call.store.clock.text());
+    let (id, now) = (call.store.ids.fresh(), call.store.clock.text());
     policy.insert("id".into(), json!(id));
     policy.insert("createdDateTime".into(), json!(now));
     policy.insert("modifiedDateTime".into(), json!(now));

@@ -10,7 +10,7 @@ use crate::odata::filter::{Operator, Rules, Sort};
 use crate::quirks::ShownSites;
 use crate::render::{Shown, is_site};
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, Store, derived_id, fresh_id, ids, same, text};
+use crate::store::{Kind, Object, Store, derived_id, ids, same, text};
 
 const SHOWN: Shown = Shown::Stored(Kind::Resources);
 
@@ -209,7 +209,7 @@ pub(crate) fn new_resource(store: &Store, catalog: &str, given: &Object) -> Obje
         .flatten();
     let id = match given.get("id").and_then(Value::as_str).filter(|id| is_guid(id)) {
         Some(id) => id.to_owned(),
-        None => fresh_id(),
+        None => store.ids.fresh(),
     };
     let now = store.clock.text();
     object(
@@ -396,7 +396,7 @@ fn request(call: &mut Call<'_>) -> Answer {
             ));
         }
     };
-    let id = fresh_id();
+    let id = call.store.ids.fresh();
     let made = object(
         json!({"id": id, "requestType": kind, "state": "delivered", "createdDateTime": call.store.clock.text(),
         "catalogId": catalog, "resourceId": text(&resource, "id"), "resource": resource}),
@@ -553,7 +553,7 @@ fn change(call: &mut Call<'_>, catalog: &str, given: &Object) -> Result<Object, 
             .and_then(Value::as_object_mut)
         {
             crate::schema::complete("accessPackageQuestion", question);
-            question.entry("id").or_insert_with(|| json!(fresh_id()));
+            question.entry("id").or_insert_with(|| json!(call.store.ids.fresh()));
         }
     }
     let id = text(&resource, "id").to_owned();

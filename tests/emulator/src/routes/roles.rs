@@ -8,7 +8,7 @@ use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
 use crate::render::Shown;
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Object, fresh_id, same, text};
+use crate::store::{Kind, Object, same, text};
 use crate::world::CatalogRole;
 
 const SHOWN: Shown = Shown::Stored(Kind::RoleAssignments);
@@ -152,7 +152,7 @@ fn create(call: &mut Call<'_>) -> Answer {
             "The role assignment already exists.",
         ));
     }
-    let id = fresh_id();
+    let id = call.store.ids.fresh();
     let made = object(
         json!({"id": id, "principalId": principal.to_lowercase(), "roleDefinitionId": role.id(), "appScopeId": scope}),
     );

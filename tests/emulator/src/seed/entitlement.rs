@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::directory::{find_user, principal_named};
 use super::{BIRTH, SeedError, id_or, wrong};
 use crate::schema;
-use crate::store::{Kind, Object, Store, fresh_id, text};
+use crate::store::{Kind, Object, Store, text};
 use crate::world::World;
 
 fn reference(given: &mut Object, navigation: &str, flat: &str) -> Option<String> {
@@ -45,7 +45,7 @@ fn adopt(
     let words = [kind.name(), &serde_json::to_string(&given).unwrap_or_default()];
     let named = given.get("id").and_then(Value::as_str).map(str::to_owned);
     let id = match (named, store.lives) {
-        (None, true) => fresh_id(),
+        (None, true) => store.ids.fresh(),
         (named, _) => id_or(named.as_ref(), &words)?,
     };
     schema::complete(type_name, &mut given);
@@ -97,7 +97,7 @@ pub(super) fn add(store: &mut Store, kind: Kind, given: &Object) -> Result<Strin
             let mut given = given.clone();
             let id = match given.get("id").and_then(Value::as_str) {
                 Some(id) => id.to_owned(),
-                None => fresh_id(),
+                None => store.ids.fresh(),
             };
             given.insert("id".into(), json!(id));
             store.place(kind, &id, given);
