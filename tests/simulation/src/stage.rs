@@ -1,0 +1,460 @@
+//! The simulated stage: a tenant, an API server and an operator that is driven by one seed, on one clock.
+//!
+//! Everything happens in a runtime whose time is paused: hours pass in the time that the work takes. The operator's visits,
+//! plans and writes are those of production; what is ours is the order in which news comes and objects are visited.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use entra_access_operator::{
+    api::KindName,
+    chance::Chance,
+    clock::Clock,
+    metrics::Metrics,
+    operator::{Again, Key, Operator, Place, Told},
+    reconcile::{Machine, Settings},
+};
+use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use graph_emulator::{Quirks, Tenant, World};
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    api_server::{ApiServer, EventType, User, WatchEvent},
+    wire::{Fault, Seen, Wire},
+};
+
+/// The company of `tests/stage`: what the tenant holds before anything is done.
+const WORLD: &str = include_str!("../../stage/world.yaml");
+const AUTHORITY: &str = "https://localhost";
+/// The operator's own namespace.
+pub const OPERATOR_NAMESPACE: &str = "entra-access-operator";
+/// What the simulated world's wall shows at its beginning.
+const BORN: &str = "2026-11-28T10:00:00Z";
+/// Visits of all kinds that run at the same time.
+const CONCURRENCY: usize = 16;
+/// Where nobody is to be visited sooner, and no news is on its way, nothing happens any more but what the drift interval
+/// brings.
+const QUIET: Duration = Duration::from_secs(240);
+/// How long anything may take.
+const LONGEST: Duration = Duration::from_secs(4 * 3_600);
+/// How long a process takes to be started again.
+const RESTART: Duration = Duration::from_secs(3);
+
+/// How the scheduler treats the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// News comes at once and in order, and objects are visited in the order of their names.
+    #[default]
+    Orderly,
+    /// By the seed: news comes late, twice, or after a gap as a listing; objects are visited in any order.
+    Unruly,
+}
+
+/// What a stage is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// What everything that is left to chance goes by.
+    pub seed: u64,
+    /// How the scheduler treats the operator.
+    pub manner: Manner,
+    /// The emulator's switches to begin with.
+    pub quirks: Value,
+    /// Which calls are met by which faults, counted from 1.
+    pub faults: BTreeMap<u64, Fault>,
+}
+
+/// The stage.
+pub struct Stage {
+    /// The cluster, as people use it.
+    pub cluster: ApiServer,
+    /// The tenant, as the portal shows it.
+    pub entra: Tenant,
+    /// Every call of the operator.
+    pub wire: Wire,
+    clock: Clock,
+    chance: Chance,
+    manner: Manner,
+    life: Option<Life>,
+    lives: u64,
+    begins: Instant,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Stage").finish_non_exhaustive()
+    }
+}
+
+/// One process of the operator.
+struct Life {
+    operator: Arc<Operator>,
+    machine: Machine,
+    visits: FuturesUnordered<BoxFuture<'static, (Key, Option<Again>)>>,
+    /// Whoever is visited now; `true` where something woke it meanwhile.
+    visited: BTreeMap<Key, bool>,
+    due: BTreeMap<Key, Instant>,
+    /// The resourceVersion up to which news was sent on its way.
+    heard: u64,
+    /// News on its way.
+    news: Vec<(Instant, KindName, WatchEvent)>,
+    has_listed: bool,
+}
+
+/// That the simulation did not come to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restless(pub String);
+
+impl std::fmt::Display for Restless {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Restless {}
+
+impl Stage {
+    /// A stage with the operator's namespace and its Secret, and the operator running.
+    #[must_use]
+    #[expect(clippy::panic, reason = "without its world nothing can be simulated")]
+    pub fn new(setting: &Setting) -> Self {
+        let born: Timestamp = BORN.parse().unwrap_or_default();
+        let clock = Clock::simulated(born);
+        let mut quirks = setting.quirks.clone();
+        if !quirks.is_object() {
+            quirks = json!({});
+        }
+        // Credentials keep their token by the machine's clock, which stands still here.
+        if quirks.get("tokenLifetime").is_none() {
+            quirks["tokenLifetime"] = json!(30 * 86_400);
+        }
+        let made = World::from_yaml(WORLD)
+            .map_err(|error| error.to_string())
+            .and_then(|world| Ok((world, Quirks::from_json(quirks)?)))
+            .and_then(|(world, quirks)| {
+                Tenant::seeded(world, quirks, AUTHORITY, born, setting.seed).map_err(|error| error.to_string())
+            });
+        let entra = made.unwrap_or_else(|error| panic!("the simulated tenant: {error}"));
+        let cluster = ApiServer::new(clock.clone(), setting.seed);
+        let stage = Self {
+            wire: Wire::new(clock.clone(), setting.faults.clone()),
+            chance: Chance::seeded(setting.seed),
+            manner: setting.manner,
+            begins: clock.instant(),
+            cluster,
+            entra,
+            clock,
+            life: None,
+            lives: 0,
+        };
+        for object in [
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE}}),
+            json!({"apiVersion": "v1", "kind": "Secret",
+                "metadata": {"name": "entra-credentials", "namespace": OPERATOR_NAMESPACE},
+                "stringData": {"clientSecret": "stage-client-secret"}}),
+        ] {
+            if let Err(refusal) = stage.cluster.create(&object) {
+                panic!("the operator's namespace: {refusal:?}");
+            }
+        }
+        stage
+    }
+
+    /// How much time has passed on the stage.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.clock.since(self.begins)
+    }
+
+    /// Kills the operator, wherever it is.
+    pub fn kill(&mut self) {
+        if let Some(life) = self.life.take() {
+            life.machine.halt();
+        }
+        self.wire.is_over();
+    }
+
+    /// Starts an operator that knows nothing but what the cluster and the tenant tell it.
+    fn start(&mut self) {
+        self.lives += 1;
+        let seed = self.lives.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (self.chance.share() * 1e15) as u64;
+        let line = self.wire.line(self.entra.service());
+        let machine = Machine::simulated(self.clock.clone(), Chance::seeded(seed), line);
+        let settings = Settings {
+            namespace: OPERATOR_NAMESPACE.to_owned(),
+            pod_name: Some("operator-0".to_owned()),
+            admission_policy: "entra-access-operator".to_owned(),
+            graph_url: format!("{AUTHORITY}/v1.0").parse().ok(),
+            authority_host: AUTHORITY.parse().ok(),
+            visibility: Duration::from_secs(120),
+        };
+        let user = User::service_account(OPERATOR_NAMESPACE, "entra-access-operator");
+        let client = self.wire.client(self.cluster.service_for(user));
+        let operator = Operator::new(client, settings, machine.clone(), Arc::new(Metrics::default()));
+        self.life = Some(Life {
+            operator: Arc::new(operator),
+            machine,
+            visits: FuturesUnordered::new(),
+            visited: BTreeMap::new(),
+            due: BTreeMap::new(),
+            heard: 0,
+            news: Vec::new(),
+            has_listed: false,
+        });
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// Where a state that never ends would have to be waited for.
+    pub async fn pass(&mut self, time: Duration) -> Result<(), Restless> {
+        let until = self.clock.instant() + time;
+        self.run(Some(until)).await
+    }
+
+    /// Lets time pass until nothing happens any more but what every drift interval brings.
+    ///
+    /// # Errors
+    /// Where that does not come within hours.
+    pub async fn settle(&mut self) -> Result<(), Restless> {
+        self.run(None).await
+    }
+
+    async fn run(&mut self, until: Option<Instant>) -> Result<(), Restless> {
+        let longest = self.clock.instant() + LONGEST;
+        loop {
+            if self.life.is_none() {
+                self.start();
+            }
+            let wire = self.wire.clone();
+            let ended = {
+                let lived = self.live(until, longest);
+                tokio::select! {
+                    biased;
+                    () = wire.crash() => None,
+                    ended = lived => Some(ended),
+                }
+            };
+            match ended {
+                Some(ended) => return ended,
+                None => {
+                    self.kill();
+                    self.clock.sleep(RESTART).await;
+                }
+            }
+        }
+    }
+
+    /// One life, until its time has come, or nothing happens any more.
+    async fn live(&mut self, until: Option<Instant>, longest: Instant) -> Result<(), Restless> {
+        let (clock, chance, manner) = (self.clock.clone(), self.chance.clone(), self.manner);
+        let cluster = self.cluster.clone();
+        let Some(life) = self.life.as_mut() else {
+            return Ok(());
+        };
+        if !life.has_listed {
+            life.list(&cluster, &clock).await;
+        }
+        loop {
+            let now = clock.instant();
+            life.hear(&cluster, now, manner, &chance);
+            life.deliver(&cluster, now, manner, &chance).await;
+            life.begin(clock.instant(), manner, &chance);
+            let now = clock.instant();
+            let next = life.next();
+            let is_idle = life.visits.is_empty() && life.news.is_empty();
+            let is_quiet = is_idle && next.is_none_or(|next| next >= now + QUIET);
+            let stop = match until {
+                Some(until) => until,
+                None if is_quiet => return Ok(()),
+                None => longest,
+            };
+            if now >= stop {
+                return match until {
+                    Some(_) => Ok(()),
+                    None => Err(Restless(format!(
+                        "after {} s there is still something to do for {:?}",
+                        LONGEST.as_secs(),
+                        life.due.keys().next()
+                    ))),
+                };
+            }
+            let wake = next.map_or(stop, |next| next.min(stop));
+            tokio::select! {
+                biased;
+                Some((key, again)) = life.visits.next(), if !life.visits.is_empty() => life.ended(key, again, clock.instant()),
+                () = clock.sleep_until(wake) => {}
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What the operator sent, in order.
+    #[must_use]
+    pub fn trace(&self) -> Vec<Seen> {
+        self.wire.seen()
+    }
+}
+
+impl Life {
+    /// Everything that is there, as a watch begins.
+    async fn list(&mut self, cluster: &ApiServer, clock: &Clock) {
+        self.heard = cluster.revision();
+        let namespaces = namespaces(cluster);
+        self.operator.tell_namespaces(namespaces).await;
+        for kind in KindName::ALL {
+            let woken = self.operator.tell(kind, Told::Listed(cluster.list(kind.name(), None))).await;
+            self.wake(woken, clock.instant());
+        }
+        self.has_listed = true;
+    }
+
+    /// Sends on its way what was written since.
+    fn hear(&mut self, cluster: &ApiServer, now: Instant, manner: Manner, chance: &Chance) {
+        for event in cluster.events_since(self.heard) {
+            self.heard = event.resource_version;
+            let kind = KindName::ALL.into_iter().find(|kind| kind.name() == event.kind);
+            let Some(kind) = kind else {
+                if event.kind == "Namespace" {
+                    // Rare, and told whole: labels decide about grants.
+                    self.news.push((now, KindName::EntraTenant, event));
+                }
+                continue;
+            };
+            let late = match manner {
+                Manner::Orderly => Duration::ZERO,
+                Manner::Unruly => lateness(chance),
+            };
+            // One watch tells in order.
+            let before = self.news.iter().filter(|(_, of, _)| *of == kind).map(|(at, _, _)| *at).max();
+            let at = before.map_or(now + late, |before| before.max(now + late));
+            if manner == Manner::Unruly && chance.share() < 0.05 {
+                self.news.push((at, kind, event.clone()));
+            }
+            self.news.push((at, kind, event));
+        }
+    }
+
+    /// Tells what has arrived.
+    async fn deliver(&mut self, cluster: &ApiServer, now: Instant, manner: Manner, chance: &Chance) {
+        let (arrived, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.news)
+            .into_iter()
+            .partition(|(at, _, _)| *at <= now);
+        self.news = later;
+        let mut listed = BTreeSet::new();
+        for (_, kind, event) in arrived {
+            if event.kind == "Namespace" {
+                let woken = self.operator.tell_namespaces(namespaces(cluster)).await;
+                self.wake(woken, now);
+                continue;
+            }
+            if listed.contains(&kind) {
+                continue;
+            }
+            // A watch that was broken off begins with a listing, which tells of the newest state alone.
+            let is_gap = manner == Manner::Unruly && chance.share() < 0.03;
+            let told = if is_gap {
+                listed.insert(kind);
+                self.news.retain(|(_, of, _)| *of != kind);
+                Told::Listed(cluster.list(kind.name(), None))
+            } else {
+                let object = Value::clone(&event.object);
+                match event.event_type {
+                    EventType::Added | EventType::Modified => Told::Applied(object),
+                    EventType::Deleted => Told::Deleted(object),
+                }
+            };
+            let woken = self.operator.tell(kind, told).await;
+            self.wake(woken, now);
+        }
+    }
+
+    fn wake(&mut self, woken: Vec<Key>, now: Instant) {
+        for key in woken {
+            if let Some(is_woken) = self.visited.get_mut(&key) {
+                *is_woken = true;
+            } else {
+                self.due.insert(key, now);
+            }
+        }
+    }
+
+    /// Begins the visits that are due.
+    fn begin(&mut self, now: Instant, manner: Manner, chance: &Chance) {
+        let mut due: Vec<Key> = self.due.iter().filter(|(_, at)| **at <= now).map(|(key, _)| key.clone()).collect();
+        while self.visits.len() < CONCURRENCY && !due.is_empty() {
+            let index = match manner {
+                Manner::Orderly => 0,
+                Manner::Unruly => pick(chance, due.len()),
+            };
+            let key = due.remove(index);
+            self.due.remove(&key);
+            self.visited.insert(key.clone(), false);
+            let operator = Arc::clone(&self.operator);
+            self.visits.push(Box::pin(async move {
+                let again = operator.visit(&key).await;
+                (key, again)
+            }));
+        }
+    }
+
+    fn ended(&mut self, key: Key, again: Option<Again>, now: Instant) {
+        let is_woken = self.visited.remove(&key).unwrap_or_default(); // whoever is visited was entered
+        let next = match again {
+            _ if is_woken => Some(now),
+            Some(Again::After(after)) => Some(now + after),
+            Some(Again::OnNews) | None => None,
+        };
+        if let Some(next) = next {
+            self.due.insert(key, next);
+        }
+    }
+
+    /// When something is to be done that has not begun.
+    fn next(&self) -> Option<Instant> {
+        let news = self.news.iter().map(|(at, _, _)| *at);
+        self.due.values().copied().chain(news).min()
+    }
+}
+
+fn namespaces(cluster: &ApiServer) -> Vec<(String, Vec<(String, String)>)> {
+    let labels = |namespace: &Value| {
+        let labels = namespace["metadata"]["labels"].as_object();
+        let pair = |(name, value): (&String, &Value)| (name.clone(), value.as_str().unwrap_or_default().to_owned());
+        labels.map(|labels| labels.iter().map(pair).collect()).unwrap_or_default()
+    };
+    let listed = cluster.list("Namespace", None);
+    let named = |namespace: &Value| namespace["metadata"]["name"].as_str().map(|name| (name.to_owned(), labels(namespace)));
+    listed.iter().filter_map(named).collect()
+}
+
+/// An index below `length`.
+fn pick(chance: &Chance, length: usize) -> usize {
+    // Lengths are small; the share is below one.
+    ((chance.share() * length as f64) as usize).min(length.saturating_sub(1))
+}
+
+/// How late news is: mostly not at all, now and then by seconds, seldom by a minute.
+fn lateness(chance: &Chance) -> Duration {
+    let (draw, share) = (chance.share(), chance.share());
+    if draw < 0.6 {
+        Duration::ZERO
+    } else if draw < 0.95 {
+        Duration::from_secs_f64(share * 3.0)
+    } else {
+        Duration::from_secs_f64(share * 60.0)
+    }
+}
+
+/// Where an object of this kind stands.
+#[must_use]
+pub fn key(kind: KindName, namespace: Option<&str>, name: &str) -> Key {
+    Key {
+        kind,
+        place: Place::new(namespace, name),
+    }
+}

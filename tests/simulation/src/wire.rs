@@ -1,0 +1,359 @@
+//! The one layer of faults: every call that the operator sends, to Graph, to the token authority and to the API server, passes
+//! here, is counted, and may be met by a fault before it arrives or after it was carried out.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::{Future, pending},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use entra_access_operator::{
+    clock::Clock,
+    graph::{Line, LineBody, LineError},
+};
+use graph_emulator::Front;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use tokio::{sync::Notify, time::Instant};
+use tower::Service;
+
+use crate::api_server::{AnswerBody, Door};
+
+/// To whom a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Graph, or the token authority.
+    Entra,
+    /// The API server.
+    ApiServer,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Entra => "entra",
+            Self::ApiServer => "api",
+        })
+    }
+}
+
+/// What befalls a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The operator is killed before the call leaves.
+    CrashBefore,
+    /// The operator is killed after the call was carried out, before it hears of it.
+    CrashAfter,
+    /// The connection is cut before the call arrives; the operator cannot tell.
+    CutBefore,
+    /// The call is carried out, and the connection is cut in place of the answer.
+    CutAfter,
+    /// It is not carried out, and answered with this status.
+    Refused(u16),
+    /// It is never answered, and not carried out.
+    Hangs,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CrashBefore => formatter.write_str("killed before"),
+            Self::CrashAfter => formatter.write_str("killed after"),
+            Self::CutBefore => formatter.write_str("cut before"),
+            Self::CutAfter => formatter.write_str("cut after"),
+            Self::Refused(status) => write!(formatter, "answered {status}"),
+            Self::Hangs => formatter.write_str("hangs"),
+        }
+    }
+}
+
+/// A call as it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When, in milliseconds since the wire was made.
+    pub at: u128,
+    /// To whom.
+    pub side: Side,
+    /// Method and path with query.
+    pub what: String,
+    /// What came of it: a status, or how it was lost.
+    pub outcome: String,
+}
+
+impl Seen {
+    /// Whether it was to change something.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        !self.what.starts_with("GET ") && !self.what.contains("/$batch") && !self.what.contains("/oauth2/")
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, side, what, outcome } = self;
+        write!(formatter, "{:>9}.{:03} {side:<5} {what} -> {outcome}", at / 1_000, at % 1_000)
+    }
+}
+
+/// By which the calls go. Clones are the same wire.
+#[derive(Clone)]
+pub struct Wire {
+    inner: Arc<Mutex<Inner>>,
+    crashed: Arc<Notify>,
+    clock: Clock,
+    begun: Instant,
+}
+
+struct Inner {
+    /// Which calls are met by a fault, counted from 1 in the order in which they are sent.
+    plan: BTreeMap<u64, Fault>,
+    count: u64,
+    is_crashed: bool,
+    seen: Vec<Seen>,
+    /// Told of every write to Entra that was carried out.
+    watcher: Option<Box<dyn FnMut() + Send>>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Wire").finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    /// A wire on which these calls are met by these faults.
+    #[must_use]
+    pub fn new(clock: Clock, plan: BTreeMap<u64, Fault>) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(Inner {
+                plan,
+                count: 0,
+                is_crashed: false,
+                seen: Vec::new(),
+                watcher: None,
+            })),
+            crashed: Arc::default(),
+            begun: clock.instant(),
+            clock,
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many calls were sent.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.inner().count
+    }
+
+    /// The calls, in the order of their outcomes.
+    #[must_use]
+    pub fn seen(&self) -> Vec<Seen> {
+        self.inner().seen.clone()
+    }
+
+    /// Calls `watcher` after every write to Entra that was carried out.
+    pub fn watch(&self, watcher: impl FnMut() + Send + 'static) {
+        self.inner().watcher = Some(Box::new(watcher));
+    }
+
+    /// Waits until a call kills the operator; at once where one has.
+    pub async fn crash(&self) {
+        loop {
+            let told = self.crashed.notified();
+            if self.inner().is_crashed {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// The operator that was killed is gone.
+    pub fn is_over(&self) {
+        self.inner().is_crashed = false;
+    }
+
+    /// The line to the tenant.
+    #[must_use]
+    pub fn line(&self, front: Front) -> Line {
+        Line::new(ToEntra { wire: self.clone(), front })
+    }
+
+    /// The way to the API server.
+    #[must_use]
+    pub fn client(&self, door: Door) -> kube::Client {
+        kube::Client::new(ToApiServer { wire: self.clone(), door }, "default")
+    }
+
+    fn send(&self) -> Option<Fault> {
+        let mut inner = self.inner();
+        inner.count += 1;
+        let number = inner.count;
+        inner.plan.get(&number).copied()
+    }
+
+    fn enter(&self, side: Side, what: &str, outcome: String) {
+        let seen = Seen {
+            at: self.clock.since(self.begun).as_millis(),
+            side,
+            what: what.to_owned(),
+            outcome,
+        };
+        let is_carried_out = side == Side::Entra && seen.is_write() && !seen.outcome.starts_with("not sent");
+        let mut inner = self.inner();
+        inner.seen.push(seen);
+        // Taken out while it looks: it may ask the tenant.
+        let watcher = inner.watcher.take();
+        drop(inner);
+        if let Some(mut watcher) = watcher {
+            if is_carried_out {
+                watcher();
+            }
+            self.inner().watcher = Some(watcher);
+        }
+    }
+
+    async fn kill<T>(&self) -> T {
+        self.inner().is_crashed = true;
+        self.crashed.notify_waiters();
+        pending().await
+    }
+
+    /// One call, with what befalls it.
+    async fn pass<T, E: fmt::Display>(
+        &self,
+        side: Side,
+        what: String,
+        call: impl Future<Output = Result<Response<T>, E>>,
+        cut: impl Fn(&str) -> E,
+        refused: impl Fn(u16) -> Response<T>,
+    ) -> Result<Response<T>, E> {
+        let fault = self.send();
+        match fault {
+            Some(Fault::CrashBefore) => {
+                self.enter(side, &what, "not sent: the operator is killed".to_owned());
+                return self.kill().await;
+            }
+            Some(Fault::CutBefore) => {
+                self.enter(side, &what, "not sent: cut".to_owned());
+                return Err(cut("the connection was cut"));
+            }
+            Some(Fault::Refused(status)) => {
+                self.enter(side, &what, format!("not sent: answered {status}"));
+                return Ok(refused(status));
+            }
+            Some(Fault::Hangs) => {
+                self.enter(side, &what, "not sent: hangs".to_owned());
+                return pending().await;
+            }
+            Some(Fault::CrashAfter | Fault::CutAfter) | None => {}
+        }
+        let answer = call.await;
+        let outcome = match &answer {
+            Ok(answer) => answer.status().as_u16().to_string(),
+            Err(error) => format!("lost: {error}"),
+        };
+        match fault {
+            Some(Fault::CrashAfter) => {
+                self.enter(side, &what, format!("{outcome}, and the operator is killed"));
+                self.kill().await
+            }
+            Some(Fault::CutAfter) => {
+                self.enter(side, &what, format!("{outcome}, and the answer is cut"));
+                Err(cut("the connection was cut"))
+            }
+            Some(Fault::CrashBefore | Fault::CutBefore | Fault::Refused(_) | Fault::Hangs) | None => {
+                self.enter(side, &what, outcome);
+                answer
+            }
+        }
+    }
+}
+
+fn named<B>(request: &Request<B>) -> String {
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    format!("{} {target}", request.method())
+}
+
+#[derive(Clone)]
+struct ToEntra {
+    wire: Wire,
+    front: Front,
+}
+
+type Answering<T, E> = Pin<Box<dyn Future<Output = Result<Response<T>, E>> + Send>>;
+
+impl Service<Request<Full<Bytes>>> for ToEntra {
+    type Response = Response<LineBody>;
+    type Error = LineError;
+    type Future = Answering<LineBody, LineError>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        let Self { wire, mut front } = self.clone();
+        Box::pin(async move {
+            let what = named(&request);
+            let call = async move {
+                let answer = front.call(request).await.map_err(|error| Box::new(error) as LineError)?;
+                Ok(answer.map(|body| body.map_err(|error| Box::new(error) as LineError).boxed_unsync()))
+            };
+            let cut = |why: &str| -> LineError { why.to_owned().into() };
+            let refused = |status: u16| {
+                let body = format!(r#"{{"error":{{"code":"Simulated{status}","message":"a fault"}}}}"#);
+                answered(status, body, |error| match error {})
+            };
+            wire.pass(Side::Entra, what, call, cut, refused).await
+        })
+    }
+}
+
+fn answered<E>(status: u16, body: String, never: fn(std::convert::Infallible) -> E) -> Response<http_body_util::combinators::UnsyncBoxBody<Bytes, E>>
+where
+    E: 'static,
+{
+    let mut answer = Response::new(Full::new(Bytes::from(body)).map_err(never).boxed_unsync());
+    // Statuses of faults are those that HTTP knows.
+    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let json = http::HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    answer
+}
+
+#[derive(Clone)]
+struct ToApiServer {
+    wire: Wire,
+    door: Door,
+}
+
+impl Service<Request<kube::client::Body>> for ToApiServer {
+    type Response = Response<AnswerBody>;
+    type Error = kube::Error;
+    type Future = Answering<AnswerBody, kube::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
+        let Self { wire, mut door } = self.clone();
+        Box::pin(async move {
+            let what = named(&request);
+            let cut = |why: &str| kube::Error::Service(why.to_owned().into());
+            let refused = |status: u16| {
+                let body = serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                    "message": "a fault", "reason": "InternalError", "code": status});
+                answered(status, body.to_string(), |error| error)
+            };
+            wire.pass(Side::ApiServer, what, door.call(request), cut, refused).await
+        })
+    }
+}
