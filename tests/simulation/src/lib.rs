@@ -4,8 +4,14 @@
 //! |---|---|
 //! | [`api_server`] | the API server, as far as the operator and those who use it by kubectl can tell |
 //! | [`wire`] | by which every call of the operator goes, with the faults that befall it |
+//! | [`scenario`] | what people do, as data |
+//! | [`judge`] | what is right at the end, and what there never may be |
+//! | [`matrix`] | runs, undisturbed and disturbed |
 //! | [`stage`] | all of it together, and who is visited when |
 
 pub mod api_server;
+pub mod judge;
+pub mod matrix;
+pub mod scenario;
 pub mod stage;
 pub mod wire;

@@ -307,7 +307,10 @@ impl Life {
         let namespaces = namespaces(cluster);
         self.operator.tell_namespaces(namespaces).await;
         for kind in KindName::ALL {
-            let woken = self.operator.tell(kind, Told::Listed(cluster.list(kind.name(), None))).await;
+            let woken = self
+                .operator
+                .tell(kind, Told::Listed(cluster.list(kind.name(), None)))
+                .await;
             self.wake(woken, clock.instant());
         }
         self.has_listed = true;
@@ -330,7 +333,12 @@ impl Life {
                 Manner::Unruly => lateness(chance),
             };
             // One watch tells in order.
-            let before = self.news.iter().filter(|(_, of, _)| *of == kind).map(|(at, _, _)| *at).max();
+            let before = self
+                .news
+                .iter()
+                .filter(|(_, of, _)| *of == kind)
+                .map(|(at, _, _)| *at)
+                .max();
             let at = before.map_or(now + late, |before| before.max(now + late));
             if manner == Manner::Unruly && chance.share() < 0.05 {
                 self.news.push((at, kind, event.clone()));
@@ -385,7 +393,12 @@ impl Life {
 
     /// Begins the visits that are due.
     fn begin(&mut self, now: Instant, manner: Manner, chance: &Chance) {
-        let mut due: Vec<Key> = self.due.iter().filter(|(_, at)| **at <= now).map(|(key, _)| key.clone()).collect();
+        let mut due: Vec<Key> = self
+            .due
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
         while self.visits.len() < CONCURRENCY && !due.is_empty() {
             let index = match manner {
                 Manner::Orderly => 0,
@@ -425,10 +438,16 @@ fn namespaces(cluster: &ApiServer) -> Vec<(String, Vec<(String, String)>)> {
     let labels = |namespace: &Value| {
         let labels = namespace["metadata"]["labels"].as_object();
         let pair = |(name, value): (&String, &Value)| (name.clone(), value.as_str().unwrap_or_default().to_owned());
-        labels.map(|labels| labels.iter().map(pair).collect()).unwrap_or_default()
+        labels
+            .map(|labels| labels.iter().map(pair).collect())
+            .unwrap_or_default()
     };
     let listed = cluster.list("Namespace", None);
-    let named = |namespace: &Value| namespace["metadata"]["name"].as_str().map(|name| (name.to_owned(), labels(namespace)));
+    let named = |namespace: &Value| {
+        namespace["metadata"]["name"]
+            .as_str()
+            .map(|name| (name.to_owned(), labels(namespace)))
+    };
     listed.iter().filter_map(named).collect()
 }
 

@@ -94,8 +94,18 @@ impl Seen {
 
 impl fmt::Display for Seen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, side, what, outcome } = self;
-        write!(formatter, "{:>9}.{:03} {side:<5} {what} -> {outcome}", at / 1_000, at % 1_000)
+        let Self {
+            at,
+            side,
+            what,
+            outcome,
+        } = self;
+        write!(
+            formatter,
+            "{:>9}.{:03} {side:<5} {what} -> {outcome}",
+            at / 1_000,
+            at % 1_000
+        )
     }
 }
 
@@ -182,13 +192,22 @@ impl Wire {
     /// The line to the tenant.
     #[must_use]
     pub fn line(&self, front: Front) -> Line {
-        Line::new(ToEntra { wire: self.clone(), front })
+        Line::new(ToEntra {
+            wire: self.clone(),
+            front,
+        })
     }
 
     /// The way to the API server.
     #[must_use]
     pub fn client(&self, door: Door) -> kube::Client {
-        kube::Client::new(ToApiServer { wire: self.clone(), door }, "default")
+        kube::Client::new(
+            ToApiServer {
+                wire: self.clone(),
+                door,
+            },
+            "default",
+        )
     }
 
     fn send(&self) -> Option<Fault> {
@@ -303,7 +322,10 @@ impl Service<Request<Full<Bytes>>> for ToEntra {
         Box::pin(async move {
             let what = named(&request);
             let call = async move {
-                let answer = front.call(request).await.map_err(|error| Box::new(error) as LineError)?;
+                let answer = front
+                    .call(request)
+                    .await
+                    .map_err(|error| Box::new(error) as LineError)?;
                 Ok(answer.map(|body| body.map_err(|error| Box::new(error) as LineError).boxed_unsync()))
             };
             let cut = |why: &str| -> LineError { why.to_owned().into() };
@@ -316,7 +338,11 @@ impl Service<Request<Full<Bytes>>> for ToEntra {
     }
 }
 
-fn answered<E>(status: u16, body: String, never: fn(std::convert::Infallible) -> E) -> Response<http_body_util::combinators::UnsyncBoxBody<Bytes, E>>
+fn answered<E>(
+    status: u16,
+    body: String,
+    never: fn(std::convert::Infallible) -> E,
+) -> Response<http_body_util::combinators::UnsyncBoxBody<Bytes, E>>
 where
     E: 'static,
 {

@@ -23,9 +23,21 @@ async fn the_samples_become_ready() {
     }
     for kind in ["EntraTenant", "Catalog", "AccessPackage", "AssignmentPolicy"] {
         for object in stage.cluster.list(kind, None) {
-            println!("{kind} {}: {}", object["metadata"]["name"], object["status"]["conditions"][0]);
+            println!(
+                "{kind} {}: {}",
+                object["metadata"]["name"], object["status"]["conditions"][0]
+            );
         }
     }
-    println!("{:?} simulated in {:?}; {:?}", stage.age(), begun.elapsed(), stage.entra.state().as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()));
+    println!(
+        "{:?} simulated in {:?}; {:?}",
+        stage.age(),
+        begun.elapsed(),
+        stage
+            .entra
+            .state()
+            .as_object()
+            .map(|o| o.keys().cloned().collect::<Vec<_>>())
+    );
     println!("{}", serde_json::to_string_pretty(&stage.entra.state()).unwrap());
 }

@@ -1,0 +1,365 @@
+//! `cargo simulate`: the operator under every failure, by count.
+
+#![expect(clippy::print_stdout, reason = "standard output belongs to what the command shows")]
+
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use clap::{Parser, Subcommand};
+use simulation::{
+    judge::{Picture, Wrong},
+    matrix::{Character, Disturbance, KILLS, run},
+    scenario::{Scenario, scenarios},
+    stage::Manner,
+    wire::Fault,
+};
+
+/// The operator under every failure, in simulated time.
+#[derive(Parser)]
+#[command(name = "simulate")]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// Only scenarios whose name contains this
+    #[arg(long, global = true)]
+    only: Option<String>,
+    /// Only this character: prompt, lagging, hostile
+    #[arg(long, global = true)]
+    character: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Each scenario undisturbed, with what the operator sends
+    Show,
+    /// Each scenario again for each call that the operator sends, killed before and after it
+    Matrix,
+    /// Each scenario again for pairs of calls, killed at both
+    Pairs {
+        /// Every how many-th pair
+        #[arg(long, default_value_t = 7)]
+        stride: usize,
+    },
+    /// So many runs by seed: any order, late news, any faults
+    Schedules {
+        /// How many
+        count: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// One run by its seed, with what the operator sent
+    Replay {
+        /// The seed
+        seed: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let chosen: Vec<Scenario> = scenarios()
+        .into_iter()
+        .filter(|scenario| options.only.as_deref().is_none_or(|part| scenario.name.contains(part)))
+        .collect();
+    let characters: Vec<Character> = Character::ALL
+        .into_iter()
+        .filter(|character| options.character.as_deref().is_none_or(|name| character.name() == name))
+        .collect();
+    if chosen.is_empty() || characters.is_empty() {
+        println!("no scenario of that name, or no such character");
+        return ExitCode::from(2);
+    }
+    match options.command {
+        Command::Show => show(&chosen, &characters),
+        Command::Matrix => kills(&chosen, &characters, &Kills::Single),
+        Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
+        Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count),
+        Command::Replay { seed } => replay(&chosen, &characters, seed),
+    }
+}
+
+/// One run to be made.
+struct Task<'a> {
+    scenario: &'a Scenario,
+    character: Character,
+    disturbance: Disturbance,
+    words: String,
+    right: &'a Picture,
+}
+
+/// How all of them end undisturbed, by scenario and character.
+fn undisturbed<'a>(
+    chosen: &'a [Scenario],
+    characters: &[Character],
+) -> Result<Vec<(&'a Scenario, Character, Picture, u64)>, ExitCode> {
+    let mut right = Vec::new();
+    for scenario in chosen {
+        let mut prompt: Option<Picture> = None;
+        for character in characters {
+            let run = run(scenario, *character, &Disturbance::default());
+            let Some(picture) = run.picture else {
+                println!(
+                    "{} ({}) does not end even undisturbed: {:?}",
+                    scenario.name,
+                    character.name(),
+                    run.broken
+                );
+                for seen in &run.trace {
+                    println!("{seen}");
+                }
+                return Err(ExitCode::FAILURE);
+            };
+            let calls = run.trace.len() as u64;
+            match &prompt {
+                None => prompt = Some(picture.clone()),
+                Some(first) => {
+                    let wrong = picture.faults(first);
+                    if !wrong.is_empty() {
+                        println!(
+                            "{} ends otherwise where the service is {}:",
+                            scenario.name,
+                            character.name()
+                        );
+                        for wrong in wrong {
+                            println!("  {wrong}");
+                        }
+                        return Err(ExitCode::FAILURE);
+                    }
+                }
+            }
+            right.push((scenario, *character, picture, calls));
+        }
+    }
+    Ok(right)
+}
+
+fn show(chosen: &[Scenario], characters: &[Character]) -> ExitCode {
+    for scenario in chosen {
+        for character in characters {
+            let begun = Instant::now();
+            let run = run(scenario, *character, &Disturbance::default());
+            println!(
+                "== {} ({}): {} calls in {:?}",
+                scenario.name,
+                character.name(),
+                run.trace.len(),
+                begun.elapsed()
+            );
+            for seen in &run.trace {
+                println!("{seen}");
+            }
+            if let Some(broken) = run.broken {
+                println!("broken: {broken:?}");
+            }
+            if let Some(picture) = run.picture {
+                for (object, count) in &picture.entra {
+                    println!("  {count} {object}");
+                }
+                for (object, says) in &picture.cluster {
+                    println!("  {object}: {says}");
+                }
+                for way in &picture.ways {
+                    println!("  way in: {way}");
+                }
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+enum Kills {
+    Single,
+    Pairs(usize),
+}
+
+fn kills(chosen: &[Scenario], characters: &[Character], which: &Kills) -> ExitCode {
+    let begun = Instant::now();
+    let right = match undisturbed(chosen, characters) {
+        Ok(right) => right,
+        Err(code) => return code,
+    };
+    println!(
+        "{} scenarios undisturbed, {:.1} s",
+        right.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    let mut tasks = Vec::new();
+    for (scenario, character, picture, calls) in &right {
+        let points: Vec<(u64, Fault)> = (1..=*calls).flat_map(|call| KILLS.map(|fault| (call, fault))).collect();
+        let sets: Vec<Vec<(u64, Fault)>> = match which {
+            Kills::Single => points.iter().map(|point| vec![*point]).collect(),
+            Kills::Pairs(stride) => {
+                let pairs = points
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(index, one)| points[index + 1..].iter().map(move |other| vec![*one, *other]))
+                    .filter(|pair| pair[0].0 < pair[1].0);
+                pairs.step_by(*stride).collect()
+            }
+        };
+        for set in sets {
+            let words = set
+                .iter()
+                .map(|(call, fault)| format!("{fault} call {call}"))
+                .collect::<Vec<_>>()
+                .join(", ");
+            tasks.push(Task {
+                scenario,
+                character: *character,
+                disturbance: Disturbance {
+                    faults: set.into_iter().collect(),
+                    ..Disturbance::default()
+                },
+                words,
+                right: picture,
+            });
+        }
+    }
+    report(&tasks, begun)
+}
+
+/// What the seed makes of a scenario: its faults, and the manner of the scheduler.
+fn by_seed(seed: u64, calls: u64) -> Disturbance {
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let count = chance.usize(0..4);
+    let faults: BTreeMap<u64, Fault> = (0..count)
+        .map(|_| {
+            let call = chance.u64(1..=calls + calls / 4 + 1);
+            let fault = match chance.u32(0..10) {
+                0 | 1 => Fault::CrashBefore,
+                2 | 3 => Fault::CrashAfter,
+                4 => Fault::CutBefore,
+                5 | 6 => Fault::CutAfter,
+                7 => Fault::Refused(503),
+                8 => Fault::Refused(500),
+                _ => Fault::Hangs,
+            };
+            (call, fault)
+        })
+        .collect();
+    Disturbance {
+        seed,
+        manner: Manner::Unruly,
+        faults,
+    }
+}
+
+fn schedules(chosen: &[Scenario], characters: &[Character], first: u64, count: u64) -> ExitCode {
+    let begun = Instant::now();
+    let right = match undisturbed(chosen, characters) {
+        Ok(right) => right,
+        Err(code) => return code,
+    };
+    println!(
+        "{} scenarios undisturbed, {:.1} s",
+        right.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    let tasks: Vec<Task<'_>> = (first..first + count)
+        .map(|seed| {
+            let (scenario, character, picture, calls) = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
+            Task {
+                scenario,
+                character: *character,
+                disturbance: by_seed(seed, *calls),
+                words: format!("seed {seed}"),
+                right: picture,
+            }
+        })
+        .collect();
+    report(&tasks, begun)
+}
+
+fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> ExitCode {
+    let right = match undisturbed(chosen, characters) {
+        Ok(right) => right,
+        Err(code) => return code,
+    };
+    let (scenario, character, picture, calls) = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
+    let disturbance = by_seed(seed, *calls);
+    println!("{} ({}), {:?}", scenario.name, character.name(), disturbance.faults);
+    let run = run(scenario, *character, &disturbance);
+    for seen in &run.trace {
+        println!("{seen}");
+    }
+    let wrong = run.wrong(picture);
+    for wrong in &wrong {
+        println!("{wrong}");
+    }
+    if wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Runs everything on all cores, saying how far it is, and ends with one line of figures.
+fn report(tasks: &[Task<'_>], begun: Instant) -> ExitCode {
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let failures: Mutex<Vec<(&Task<'_>, Vec<Wrong>)>> = Mutex::default();
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let run = run(task.scenario, task.character, &task.disturbance);
+                    let wrong = run.wrong(task.right);
+                    if !wrong.is_empty() {
+                        let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                        println!(
+                            "FAILED {} ({}): {}",
+                            task.scenario.name,
+                            task.character.name(),
+                            task.words
+                        );
+                        for wrong in &wrong {
+                            println!("  {wrong}");
+                        }
+                        failures.push((task, wrong));
+                    }
+                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    if done % 500 == 0 {
+                        println!("{done} of {} runs, {:.0} s", tasks.len(), begun.elapsed().as_secs_f64());
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let count = |of: fn(&Wrong) -> bool| {
+        failures
+            .iter()
+            .flat_map(|(_, wrong)| wrong)
+            .filter(|wrong| of(wrong))
+            .count()
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{} runs, {} failed: {} duplicates, {} left over, {} missing, {} stuck, {} people, {} ways in, {} statuses, {} restless; {:.0} s, {:.0} a minute",
+        tasks.len(),
+        failures.len(),
+        count(|wrong| matches!(wrong, Wrong::Duplicate(_))),
+        count(|wrong| matches!(wrong, Wrong::LeftOver(_))),
+        count(|wrong| matches!(wrong, Wrong::Missing(_))),
+        count(|wrong| matches!(wrong, Wrong::Stuck(_))),
+        count(|wrong| matches!(wrong, Wrong::People(_))),
+        count(|wrong| matches!(wrong, Wrong::Open(_))),
+        count(|wrong| matches!(wrong, Wrong::Status(_))),
+        count(|wrong| matches!(wrong, Wrong::Restless(_))),
+        seconds,
+        tasks.len() as f64 / seconds * 60.0,
+    );
+    if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,486 @@
+//! What people do, as data: a list of acts that can be replayed, disturbed and cut short.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::stage::{Restless, Stage};
+
+/// One thing that somebody does, or a time in which nobody does anything.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// `kubectl apply`.
+    Apply(Value),
+    /// `kubectl apply` of what the API server refuses.
+    Refused(Value),
+    /// `kubectl patch`, as the administrator; also of a status.
+    Patch(Target, Value),
+    /// `kubectl delete`.
+    Delete(Target),
+    /// Somebody makes this in the portal.
+    PortalCreate(&'static str, Value),
+    /// Somebody changes the element of this collection and name in the portal.
+    PortalPatch(&'static str, &'static str, Value),
+    /// Somebody deletes the element of this collection and name in the portal.
+    PortalDelete(&'static str, &'static str),
+    /// The service behaves otherwise from now on.
+    Quirks(Value),
+    /// Time passes.
+    Pass(Duration),
+    /// Time passes until nothing happens any more.
+    Settle,
+}
+
+/// An object of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its namespace; none for a kind of the cluster's own.
+    pub namespace: Option<&'static str>,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// A story that has a right end.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// By which it is asked for.
+    pub name: &'static str,
+    /// What happens, in order.
+    pub acts: Vec<Act>,
+}
+
+/// Why a story could not be played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// An act was refused that should not be, or the other way round: the story is wrong.
+    Act(String),
+    /// It did not come to rest.
+    Restless(Restless),
+}
+
+impl From<Restless> for Broken {
+    fn from(restless: Restless) -> Self {
+        Self::Restless(restless)
+    }
+}
+
+impl Scenario {
+    /// Plays it to its end, and a drift interval beyond: what then still changes is no end.
+    ///
+    /// # Errors
+    /// Where an act goes otherwise than it should, or there is no end.
+    pub async fn play(&self, stage: &mut Stage) -> Result<(), Broken> {
+        for act in &self.acts {
+            act.play(stage).await?;
+        }
+        stage.settle().await?;
+        stage.pass(Duration::from_secs(15 * 60)).await?;
+        stage.settle().await?;
+        Ok(())
+    }
+}
+
+impl Act {
+    async fn play(&self, stage: &mut Stage) -> Result<(), Broken> {
+        let wrong = |what: &dyn std::fmt::Debug| Broken::Act(format!("{self:?}: {what:?}"));
+        match self {
+            Self::Apply(object) => stage.cluster.apply(object).map(drop).map_err(|refusal| wrong(&refusal)),
+            Self::Refused(object) => match stage.cluster.apply(object) {
+                Err(_) => Ok(()),
+                Ok(_) => Err(wrong(&"it was taken")),
+            },
+            Self::Patch(at, patch) => stage
+                .cluster
+                .patch(at.kind, at.name, at.namespace, patch)
+                .map(drop)
+                .map_err(|refusal| wrong(&refusal)),
+            Self::Delete(at) => stage
+                .cluster
+                .delete(at.kind, at.name, at.namespace)
+                .map_err(|refusal| wrong(&refusal)),
+            Self::PortalCreate(collection, element) => stage
+                .entra
+                .create(collection, element.clone())
+                .map(drop)
+                .map_err(|refusal| wrong(&refusal)),
+            Self::PortalPatch(collection, name, changes) => {
+                let id = element(stage, collection, name).ok_or_else(|| wrong(&"it is not there"))?;
+                let changed = stage.entra.patch(collection, &id, changes.clone());
+                changed.map(drop).map_err(|refusal| wrong(&refusal))
+            }
+            Self::PortalDelete(collection, name) => {
+                let id = element(stage, collection, name).ok_or_else(|| wrong(&"it is not there"))?;
+                stage.entra.delete(collection, &id).map_err(|refusal| wrong(&refusal))
+            }
+            Self::Quirks(quirks) => {
+                let mut all = serde_json::to_value(stage.entra.quirks()).unwrap_or_default();
+                if let (Some(all), Some(new)) = (all.as_object_mut(), quirks.as_object()) {
+                    all.extend(new.clone());
+                }
+                let quirks = graph_emulator::Quirks::from_json(all).map_err(|refusal| wrong(&refusal))?;
+                stage.entra.set_quirks(quirks);
+                Ok(())
+            }
+            Self::Pass(time) => Ok(stage.pass(*time).await?),
+            Self::Settle => Ok(stage.settle().await?),
+        }
+    }
+}
+
+fn element(stage: &Stage, collection: &str, name: &str) -> Option<String> {
+    let elements = stage.entra.part(collection)?;
+    let named = elements
+        .as_array()?
+        .iter()
+        .find(|element| element["displayName"] == name)?;
+    named["id"].as_str().map(str::to_owned)
+}
+
+const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
+const TEAM: &str = "marketing";
+const CATALOG: Target = Target {
+    kind: "Catalog",
+    namespace: None,
+    name: "marketing",
+};
+const PACKAGE: Target = Target {
+    kind: "AccessPackage",
+    namespace: Some(TEAM),
+    name: "campaign",
+};
+const POLICY: Target = Target {
+    kind: "AssignmentPolicy",
+    namespace: Some(TEAM),
+    name: "campaign",
+};
+const TENANT: Target = Target {
+    kind: "EntraTenant",
+    namespace: None,
+    name: "default",
+};
+
+/// The manifest with these changes, as a merge patch makes them.
+fn with(mut manifest: Value, changes: &Value) -> Value {
+    json_patch::merge(&mut manifest, changes);
+    manifest
+}
+
+fn namespace() -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM}})
+}
+
+fn tenant() -> Value {
+    json!({"apiVersion": API_VERSION, "kind": "EntraTenant", "metadata": {"name": "default"}, "spec": {
+        "tenantId": "11111111-1111-4111-8111-111111111111", "domain": "contoso.com",
+        "credentials": {"clientSecret": {"clientId": "5c0f7d0e-2f0c-4b43-9a53-0f3f4a7b6f11",
+            "secretRef": {"name": "entra-credentials", "key": "clientSecret"}}}}})
+}
+
+fn catalog() -> Value {
+    json!({"apiVersion": API_VERSION, "kind": "Catalog", "metadata": {"name": "marketing"}, "spec": {
+        "displayName": "Marketing", "description": "Resources", "state": "Published", "deletionPolicy": "Delete",
+        "resources": [
+            {"name": "campaign-group", "group": {"displayName": "Marketing Campaign"}},
+            {"name": "crm", "application": {"appId": "22222222-2222-4222-8222-222222222222"}, "roles": ["Reader", "Writer"]}],
+        "grants": [{"name": "marketing", "namespaces": {"names": [TEAM]}, "limits": {"adoption": "Allowed"}}]}})
+}
+
+fn package() -> Value {
+    json!({"apiVersion": API_VERSION, "kind": "AccessPackage", "metadata": {"name": "campaign", "namespace": TEAM}, "spec": {
+        "catalogRef": {"name": "marketing"}, "displayName": "Campaign", "description": "For campaigns",
+        "deletionPolicy": "Delete",
+        "resourceRoles": [{"resource": "campaign-group", "role": "Member"}, {"resource": "crm", "role": "Reader"}]}})
+}
+
+fn policy() -> Value {
+    json!({"apiVersion": API_VERSION, "kind": "AssignmentPolicy", "metadata": {"name": "campaign", "namespace": TEAM},
+        "spec": {"accessPackageRef": {"name": "campaign"}, "displayName": "Members", "description": "Members ask",
+        "deletionPolicy": "Delete",
+        "requestors": {"scope": "AllMemberUsers", "selfService": {"add": true}},
+        "approval": {"stages": [{"approvers": [{"user": {"userPrincipalName": "bob@contoso.com"}}]}]},
+        "expiration": {"afterDuration": "P90D"}}})
+}
+
+fn all() -> Vec<Act> {
+    [namespace(), tenant(), catalog(), package(), policy()]
+        .map(Act::Apply)
+        .into()
+}
+
+/// Everything Ready, then this.
+fn ready(then: impl IntoIterator<Item = Act>) -> Vec<Act> {
+    let mut acts = all();
+    acts.push(Act::Settle);
+    acts.extend(then);
+    acts
+}
+
+/// Every scenario.
+#[must_use]
+pub fn scenarios() -> Vec<Scenario> {
+    let spec = |changes: Value| json!({"spec": changes});
+    let scenario = |name, acts| Scenario { name, acts };
+    let annotated = |name: &str, value: Value| json!({"metadata": {"annotations": {name: value}}});
+    vec![
+        scenario("create", all()),
+        scenario("create-in-reverse", {
+            let mut acts: Vec<Act> = [namespace(), policy(), package(), catalog(), tenant()]
+                .map(Act::Apply)
+                .into();
+            acts.push(Act::Settle);
+            acts
+        }),
+        scenario(
+            "update-catalog",
+            ready([Act::Patch(CATALOG, spec(json!({"description": "Other words"})))]),
+        ),
+        scenario(
+            "update-package",
+            ready([Act::Patch(
+                PACKAGE,
+                spec(json!({"description": "Other words", "hidden": true})),
+            )]),
+        ),
+        scenario(
+            "update-policy",
+            ready([Act::Patch(
+                POLICY,
+                spec(json!({"description": "Other words", "expiration": {"afterDuration": "P30D"}})),
+            )]),
+        ),
+        scenario(
+            "another-approver",
+            ready([Act::Patch(
+                POLICY,
+                spec(
+                    json!({"approval": {"stages": [{"approvers": [{"user": {"userPrincipalName": "carol@contoso.com"}}]}]}}),
+                ),
+            )]),
+        ),
+        scenario(
+            "roles",
+            ready([Act::Patch(
+                PACKAGE,
+                spec(
+                    json!({"resourceRoles": [{"resource": "crm", "role": "Writer"}, {"resource": "campaign-group", "role": "Member"}]}),
+                ),
+            )]),
+        ),
+        scenario(
+            "resource-withdrawn",
+            ready([
+                Act::Patch(
+                    PACKAGE,
+                    spec(json!({"resourceRoles": [{"resource": "campaign-group", "role": "Member"}]})),
+                ),
+                Act::Settle,
+                Act::Patch(
+                    CATALOG,
+                    spec(
+                        json!({"resources": [{"name": "campaign-group", "group": {"displayName": "Marketing Campaign"}}]}),
+                    ),
+                ),
+            ]),
+        ),
+        scenario(
+            "rename",
+            ready([
+                Act::Patch(CATALOG, spec(json!({"displayName": "Marketing and Sales"}))),
+                Act::Patch(PACKAGE, spec(json!({"displayName": "Campaigns"}))),
+                Act::Patch(POLICY, spec(json!({"displayName": "All members"}))),
+            ]),
+        ),
+        scenario("adoption-by-name", {
+            let mut acts: Vec<Act> = [
+                namespace(),
+                tenant(),
+                with(catalog(), &spec(json!({"adoption": "ByName"}))),
+            ]
+            .map(Act::Apply)
+            .into();
+            acts.insert(
+                0,
+                Act::PortalCreate(
+                    "catalogs",
+                    json!({"id": "aaaaaaaa-0000-4000-8000-000000000001", "displayName": "Marketing", "description": "By hand", "state": "published", "isExternallyVisible": false}),
+                ),
+            );
+            acts.extend([
+                Act::Settle,
+                Act::PortalCreate(
+                    "accessPackages",
+                    json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": "Campaign", "description": "By hand", "catalog": "Marketing"}),
+                ),
+                Act::Apply(with(package(), &spec(json!({"adoption": "ByName"})))),
+                Act::Apply(policy()),
+            ]);
+            acts
+        }),
+        scenario("adoption-by-id", {
+            let mut acts: Vec<Act> = [namespace(), tenant(), catalog()].map(Act::Apply).into();
+            acts.extend([
+                Act::Settle,
+                Act::PortalCreate(
+                    "accessPackages",
+                    json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": "By hand", "description": "By hand", "catalog": "Marketing"}),
+                ),
+                Act::Apply(with(package(), &spec(json!({"id": "aaaaaaaa-0000-4000-8000-000000000002"})))),
+                Act::Apply(policy()),
+            ]);
+            acts
+        }),
+        scenario(
+            "made-anew",
+            ready([
+                Act::PortalDelete("assignmentPolicies", "Members"),
+                Act::Pass(Duration::from_secs(900)),
+                Act::Settle,
+                Act::Patch(
+                    POLICY,
+                    annotated("access.entra-operator.io/reconcile-requested-at", json!("now")),
+                ),
+            ]),
+        ),
+        scenario(
+            "delete-all",
+            ready([
+                Act::Delete(TENANT),
+                Act::Delete(CATALOG),
+                Act::Delete(PACKAGE),
+                Act::Delete(POLICY),
+            ]),
+        ),
+        scenario("delete-policy", ready([Act::Delete(POLICY)])),
+        scenario(
+            "delete-package-first",
+            ready([Act::Delete(PACKAGE), Act::Settle, Act::Delete(POLICY)]),
+        ),
+        scenario(
+            "namespace-deleted",
+            ready([Act::Delete(Target {
+                kind: "Namespace",
+                namespace: None,
+                name: TEAM,
+            })]),
+        ),
+        scenario(
+            "drift-mended",
+            ready([Act::PortalPatch(
+                "assignmentPolicies",
+                "Members",
+                json!({"description": "By hand", "requestApprovalSettings": {"isApprovalRequiredForAdd": false, "stages": []}}),
+            )]),
+        ),
+        scenario(
+            "drift-held-and-released",
+            ready([
+                Act::PortalPatch(
+                    "assignmentPolicies",
+                    "Members",
+                    json!({"requestorSettings": {"enableTargetsToSelfAddAccess": false}}),
+                ),
+                Act::Pass(Duration::from_secs(900)),
+                Act::Settle,
+                Act::Patch(
+                    POLICY,
+                    annotated("access.entra-operator.io/reconcile-requested-at", json!("now")),
+                ),
+            ]),
+        ),
+        scenario("changed-in-flight", {
+            let mut acts = all();
+            acts.insert(0, Act::Quirks(json!({"latency": 700})));
+            acts.extend([
+                Act::Pass(Duration::from_millis(3_100)),
+                Act::Patch(CATALOG, spec(json!({"description": "While it is made"}))),
+                Act::Pass(Duration::from_millis(2_300)),
+                Act::Patch(PACKAGE, spec(json!({"description": "While it is made"}))),
+                Act::Patch(POLICY, spec(json!({"description": "While it is made"}))),
+            ]);
+            acts
+        }),
+        scenario("invalid-then-valid", {
+            let mut acts: Vec<Act> = [namespace(), tenant(), catalog()].map(Act::Apply).into();
+            acts.extend([
+                Act::Refused(with(package(), &spec(json!({"displayName": ""})))),
+                Act::Apply(with(
+                    package(),
+                    &spec(json!({"resourceRoles": [{"resource": "campaign-group", "role": "Nobody"}]})),
+                )),
+                Act::Apply(policy()),
+                Act::Settle,
+                Act::Apply(package()),
+            ]);
+            acts
+        }),
+        scenario(
+            "secret-rotated",
+            ready([
+                Act::Apply(json!({"apiVersion": "v1", "kind": "Secret",
+                    "metadata": {"name": "rotated", "namespace": "entra-access-operator"},
+                    "stringData": {"clientSecret": "stage-client-secret"}})),
+                Act::Patch(
+                    TENANT,
+                    spec(json!({"credentials": {"clientSecret": {"secretRef": {"name": "rotated"}}}})),
+                ),
+                Act::Patch(PACKAGE, spec(json!({"description": "With another secret"}))),
+            ]),
+        ),
+        scenario(
+            "observed-and-back",
+            ready([
+                Act::Patch(CATALOG, spec(json!({"management": "Observe"}))),
+                Act::Settle,
+                Act::Patch(CATALOG, spec(json!({"description": "Later"}))),
+                Act::Patch(PACKAGE, spec(json!({"description": "Meanwhile"}))),
+                Act::Settle,
+                Act::Patch(CATALOG, spec(json!({"management": "Full"}))),
+            ]),
+        ),
+        scenario(
+            "status-erased",
+            ready([
+                Act::Patch(
+                    PACKAGE,
+                    json!({"status": {"entra": null, "intent": null, "applied": null, "conditions": []}}),
+                ),
+                Act::Settle,
+                Act::Patch(PACKAGE, spec(json!({"adoption": "ByName"}))),
+            ]),
+        ),
+        scenario(
+            "grant-removed-first",
+            ready([
+                Act::Patch(CATALOG, spec(json!({"grants": []}))),
+                Act::Settle,
+                Act::Delete(POLICY),
+                Act::Delete(PACKAGE),
+            ]),
+        ),
+        scenario("two-tenants", {
+            let mut acts = ready([
+                Act::Apply(with(tenant(), &json!({"metadata": {"name": "other"}}))),
+                Act::Apply(with(
+                    catalog(),
+                    &json!({"metadata": {"name": "sales"}, "spec": {"displayName": "Sales", "tenantRef": {"name": "other"}}}),
+                )),
+                Act::Settle,
+            ]);
+            acts.extend([
+                Act::Delete(Target {
+                    kind: "Catalog",
+                    namespace: None,
+                    name: "sales",
+                }),
+                Act::Delete(Target {
+                    kind: "EntraTenant",
+                    namespace: None,
+                    name: "other",
+                }),
+            ]);
+            acts
+        }),
+    ]
+}
