@@ -1,6 +1,9 @@
 //! The server's state, and the way of a request through it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use entra_access_operator::clock::Clock;
 use http::request::Parts;
@@ -72,6 +75,9 @@ pub(super) struct State {
     pub(super) namespace_controller: NamespaceController,
     /// What was applied last, by the object's uid and the field manager.
     pub(super) applied: BTreeMap<(String, String), Value>,
+    /// Objects that were stored without a default that reading adds: the first write stores it, and is one, even where it
+    /// changes nothing else.
+    pub(super) incomplete: BTreeSet<Key>,
     pub(super) calls: Vec<Call>,
 }
 
@@ -86,6 +92,7 @@ impl State {
             admission: Admission::default(),
             namespace_controller: NamespaceController::default(),
             applied: BTreeMap::new(),
+            incomplete: BTreeSet::new(),
             calls: Vec::new(),
         };
         state.make_first_namespaces();

@@ -16,6 +16,7 @@ mod answer;
 mod core;
 mod differences;
 mod made;
+mod news;
 mod program;
 mod servers;
 mod verbs;
