@@ -16,7 +16,7 @@ use super::{
     definition::Definitions,
     namespace::NamespaceController,
     refusal::Refusal,
-    request::{Request, User, Verb},
+    request::{PatchType, Request, User, Verb},
     resource::Resources,
     schema::Evaluator,
     store::{Key, Store},
@@ -165,7 +165,7 @@ fn read_body(request: &Request, body: &[u8]) -> Result<Value, Refusal> {
     };
     match serde_json::from_slice(body) {
         Ok(value) => Ok(value),
-        Err(error) if request.verb == Verb::Patch(super::request::PatchType::Apply) => {
+        Err(error) if request.verb == Verb::Patch(PatchType::Apply) => {
             serde_saphyr::from_slice(body).map_err(|_| unreadable(&error))
         }
         Err(error) => Err(unreadable(&error)),

@@ -10,7 +10,7 @@ use super::{
     metadata,
     patch::patched,
     refusal::Refusal,
-    request::{PatchType, Request},
+    request::{PatchType, Request, Verb},
     resource::{Nature, Resource},
     state::{Outcome, Reply, State},
     store::Key,
@@ -155,7 +155,7 @@ impl State {
 
     /// What a field manager applies is its own from now on.
     fn remember_applied(&mut self, request: &Request, object: &Value) {
-        if request.verb == super::request::Verb::Patch(PatchType::Apply) {
+        if request.verb == Verb::Patch(PatchType::Apply) {
             self.applied.insert(manager(request, object), request.body.clone());
         }
     }
