@@ -11,7 +11,7 @@ use entra_access_operator::{
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    Api, Resource as _, ResourceExt as _,
+    Api, Resource as _, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     core::PartialObjectMeta,
     runtime::{
@@ -288,6 +288,32 @@ async fn events_of_the_operators_library_are_found_by_what_they_are_about() {
         (Some("first"), Some(2))
     );
     assert_eq!(events[0]["metadata"]["namespace"], "default");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_comes_in_pages_where_it_is_asked_for_so() {
+    let server = server();
+    for name in ["e", "b", "d", "a", "c"] {
+        server.apply(&catalog(name)).unwrap();
+    }
+    let catalogs: Api<Catalog> = Api::all(server.client());
+    let mut pages = Vec::new();
+    let mut params = ListParams::default().limit(2);
+    loop {
+        let page = catalogs.list(&params).await.unwrap();
+        pages.push(
+            page.items
+                .iter()
+                .map(ResourceExt::name_any)
+                .collect::<Vec<_>>()
+                .concat(),
+        );
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => break,
+        }
+    }
+    assert_eq!(pages, ["ab", "cd", "e"]);
 }
 
 #[test]

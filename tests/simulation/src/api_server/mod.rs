@@ -131,7 +131,7 @@ impl ApiServer {
         kube::Client::new(self.service_for(user), "default")
     }
 
-    /// One request, answered at once: the HTTP status and the body.
+    /// One request, answered at once: the HTTP status and the body. That of a watch is null: it has none at once.
     #[must_use]
     pub fn request(
         &self,
