@@ -21,9 +21,10 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 # Cargo wants every member of the workspace to be there, also those that it does not build.
 COPY tests/emulator/Cargo.toml tests/emulator/Cargo.toml
+COPY tests/simulation/Cargo.toml tests/simulation/Cargo.toml
 COPY tests/stage/Cargo.toml tests/stage/Cargo.toml
-RUN mkdir -p tests/emulator/src tests/stage/src/demo \
- && touch tests/emulator/src/lib.rs tests/emulator/src/main.rs tests/stage/src/lib.rs tests/stage/src/demo/main.rs
+RUN mkdir -p tests/emulator/src tests/simulation/src tests/stage/src/demo \
+ && touch tests/emulator/src/lib.rs tests/emulator/src/main.rs tests/simulation/src/lib.rs tests/stage/src/lib.rs tests/stage/src/demo/main.rs
 # Static with glibc: no libc in the image, and glibc's allocator, which is quicker than musl's. Each compiler is there under
 # this name on its own architecture, and by the package above on the other.
 ENV CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=x86_64-linux-gnu-gcc \

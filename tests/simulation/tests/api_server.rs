@@ -11,13 +11,16 @@ use entra_access_operator::{
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    Api, Resource as _, ResourceExt as _,
+    Api, Resource as _, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
     core::PartialObjectMeta,
-    runtime::watcher::{self, watcher},
+    runtime::{
+        events::{Event, EventType as Severity, Recorder, Reporter},
+        watcher::{self, watcher},
+    },
 };
 use serde_json::{Value, json};
-use simulation::api_server::{ApiServer, EventType, NamespaceController};
+use simulation::api_server::{ApiServer, Definitions, EventType, NamespaceController, User};
 
 fn server() -> ApiServer {
     ApiServer::new(Clock::simulated("2026-11-28T10:00:00Z".parse().unwrap()), 7)
@@ -125,16 +128,14 @@ fn the_same_seed_and_the_same_requests_give_the_same_history() {
 fn a_write_that_changes_nothing_is_no_news() {
     let server = server();
     server.apply(&catalog("marketing")).unwrap();
+    let same = json!({"spec": {"displayName": "Marketing"}});
+    // The first one is: it stores the status that reading had added.
+    let created = server.revision();
+    server.patch("Catalog", "marketing", None, &same).unwrap();
+    assert_eq!(server.revision(), created + 1);
     let before = server.revision();
     server.apply(&catalog("marketing")).unwrap();
-    server
-        .patch(
-            "Catalog",
-            "marketing",
-            None,
-            &json!({"spec": {"displayName": "Marketing"}}),
-        )
-        .unwrap();
+    server.patch("Catalog", "marketing", None, &same).unwrap();
     assert_eq!(server.revision(), before);
     assert!(server.events_since(before).is_empty());
 }
@@ -231,6 +232,102 @@ async fn a_watch_of_the_operators_library_sees_what_happens() {
     assert_eq!(next().await, "init");
 }
 
+#[tokio::test(start_paused = true)]
+async fn with_the_charts_policy_only_the_operator_writes_status() {
+    let server = server();
+    server.apply(&catalog("marketing")).unwrap();
+    server.enforce_admission("entra-access-operator").unwrap();
+    let operator = User::service_account("entra-access-operator", "entra-access-operator");
+    let status = json!({"status": {"observedGeneration": 1}});
+    let path = "/apis/access.entra-operator.io/v1alpha1/catalogs/marketing/status";
+    let write = |user: &User| {
+        server
+            .request(user, "PATCH", path, "application/merge-patch+json", Some(&status))
+            .0
+    };
+    assert_eq!(
+        (write(&User::admin()), write(&User::new("ann", &[])), write(&operator)),
+        (403, 403, 200)
+    );
+    let last: Vec<String> = server
+        .calls()
+        .iter()
+        .rev()
+        .take(3)
+        .map(|call| format!("{} {call}", call.user))
+        .collect();
+    assert_eq!(
+        last,
+        [
+            format!("system:serviceaccount:entra-access-operator:entra-access-operator 200 PATCH {path}"),
+            format!("ann 403 PATCH {path}"),
+            format!("admin 403 PATCH {path}"),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_the_operators_library_are_found_by_what_they_are_about() {
+    let server = server();
+    server.apply(&catalog("marketing")).unwrap();
+    let read: Catalog = Api::all(server.client()).get("marketing").await.unwrap();
+    let recorder = Recorder::new(server.client(), Reporter::from("entra-access-operator"));
+    let event = |note: &str| Event {
+        type_: Severity::Normal,
+        reason: "Created".to_owned(),
+        note: Some(note.to_owned()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    recorder.publish(&event("first"), &read.object_ref(&())).await.unwrap();
+    recorder.publish(&event("again"), &read.object_ref(&())).await.unwrap();
+    let events = server.events("Catalog", "marketing", None);
+    assert_eq!(events.len(), 1, "repeats are counted");
+    assert_eq!(
+        (events[0]["message"].as_str(), events[0]["series"]["count"].as_u64()),
+        (Some("first"), Some(2))
+    );
+    assert_eq!(events[0]["metadata"]["namespace"], "default");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_comes_in_pages_where_it_is_asked_for_so() {
+    let server = server();
+    for name in ["e", "b", "d", "a", "c"] {
+        server.apply(&catalog(name)).unwrap();
+    }
+    let catalogs: Api<Catalog> = Api::all(server.client());
+    let mut pages = Vec::new();
+    let mut params = ListParams::default().limit(2);
+    loop {
+        let page = catalogs.list(&params).await.unwrap();
+        pages.push(
+            page.items
+                .iter()
+                .map(ResourceExt::name_any)
+                .collect::<Vec<_>>()
+                .concat(),
+        );
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => break,
+        }
+    }
+    assert_eq!(pages, ["ab", "cd", "e"]);
+}
+
+#[test]
+fn without_rules_in_cel_only_the_schema_refuses() {
+    let clock = Clock::simulated("2026-11-28T10:00:00Z".parse().unwrap());
+    let server = ApiServer::with_definitions(clock, 7, &Definitions::without_rules());
+    let mut nameless = catalog("marketing");
+    nameless["spec"] = json!({});
+    server.create(&nameless).unwrap();
+    nameless["spec"] = json!({"state": "Draft"});
+    nameless["metadata"]["name"] = json!("draft");
+    assert_eq!(server.create(&nameless).unwrap_err().code, 422);
+}
+
 /// Not for its outcome: `cargo test --release -p simulation --test api_server -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
@@ -246,6 +343,21 @@ fn how_long_requests_take() {
     };
     timed("create", &|number| {
         drop(server.create(&catalog(&format!("c-{number}"))).unwrap())
+    });
+    let policy = json!({
+        "apiVersion": "access.entra-operator.io/v1alpha1", "kind": "AssignmentPolicy",
+        "metadata": {"namespace": "default"},
+        "spec": {
+            "accessPackageRef": {"name": "marketing-campaign"}, "displayName": "Marketing Campaign Policy",
+            "requestors": {"scope": "AllMemberUsers", "selfService": {"add": true}},
+            "approval": {"stages": [{"approvers": [{"user": {"userPrincipalName": "bob@contoso.com"}}]}]},
+            "expiration": {"afterDuration": "P90D"},
+        },
+    });
+    timed("create a policy", &|number| {
+        let mut policy = policy.clone();
+        policy["metadata"]["name"] = format!("p-{number}").into();
+        server.create(&policy).unwrap();
     });
     timed("status", &|number| {
         let status = json!({"status": {"observedGeneration": number + 5}});

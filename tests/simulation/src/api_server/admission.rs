@@ -7,20 +7,18 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use k8s_openapi::jiff::Timestamp;
-use kube_cel::{
-    KubeCelExt,
-    cel::{
-        Context, Value as Cel,
-        extractors::This,
-        objects::{Key, Map},
-    },
+use kube_cel::cel::{
+    Context, Value as Cel,
+    extractors::This,
+    objects::{Key, Map},
 };
 use serde_json::{Value, json};
 
 use super::{
-    expression::Expression,
+    expression::{self, Expression},
+    field_error::FieldError,
     metadata,
-    refusal::{FieldError, Refusal},
+    refusal::Refusal,
     request::Request,
     resource::Resource,
     state::State,
@@ -251,7 +249,7 @@ impl Admission {
 
 /// What policies may call: what rules may, and `authorizer`, by which everybody may do everything.
 fn functions() -> Context<'static> {
-    let mut context = Context::default().with_all();
+    let mut context = expression::functions();
     for name in ["group", "resource", "subresource", "namespace", "name", "check"] {
         context.add_function(name, |This(_): This<Cel>, _: Arc<String>| true);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{metadata, names, refusal::FieldError};
+use super::{field_error::FieldError, metadata, names};
 
 /// `events.k8s.io`, and the core's name for it.
 const NAMES: [(&str, &str); 6] = [

@@ -1,8 +1,15 @@
 //! An expression in CEL.
 
-use std::{fmt, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
-use kube_cel::cel::{Context, ExecutionError, Value as Cel, parser};
+use kube_cel::{
+    KubeCelExt,
+    cel::{Context, ExecutionError, Value as Cel, extractors::This, parser},
+};
 use regex::Regex;
 
 /// `.?field`. The cel crate (0.13) takes a field that is missing there for an error; it does not so with `[?"field"]`, which
@@ -59,4 +66,24 @@ impl Expression {
             Ok(_) | Err(_) => None,
         }
     }
+}
+
+/// What expressions may call: CEL's own, and Kubernetes'.
+pub(super) fn functions() -> Context<'static> {
+    let mut context = Context::default().with_all();
+    context.add_function("matches", matches);
+    context
+}
+
+/// As the cel crate's, which compiles the pattern at each call: most of the time that a rule takes.
+fn matches(This(text): This<Arc<String>>, pattern: Arc<String>) -> Result<bool, ExecutionError> {
+    static COMPILED: LazyLock<Mutex<HashMap<Arc<String>, Regex>>> = LazyLock::new(Mutex::default);
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = compiled.get(&pattern) {
+        return Ok(regex.is_match(&text));
+    }
+    let regex = Regex::new(&pattern).map_err(|error| ExecutionError::function_error("matches", error))?;
+    let is_match = regex.is_match(&text);
+    compiled.insert(pattern, regex);
+    Ok(is_match)
 }

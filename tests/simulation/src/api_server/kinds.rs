@@ -1,10 +1,13 @@
 //! What is particular about each kind: how it is read, what it is stored as, and what is wrong with it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
 use super::{
-    admission, events, metadata, names,
-    refusal::{FieldError, Refusal},
+    admission, events,
+    field_error::FieldError,
+    metadata, names,
+    refusal::Refusal,
     resource::{Nature, Resource},
     schema::{Evaluator, Part},
 };
@@ -267,8 +270,6 @@ fn read_secret(object: &mut Value) -> Result<(), String> {
     fields.entry("type").or_insert_with(|| "Opaque".into());
     Ok(())
 }
-
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 fn validate_secret(object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut errors = Vec::new();

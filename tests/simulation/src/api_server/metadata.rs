@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{names, refusal::FieldError};
+use super::{field_error::FieldError, names};
 
 /// What metadata may hold.
 const FIELDS: [&str; 14] = [

@@ -32,7 +32,7 @@
 //! | `schema`, `definition` | custom resources: pruning, defaults, validation, rules in CEL |
 //! | `expression` | CEL |
 //! | `admission`, `chart` | admission policies, and the chart's |
-//! | `refusal` | what is said of what is not done |
+//! | `refusal`, `field_error` | what is said of what is not done |
 //! | `kubectl` | what people do |
 
 mod admission;
@@ -43,6 +43,7 @@ mod definition;
 mod delete;
 mod events;
 mod expression;
+mod field_error;
 mod kinds;
 mod kubectl;
 mod metadata;
@@ -130,7 +131,7 @@ impl ApiServer {
         kube::Client::new(self.service_for(user), "default")
     }
 
-    /// One request, answered at once: the HTTP status and the body.
+    /// One request, answered at once: the HTTP status and the body. That of a watch is null: it has none at once.
     #[must_use]
     pub fn request(
         &self,

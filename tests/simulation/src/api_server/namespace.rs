@@ -106,6 +106,7 @@ impl State {
         for kind in kinds {
             for (key, object) in self.found(&kind, Some(name)) {
                 if metadata::finalizers(&object).is_empty() {
+                    self.incomplete.remove(&key);
                     self.store.remove(&kind.kind, &key, &object);
                 } else {
                     is_empty = false;

@@ -1,6 +1,9 @@
 //! The server's state, and the way of a request through it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use entra_access_operator::clock::Clock;
 use http::request::Parts;
@@ -13,7 +16,7 @@ use super::{
     definition::Definitions,
     namespace::NamespaceController,
     refusal::Refusal,
-    request::{Request, User, Verb},
+    request::{PatchType, Request, User, Verb},
     resource::Resources,
     schema::Evaluator,
     store::{Key, Store},
@@ -72,6 +75,9 @@ pub(super) struct State {
     pub(super) namespace_controller: NamespaceController,
     /// What was applied last, by the object's uid and the field manager.
     pub(super) applied: BTreeMap<(String, String), Value>,
+    /// Objects that were stored without a default that reading adds: the first write stores it, and is one, even where it
+    /// changes nothing else.
+    pub(super) incomplete: BTreeSet<Key>,
     pub(super) calls: Vec<Call>,
 }
 
@@ -86,6 +92,7 @@ impl State {
             admission: Admission::default(),
             namespace_controller: NamespaceController::default(),
             applied: BTreeMap::new(),
+            incomplete: BTreeSet::new(),
             calls: Vec::new(),
         };
         state.make_first_namespaces();
@@ -158,7 +165,7 @@ fn read_body(request: &Request, body: &[u8]) -> Result<Value, Refusal> {
     };
     match serde_json::from_slice(body) {
         Ok(value) => Ok(value),
-        Err(error) if request.verb == Verb::Patch(super::request::PatchType::Apply) => {
+        Err(error) if request.verb == Verb::Patch(PatchType::Apply) => {
             serde_saphyr::from_slice(body).map_err(|_| unreadable(&error))
         }
         Err(error) => Err(unreadable(&error)),

@@ -10,7 +10,7 @@ use super::{
     metadata,
     patch::patched,
     refusal::Refusal,
-    request::{PatchType, Request},
+    request::{PatchType, Request, Verb},
     resource::{Nature, Resource},
     state::{Outcome, Reply, State},
     store::Key,
@@ -60,11 +60,15 @@ impl State {
             return Err(Refusal::already_exists(resource, &name, metadata::is_going(there)));
         }
         check_size(&object)?;
+        let as_stored = object.clone();
         resource.complete(&mut object);
         if request.is_dry_run() {
             return Ok(Reply::created(resource.show(&object)));
         }
         self.remember_applied(request, &object);
+        if object != as_stored {
+            self.incomplete.insert(key.clone());
+        }
         let stored = self.store.put(&resource.kind, key, object);
         self.was_written(resource);
         Ok(Reply::created(resource.show(&stored)))
@@ -135,7 +139,7 @@ impl State {
             return Ok(Reply::ok(resource.show(&object)));
         }
         self.remember_applied(request, &object);
-        if object == **old {
+        if object == **old && !self.incomplete.remove(&key) {
             return Ok(Reply::ok(resource.show(old)));
         }
         if metadata::is_going(&object) && metadata::finalizers(&object).is_empty() && !self.is_held(resource, &object) {
@@ -143,6 +147,7 @@ impl State {
             self.remove(resource, &key, old);
             return Ok(Reply::ok(resource.show(&object)));
         }
+        self.incomplete.remove(&key);
         let stored = self.store.put(&resource.kind, key, object);
         self.was_written(resource);
         Ok(Reply::ok(resource.show(&stored)))
@@ -150,7 +155,7 @@ impl State {
 
     /// What a field manager applies is its own from now on.
     fn remember_applied(&mut self, request: &Request, object: &Value) {
-        if request.verb == super::request::Verb::Patch(PatchType::Apply) {
+        if request.verb == Verb::Patch(PatchType::Apply) {
             self.applied.insert(manager(request, object), request.body.clone());
         }
     }
@@ -171,6 +176,7 @@ impl State {
     pub(super) fn remove(&mut self, resource: &Resource, key: &Key, last: &Value) {
         let uid = metadata::text(last, "uid").to_owned();
         self.applied.retain(|(of, _), _| *of != uid);
+        self.incomplete.remove(key);
         self.store.remove(&resource.kind, key, last);
         self.was_written(resource);
         self.content_is_gone();

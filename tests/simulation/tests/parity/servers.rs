@@ -16,7 +16,7 @@ use stage::{ControlPlane, condition_in, wait_for, workspace};
 use crate::{
     answer::{Answer, masked},
     differences::known,
-    program::{Program, Request},
+    program::{Program, Request, get},
 };
 
 /// How long the real server's controllers may take.
@@ -112,35 +112,43 @@ impl Servers {
         Answer { code, body }
     }
 
-    /// The body with what the server says now of the object in the place of what stands for it.
-    fn filled_in(&self, request: &Request, ask: impl Fn(&Self, &Request, Option<&Value>) -> Answer) -> Option<Value> {
-        let text = request.body.as_ref()?.to_string();
-        if !text.contains("$RV") && !text.contains("$UID") {
-            return request.body.clone();
+    /// The masked answer to the request, with what the server says now of the object in the place of what stands for it.
+    /// That of a write also tells whether there is a new resourceVersion.
+    fn asked(&self, request: &Request, ask: impl Fn(&Self, &Request, Option<&Value>) -> Answer) -> Answer {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let is_write = matches!(request.method, "PUT" | "PATCH");
+        let text = request.body.as_ref().map(Value::to_string);
+        let is_filled_in = text
+            .as_ref()
+            .is_some_and(|text| text.contains("$RV") || text.contains("$UID"));
+        if !is_write && !is_filled_in {
+            return masked(ask(self, request, request.body.as_ref()));
         }
-        let path = request
-            .path
-            .split('?')
-            .next()
-            .unwrap()
-            .trim_end_matches("/status")
-            .to_owned();
-        let metadata = ask(self, &crate::program::get(&path), None).body["metadata"].clone();
-        let of = |field: &str| metadata[field].as_str().unwrap_or_default();
-        Some(serde_json::from_str(&text.replace("$RV", of("resourceVersion")).replace("$UID", of("uid"))).unwrap())
+        let before = ask(self, &get(path.trim_end_matches("/status")), None).body;
+        let of = |object: &Value, field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let version = of(&before, "resourceVersion");
+        let text = text
+            .unwrap_or_default()
+            .replace("$RV", &version)
+            .replace("$UID", &of(&before, "uid"));
+        let answer = ask(self, request, serde_json::from_str(&text).ok().as_ref());
+        let is_new = of(&answer.body, "resourceVersion") != version;
+        let mut answer = masked(answer);
+        if is_write && answer.code == 200 {
+            answer.body["isNewVersion"] = is_new.into();
+        }
+        answer
     }
 
-    /// The answers of the real one and of ours, masked.
+    /// The answers of the real one and of ours.
     pub(crate) fn answers(&mut self, request: &Request) -> (Answer, Answer) {
         self.compared += 1;
-        let body = self.filled_in(request, Self::ask_ours);
-        let ours = masked(self.ask_ours(request, body.as_ref()));
-        let body = self.filled_in(request, Self::ask_real);
-        let mut real = masked(self.ask_real(request, body.as_ref()));
+        let ours = self.asked(request, Self::ask_ours);
+        let mut real = self.asked(request, Self::ask_real);
         if request.awaits {
             // What never comes is a difference.
             let _ = wait_for("the controllers", CONTROLLERS, || {
-                real = masked(self.ask_real(request, body.as_ref()));
+                real = self.asked(request, Self::ask_real);
                 if real == ours { Ok(()) } else { Err("not yet") }
             });
         }

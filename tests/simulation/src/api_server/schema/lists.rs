@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::refusal::FieldError;
+use super::super::field_error::FieldError;
 use super::{ListType, Schema, child_path};
 
 impl Schema {

@@ -4,16 +4,17 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use kube_cel::{
-    KubeCelExt,
-    cel::{
-        Context, Value as Cel,
-        objects::{Key, Map, OptionalValue},
-    },
+use kube_cel::cel::{
+    Context, Value as Cel,
+    objects::{Key, Map, OptionalValue},
 };
 use serde_json::Value;
 
-use super::super::{definition::DefinitionError, expression::Expression, refusal::FieldError};
+use super::super::{
+    definition::DefinitionError,
+    expression::{Expression, functions},
+    field_error::FieldError,
+};
 use super::{Schema, child_path};
 
 /// A rule of `x-kubernetes-validations`.
@@ -84,7 +85,7 @@ impl fmt::Debug for Evaluator {
 
 impl Evaluator {
     pub(in super::super) fn new() -> Self {
-        Self(Context::default().with_all())
+        Self(functions())
     }
 
     /// The rules of the schema that the object breaks. Those that compare speak of what was there before; what has not

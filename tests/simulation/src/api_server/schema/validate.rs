@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::refusal::FieldError;
+use super::super::field_error::FieldError;
 use super::{Format, Schema, Type, child_path};
 
 /// Which part of an object is judged.
