@@ -19,6 +19,7 @@
 //! | one 404                                                      | nothing: ask again                                     |
 //! | two 404s, then a list begun after them lacks it              | gone                                                   |
 //! | any number of 404s, within the window of a write of ours     | nothing                                                |
+//! | any number of 404s, within a window of the view's beginning  | nothing: a process before may have written just then   |
 //! | 404s, and a read begun since shows it                        | it is there                                            |
 //! | 403, then a list begun after it lacks it                     | gone, for callers with a role on the catalog           |
 //! | 403, and the list shows it or is refused                     | we may not see it                                      |
@@ -107,6 +108,8 @@ pub enum Absence {
     AskList,
     /// A read that was begun since shows it.
     Shown,
+    /// Not proven before this moment: until then it may be a write of ours that Entra does not show yet.
+    Young(Moment),
     /// Not proven, for this reason.
     Doubtful(&'static str),
 }
@@ -437,8 +440,10 @@ impl<T: Viewed> Shelf<T> {
                 Absence::Doubtful("it was not asked for")
             };
         };
-        if item.written.is_some_and(|at| now < at + self.visibility) {
-            return Absence::Doubtful("we wrote it a moment ago, and Entra may take its time to show it");
+        // The view does not know what was written before it began: a process that ended a moment before may have made it.
+        let written = item.written.unwrap_or(Moment::ZERO);
+        if now < written + self.visibility {
+            return Absence::Young(written + self.visibility);
         }
         if second.is_none() && !item.is_refused {
             return Absence::Doubtful(

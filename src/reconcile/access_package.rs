@@ -12,7 +12,7 @@ use super::{
     context::Context,
     execute::{Done, Failure, latch},
     grants::{catalog_of_id, granted},
-    halt::{Halt, Step},
+    halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
     parting::{Departure, deleted, depart, last_tenant, nothing_there, parting, shut},
@@ -349,6 +349,14 @@ impl Managed for AccessPackage {
             references: unresolved.clone(),
             sync: obstacle.or(plan.held_problem(&reopen)).or(unresolved),
             warning: None,
+        }
+    }
+
+    fn comes_back(report: &Report, _references: &PackageReferences) -> Retry {
+        match &report.ready {
+            // What a way into it asks for changes in Entra, where no news tells of it.
+            Err(problem) if problem.reason == Reason::LimitExceeded => Retry::Backoff,
+            Err(_) | Ok(_) => Retry::OnChange,
         }
     }
 

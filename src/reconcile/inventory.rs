@@ -19,6 +19,7 @@ use std::{
 };
 
 use absence::{Missing, access_lost, certain, read};
+use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
 use flights::{Flights, Question};
@@ -59,6 +60,8 @@ struct Inner {
     reads: Box<dyn Reads>,
     machine: Machine,
     origin: Instant,
+    /// What the wall showed then.
+    began: Timestamp,
     /// How long a write may take to show.
     visibility: Duration,
     /// How often lists are meant to be read.
@@ -154,6 +157,7 @@ impl Inventory {
         Self(Arc::new(Inner {
             reads,
             origin: machine.clock.instant(),
+            began: machine.clock.now(),
             machine,
             visibility,
             interval,

@@ -388,7 +388,7 @@ fn an_element_that_cannot_be_read_exists() {
             unreadable: vec![hidden(Some("P"))],
         },
     );
-    assert!(matches!(shelf.absence("p", at(14)), Absence::Doubtful(_)));
+    assert!(matches!(shelf.absence("p", at(61)), Absence::Doubtful(_)));
 }
 
 #[test]
@@ -481,9 +481,20 @@ fn no_number_of_404s_stands_against_a_young_write_of_ours() {
         shelf.miss("new", at(moment), false);
     }
     shelf.list(at(121), Listed::default());
-    assert!(matches!(shelf.absence("new", at(122)), Absence::Doubtful(_)));
+    assert_eq!(shelf.absence("new", at(122)), Absence::Young(at(160)));
     shelf.list(at(161), Listed::default());
     assert_eq!(shelf.absence("new", at(162)), Absence::Gone);
+}
+
+#[test]
+fn what_a_process_before_may_have_written_is_not_gone_while_that_is_young() {
+    let mut shelf = shelf();
+    shelf.miss("p", at(1), false);
+    shelf.miss("p", at(2), false);
+    shelf.list(at(3), Listed::default());
+    assert_eq!(shelf.absence("p", at(4)), Absence::Young(WINDOW));
+    shelf.list(WINDOW + at(1), Listed::default());
+    assert_eq!(shelf.absence("p", WINDOW + at(2)), Absence::Gone);
 }
 
 #[test]
@@ -495,7 +506,7 @@ fn a_young_creation_is_not_forgotten_over_a_list_that_flaps() {
     shelf.miss("new", at(103), false);
     shelf.miss("new", at(104), false);
     shelf.list(at(105), Listed::default());
-    assert!(matches!(shelf.absence("new", at(106)), Absence::Doubtful(_)));
+    assert_eq!(shelf.absence("new", at(106)), Absence::Young(at(160)));
 }
 
 #[test]
@@ -550,11 +561,11 @@ fn a_policy_is_asked_for_as_a_package_is() {
         holdings.policy_absence(&id, &policy_id, at(0)),
         Absence::Doubtful(_)
     ));
-    holdings.policy_missed(&id, &policy_id, at(1), false);
-    holdings.policy_missed(&id, &policy_id, at(2), false);
-    assert_eq!(holdings.policy_absence(&id, &policy_id, at(2)), Absence::AskList);
-    holdings.policies_listed(&id, at(3), Listed::default());
-    assert_eq!(holdings.policy_absence(&id, &policy_id, at(4)), Absence::Gone);
+    holdings.policy_missed(&id, &policy_id, at(61), false);
+    holdings.policy_missed(&id, &policy_id, at(62), false);
+    assert_eq!(holdings.policy_absence(&id, &policy_id, at(62)), Absence::AskList);
+    holdings.policies_listed(&id, at(63), Listed::default());
+    assert_eq!(holdings.policy_absence(&id, &policy_id, at(64)), Absence::Gone);
 }
 
 // Sites, requests, searches.

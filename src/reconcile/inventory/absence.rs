@@ -1,6 +1,6 @@
 //! What becomes of an object that a single read did not show, and the words for what is not certain.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::super::halt::{Halt, Retry, Step};
 use super::{Freshness, Inner, Question, lock};
@@ -9,7 +9,7 @@ use crate::{
     graph::{CatalogId, GraphError, GraphErrorKind, Listed, Read},
     plan::{
         Found,
-        view::{Absence, Sight},
+        view::{Absence, Moment, Sight},
     },
 };
 
@@ -56,9 +56,28 @@ impl Inner {
                 &what,
                 "it was answered that it is not there, and a list shows it",
             )),
+            (Absence::Young(until), _) => Err(self.young(&what, until)),
             (Absence::Doubtful(why), _) => Err(doubtful(&what, why)),
             (Absence::AskList, _) => Err(doubtful(&what, "the list that decides has not told of it")),
         }
+    }
+}
+
+impl Inner {
+    /// An absence that cannot be proven yet ends the visit, which says when it can.
+    fn young(&self, what: &str, until: Moment) -> Halt {
+        let left = until.saturating_sub(self.now());
+        // Of a moment that does not move, so that the words stand.
+        let then = self.began.saturating_add(until).unwrap_or(self.began);
+        Halt::sync(
+            Reason::OutcomeUnknown,
+            format!(
+                "{what}: it was answered that it is not there, but it may have been written a moment ago, and Entra takes up to {} s to show a write; that is certain at {}, and nothing is changed before",
+                self.visibility.as_secs(),
+                then.strftime("%H:%M:%SZ")
+            ),
+            Retry::After(left + Duration::from_secs(1)),
+        )
     }
 }
 

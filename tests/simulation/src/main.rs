@@ -16,7 +16,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use simulation::{
     judge::{Picture, Wrong},
-    matrix::{Character, Disturbance, KILLS, run},
+    matrix::{Character, Disturbance, KILLS, Run, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
     wire::Fault,
@@ -105,18 +105,16 @@ fn undisturbed<'a>(
         let mut prompt: Option<Picture> = None;
         for character in characters {
             let run = run(scenario, *character, &Disturbance::default());
-            let Some(picture) = run.picture else {
+            if let Some(broken) = &run.broken {
                 println!(
-                    "{} ({}) does not end even undisturbed: {:?}",
+                    "{} ({}) does not end even undisturbed: {broken:?}",
                     scenario.name,
-                    character.name(),
-                    run.broken
+                    character.name()
                 );
-                for seen in &run.trace {
-                    println!("{seen}");
-                }
+                tell(&run);
                 return Err(ExitCode::FAILURE);
-            };
+            }
+            let picture = run.picture;
             let calls = run.trace.len() as u64;
             match &prompt {
                 None => prompt = Some(picture.clone()),
@@ -141,6 +139,16 @@ fn undisturbed<'a>(
     Ok(right)
 }
 
+/// What the operator sent, and what the objects said at the end.
+fn tell(run: &Run) {
+    for seen in &run.trace {
+        println!("{seen}");
+    }
+    for condition in &run.conditions {
+        println!("  {condition}");
+    }
+}
+
 fn show(chosen: &[Scenario], characters: &[Character]) -> ExitCode {
     for scenario in chosen {
         for character in characters {
@@ -153,22 +161,18 @@ fn show(chosen: &[Scenario], characters: &[Character]) -> ExitCode {
                 run.trace.len(),
                 begun.elapsed()
             );
-            for seen in &run.trace {
-                println!("{seen}");
-            }
-            if let Some(broken) = run.broken {
+            tell(&run);
+            if let Some(broken) = &run.broken {
                 println!("broken: {broken:?}");
             }
-            if let Some(picture) = run.picture {
-                for (object, count) in &picture.entra {
-                    println!("  {count} {object}");
-                }
-                for (object, says) in &picture.cluster {
-                    println!("  {object}: {says}");
-                }
-                for way in &picture.ways {
-                    println!("  way in: {way}");
-                }
+            for (object, count) in &run.picture.entra {
+                println!("  {count} {object}");
+            }
+            for (object, says) in &run.picture.cluster {
+                println!("  {object}: {says}");
+            }
+            for way in &run.picture.ways {
+                println!("  way in: {way}");
             }
         }
     }
@@ -287,9 +291,7 @@ fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> ExitCode 
     let disturbance = by_seed(seed, *calls);
     println!("{} ({}), {:?}", scenario.name, character.name(), disturbance.faults);
     let run = run(scenario, *character, &disturbance);
-    for seen in &run.trace {
-        println!("{seen}");
-    }
+    tell(&run);
     let wrong = run.wrong(picture);
     for wrong in &wrong {
         println!("{wrong}");

@@ -52,8 +52,10 @@ impl Character {
 /// One run of a scenario.
 #[derive(Debug)]
 pub struct Run {
-    /// What there was at the end; none where it did not come to an end.
-    pub picture: Option<Picture>,
+    /// What there was at the end.
+    pub picture: Picture,
+    /// What the conditions of every custom resource said at the end.
+    pub conditions: Vec<String>,
     /// Why it did not come to an end.
     pub broken: Option<Broken>,
     /// What the operator sent.
@@ -94,7 +96,8 @@ pub fn run(scenario: &Scenario, character: Character, disturbance: &Disturbance)
         let ways = Ways::watched(&stage);
         let played = scenario.play(&mut stage).await;
         let run = Run {
-            picture: played.is_ok().then(|| Picture::of(&stage, &ways)),
+            picture: Picture::of(&stage, &ways),
+            conditions: stage.conditions(),
             broken: played.err(),
             trace: stage.trace(),
         };
@@ -107,10 +110,9 @@ impl Run {
     /// What is wrong with it, where `right` is how it ends undisturbed.
     #[must_use]
     pub fn wrong(&self, right: &Picture) -> Vec<Wrong> {
-        match (&self.picture, &self.broken) {
-            (Some(picture), _) => picture.faults(right),
-            (None, Some(broken)) => vec![Wrong::Restless(format!("{broken:?}"))],
-            (None, None) => Vec::new(),
+        match &self.broken {
+            Some(broken) => vec![Wrong::Restless(format!("{broken:?}"))],
+            None => self.picture.faults(right),
         }
     }
 }

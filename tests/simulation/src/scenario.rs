@@ -102,7 +102,7 @@ impl Act {
                 .map_err(|refusal| wrong(&refusal)),
             Self::PortalCreate(collection, element) => stage
                 .entra
-                .create(collection, element.clone())
+                .create(collection, named(stage, element))
                 .map(drop)
                 .map_err(|refusal| wrong(&refusal)),
             Self::PortalPatch(collection, name, changes) => {
@@ -126,6 +126,24 @@ impl Act {
             Self::Pass(time) => Ok(stage.pass(*time).await?),
             Self::Settle => Ok(stage.settle().await?),
         }
+    }
+}
+
+/// With the id in place of `@collection/name`.
+fn named(stage: &Stage, value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), named(stage, value)))
+            .collect(),
+        Value::String(text) => {
+            let id = text
+                .strip_prefix('@')
+                .and_then(|path| path.split_once('/'))
+                .and_then(|(collection, name)| element(stage, collection, name));
+            id.map_or_else(|| value.clone(), Value::String)
+        }
+        other => other.clone(),
     }
 }
 
@@ -201,6 +219,12 @@ fn policy() -> Value {
         "requestors": {"scope": "AllMemberUsers", "selfService": {"add": true}},
         "approval": {"stages": [{"approvers": [{"user": {"userPrincipalName": "bob@contoso.com"}}]}]},
         "expiration": {"afterDuration": "P90D"}}})
+}
+
+/// A package that somebody made in the portal.
+fn by_hand(name: &str) -> Value {
+    json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": name, "description": "By hand",
+        "catalog": {"id": "@catalogs/Marketing"}})
 }
 
 fn all() -> Vec<Act> {
@@ -293,26 +317,10 @@ pub fn scenarios() -> Vec<Scenario> {
             ]),
         ),
         scenario("adoption-by-name", {
-            let mut acts: Vec<Act> = [
-                namespace(),
-                tenant(),
-                with(catalog(), &spec(json!({"adoption": "ByName"}))),
-            ]
-            .map(Act::Apply)
-            .into();
-            acts.insert(
-                0,
-                Act::PortalCreate(
-                    "catalogs",
-                    json!({"id": "aaaaaaaa-0000-4000-8000-000000000001", "displayName": "Marketing", "description": "By hand", "state": "published", "isExternallyVisible": false}),
-                ),
-            );
+            let mut acts: Vec<Act> = [namespace(), tenant(), catalog()].map(Act::Apply).into();
             acts.extend([
                 Act::Settle,
-                Act::PortalCreate(
-                    "accessPackages",
-                    json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": "Campaign", "description": "By hand", "catalog": "Marketing"}),
-                ),
+                Act::PortalCreate("accessPackages", by_hand("Campaign")),
                 Act::Apply(with(package(), &spec(json!({"adoption": "ByName"})))),
                 Act::Apply(policy()),
             ]);
@@ -322,11 +330,11 @@ pub fn scenarios() -> Vec<Scenario> {
             let mut acts: Vec<Act> = [namespace(), tenant(), catalog()].map(Act::Apply).into();
             acts.extend([
                 Act::Settle,
-                Act::PortalCreate(
-                    "accessPackages",
-                    json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": "By hand", "description": "By hand", "catalog": "Marketing"}),
-                ),
-                Act::Apply(with(package(), &spec(json!({"id": "aaaaaaaa-0000-4000-8000-000000000002"})))),
+                Act::PortalCreate("accessPackages", by_hand("By hand")),
+                Act::Apply(with(
+                    package(),
+                    &spec(json!({"id": "aaaaaaaa-0000-4000-8000-000000000002"})),
+                )),
                 Act::Apply(policy()),
             ]);
             acts

@@ -293,6 +293,29 @@ impl Stage {
         }
     }
 
+    /// What every custom resource says of itself.
+    #[must_use]
+    pub fn conditions(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        for kind in KindName::ALL {
+            for object in self.cluster.list(kind.name(), None) {
+                let conditions = object["status"]["conditions"].as_array().cloned();
+                for condition in conditions.into_iter().flatten() {
+                    said.push(format!(
+                        "{} {}: {}={} {}: {}",
+                        kind.name(),
+                        object["metadata"]["name"],
+                        condition["type"],
+                        condition["status"],
+                        condition["reason"],
+                        condition["message"]
+                    ));
+                }
+            }
+        }
+        said
+    }
+
     /// What the operator sent, in order.
     #[must_use]
     pub fn trace(&self) -> Vec<Seen> {
