@@ -702,7 +702,12 @@ fn a_policy_object_that_cannot_be_read_exists_and_holds_its_package() -> Outcome
             json!({"spec": {"requestors": {"scope": "AllRobots"}}}),
         ),
     )?;
-    is_refused(&stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
+    let said = is_refused(&stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
+    // By itself, whatever Entra has of it.
+    assert!(
+        said.starts_with("AssignmentPolicy \"campaign\": whom it lets in cannot be judged"),
+        "{said}"
+    );
     visits(&stage, &package(), 1)?;
     assert!(!has_crm(&stage));
     each_pair_is_within_one_grant(&stage, &grants);

@@ -394,11 +394,20 @@ fn a_catalog_that_waits_for_foreign_packages_says_so_once() -> Outcome {
     let stage = builder().start()?;
     stage.apply_object(&tenant(&stage))?;
     let catalog_id = entra_id(&apply_ready(&stage, &catalog())?);
-    let mut made = Vec::new();
-    for name in ["Gamma", "Alpha", "Beta"] {
+    let make = |name: &str| -> Outcome<String> {
         let foreign = json!({"displayName": name, "description": "Made in the portal", "catalogId": catalog_id});
-        made.push(text(&stage.emulator().create_state("accessPackages", &foreign)?["id"]).to_owned());
-    }
+        Ok(text(&stage.emulator().create_state("accessPackages", &foreign)?["id"]).to_owned())
+    };
+    let mut made = vec![make("Gamma")?, make("Beta")?];
+    // The first by its name is not the first by its id, by which they are known.
+    let alpha = loop {
+        let alpha = make("Alpha")?;
+        if made.iter().any(|other| *other < alpha) {
+            break alpha;
+        }
+        stage.emulator().delete_state("accessPackages", &alpha)?;
+    };
+    made.push(alpha);
     delete(&stage, &catalog())?;
     let waiting = wait_reason(&stage, &catalog(), "Ready", "NotOurs")?;
     let said = message(&waiting, "Ready");

@@ -133,7 +133,9 @@ fn a_site_whose_answer_was_lost_and_one_of_two_names_are_asked_for_once() -> Out
     let stage = stage_with_sites(2)?;
     let lost = json!({"dropAfterCommit": {"count": 1, "method": "POST", "path": "resourceRequests"}});
     stage.emulator().set_quirks(&lost)?;
-    apply_ready(&stage, &catalog_of(0))?;
+    let ready = apply_ready(&stage, &catalog_of(0))?;
+    // It was not there before: it is ours to take out again.
+    assert_eq!(ready["status"]["resources"][0]["added"], true, "{ready:#}");
     apply_ready(&stage, &package_of(0))?;
     let requests = asked_for(&stage, 0);
     assert!(requests <= 2, "{requests}");
