@@ -455,6 +455,11 @@ fn an_orphan_whose_grant_is_withdrawn_names_the_one_command_and_goes_by_it() -> 
         },
     )?;
     assert!(["CatalogNotGranted", "LimitExceeded"].contains(&reason(&waiting, "Ready").as_str()));
+    let said = message(&waiting, "Ready");
+    assert!(
+        said.contains("kubectl patch accesspackages campaign -n marketing --type merge -p"),
+        "{said}"
+    );
     // Nothing is pressed for meanwhile.
     let from = mark(&stage);
     thread::sleep(Duration::from_secs(3));
