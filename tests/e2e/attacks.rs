@@ -237,6 +237,52 @@ fn a_paused_package_that_dropped_a_role_in_its_spec_still_hands_it_out() -> Resu
 }
 
 #[test]
+fn nothing_is_widened_beside_roles_that_are_not_told() -> Result<()> {
+    let grants = two_grants();
+    let stage = attacked(&grants)?;
+    let package_id = entra_id(&gets(&stage, &with_roles(&[GROUP, CRM]))?);
+    gets(&stage, &policy())?;
+    let other = renamed(granting(&grants), "other", "Other");
+    stage.apply_object(&other)?;
+    let other = entra_id(&stage.wait_ready("Catalog", "other", None, SOON)?);
+    // The spec drops the role, and Entra keeps it.
+    pauses(&stage, &package())?;
+    applies(&stage, &with_roles(&[GROUP]))?;
+    let scopes = collection(&stage, "resourceRoleScopes")?;
+    let crm = scopes
+        .iter()
+        .find(|scope| scope["scope"]["originId"] == world::CRM_SERVICE_PRINCIPAL_ID)
+        .map(|scope| (text(&scope["id"]).to_owned(), scope["role"].clone()));
+    let (crm, role) = crm.unwrap_or_default();
+    let manifest = policy();
+    let says = |words: &str| {
+        let (kind, name, namespace) = place(&manifest);
+        stage.wait_object(kind, name, namespace, words, SOON, |object| {
+            reason(object, "Ready") == "LimitExceeded" && message(object, "Ready").contains(words)
+        })
+    };
+    stage
+        .emulator()
+        .patch_state("resourceRoleScopes", &crm, &json!({"role": null}))?;
+    applies(&stage, &without_approval(policy()))?;
+    says("a role cannot be read of access package")?;
+    visits(&stage, &policy(), 1)?;
+    each_pair_is_within_one_grant(&stage, &grants);
+
+    stage
+        .emulator()
+        .patch_state("resourceRoleScopes", &crm, &json!({"role": role}))?;
+    says("role \"Reader\" of \"crm\", which it has in Entra")?;
+    stage
+        .emulator()
+        .patch_state("accessPackages", &package_id, &json!({"catalogId": other}))?;
+    says("somebody has moved the package")?;
+    visits(&stage, &policy(), 1)?;
+    each_pair_is_within_one_grant(&stage, &grants);
+    Ok(())
+}
+
+#[test]
 fn a_policy_that_is_paused_or_observed_counts_as_entra_has_it() -> Result<()> {
     let grants = two_grants();
     let stage = attacked(&grants)?;
@@ -702,7 +748,12 @@ fn a_policy_object_that_cannot_be_read_exists_and_holds_its_package() -> Outcome
             json!({"spec": {"requestors": {"scope": "AllRobots"}}}),
         ),
     )?;
-    is_refused(&stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
+    let said = is_refused(&stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
+    // By itself, whatever Entra has of it.
+    assert!(
+        said.starts_with("AssignmentPolicy \"campaign\": whom it lets in cannot be judged"),
+        "{said}"
+    );
     visits(&stage, &package(), 1)?;
     assert!(!has_crm(&stage));
     each_pair_is_within_one_grant(&stage, &grants);

@@ -394,11 +394,20 @@ fn a_catalog_that_waits_for_foreign_packages_says_so_once() -> Outcome {
     let stage = builder().start()?;
     stage.apply_object(&tenant(&stage))?;
     let catalog_id = entra_id(&apply_ready(&stage, &catalog())?);
-    let mut made = Vec::new();
-    for name in ["Gamma", "Alpha", "Beta"] {
+    let make = |name: &str| -> Outcome<String> {
         let foreign = json!({"displayName": name, "description": "Made in the portal", "catalogId": catalog_id});
-        made.push(text(&stage.emulator().create_state("accessPackages", &foreign)?["id"]).to_owned());
-    }
+        Ok(text(&stage.emulator().create_state("accessPackages", &foreign)?["id"]).to_owned())
+    };
+    let mut made = vec![make("Gamma")?, make("Beta")?];
+    // The first by its name is not the first by its id, by which they are known.
+    let alpha = loop {
+        let alpha = make("Alpha")?;
+        if made.iter().any(|other| *other < alpha) {
+            break alpha;
+        }
+        stage.emulator().delete_state("accessPackages", &alpha)?;
+    };
+    made.push(alpha);
     delete(&stage, &catalog())?;
     let waiting = wait_reason(&stage, &catalog(), "Ready", "NotOurs")?;
     let said = message(&waiting, "Ready");
@@ -446,6 +455,11 @@ fn an_orphan_whose_grant_is_withdrawn_names_the_one_command_and_goes_by_it() -> 
         },
     )?;
     assert!(["CatalogNotGranted", "LimitExceeded"].contains(&reason(&waiting, "Ready").as_str()));
+    let said = message(&waiting, "Ready");
+    assert!(
+        said.contains("kubectl patch accesspackages campaign -n marketing --type merge -p"),
+        "{said}"
+    );
     // Nothing is pressed for meanwhile.
     let from = mark(&stage);
     thread::sleep(Duration::from_secs(3));

@@ -431,6 +431,42 @@ fn a_policy_with_settings_that_the_spec_cannot_express_is_not_overwritten() -> O
     Ok(())
 }
 
+#[test]
+fn a_policy_with_settings_that_are_newer_than_this_version_is_not_overwritten() -> Outcome {
+    let stage = furnished()?;
+    let id = id_of(&stage, &policy())?;
+    let whole = element(&stage, "assignmentPolicies", &id)?.unwrap_or_default();
+    let stage_of = |whole: &Value| whole["requestApprovalSettings"]["stages"][0].clone();
+    let newer_stage = patched(stage_of(&whole), json!({"verifiedIdRule": {"isRequired": true}}));
+    let newer = [
+        (
+            "verifiedIdSettings",
+            json!({"verifiedIdSettings": {"isRequired": true}}),
+            json!({"verifiedIdSettings": null}),
+        ),
+        (
+            "requestApprovalSettings.stages[0].verifiedIdRule",
+            json!({"requestApprovalSettings": {"stages": [newer_stage]}}),
+            json!({"requestApprovalSettings": {"stages": [stage_of(&whole)]}}),
+        ),
+    ];
+    for (index, (path, there, gone)) in newer.into_iter().enumerate() {
+        let from = mark(&stage);
+        stage.emulator().patch_state("assignmentPolicies", &id, &there)?;
+        let reworded = patched(
+            policy(),
+            json!({"spec": {"description": format!("Other words {index}")}}),
+        );
+        let said = apply_not_ready(&stage, &reworded, "UnmanagedSettings")?;
+        assert!(said.contains(path), "{said}");
+        intervals(&stage, 1)?;
+        assert_eq!(writes_since(&stage, from), Vec::<String>::new());
+        stage.emulator().patch_state("assignmentPolicies", &id, &gone)?;
+        stage.wait_ready("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
+    }
+    Ok(())
+}
+
 // Names.
 
 #[test]

@@ -99,7 +99,7 @@ fn what_cannot_be_read_of_others_stands_for_itself_alone_and_is_told_in_the_log(
 
 #[test]
 fn a_package_is_read_whole_however_short_the_pages_are() -> Outcome {
-    let mut stage = builder().quirks(json!({"pageSize": 1})).start()?;
+    let mut stage = builder().quirks(json!({"pageSize": 1, "expandPageSize": 1})).start()?;
     furnish(&stage)?;
     stage.operator()?.restart()?;
     let from = mark(&stage);

@@ -117,6 +117,8 @@ fn tokens_that_are_refused_whatever_is_done_are_told_in_words_and_not_fetched_fo
             Err(said)
         }
     })?;
+    // However often it tries meanwhile.
+    looks(&stage, &["/catalogs"], 3)?;
     assert!(tokens(&stage) <= asked + 2, "{}", tokens(&stage) - asked);
     stage.emulator().set_quirks(&json!({}))?;
     stage.wait_ready("EntraTenant", "default", None, SOON)?;

@@ -129,11 +129,27 @@ fn a_site_of_which_half_is_told_is_refused_in_words_and_usable_as_soon_as_the_re
 }
 
 #[test]
+fn a_site_whose_request_never_arrived_is_asked_for_again() -> Outcome {
+    let stage = stage_with_sites(1)?;
+    // For a day: the operator gives it up, and nothing of it is done.
+    let hangs = json!({"hangNext": {"count": 1, "method": "POST", "path": "resourceRequests"}});
+    stage.emulator().set_quirks(&hangs)?;
+    stage.apply_object(&catalog_of(0))?;
+    stage.wait_ready("Catalog", "team-0", None, 2 * SOON)?;
+    apply_ready(&stage, &package_of(0))?;
+    let added = collection(&stage, "resources")?;
+    assert_eq!(added.len(), 1, "{added:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_site_whose_answer_was_lost_and_one_of_two_names_are_asked_for_once() -> Outcome {
     let stage = stage_with_sites(2)?;
     let lost = json!({"dropAfterCommit": {"count": 1, "method": "POST", "path": "resourceRequests"}});
     stage.emulator().set_quirks(&lost)?;
-    apply_ready(&stage, &catalog_of(0))?;
+    let ready = apply_ready(&stage, &catalog_of(0))?;
+    // It was not there before: it is ours to take out again.
+    assert_eq!(ready["status"]["resources"][0]["added"], true, "{ready:#}");
     apply_ready(&stage, &package_of(0))?;
     let requests = asked_for(&stage, 0);
     assert!(requests <= 2, "{requests}");

@@ -134,18 +134,29 @@ fn reason<T>(step: Step<T>) -> Reason {
     }
 }
 
+/// What does not end soon hangs.
+async fn soon<T>(work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(20), work).await {
+        Ok(done) => done,
+        Err(_) => panic!("it hangs"),
+    }
+}
+
 #[tokio::test]
 async fn whoever_waits_for_the_same_list_shares_one_flight() {
     let (graph, inventory, catalog) = stage(60);
     hang(&graph, "packages");
-    let (one, two, ()) = tokio::join!(
-        inventory.packages(&catalog, AGE),
-        inventory.packages(&catalog, AGE),
-        async {
-            graph.arrived.notified().await;
-            graph.go.notify_one();
-        }
-    );
+    let (one, two, ()) = soon(async {
+        tokio::join!(
+            inventory.packages(&catalog, AGE),
+            inventory.packages(&catalog, AGE),
+            async {
+                graph.arrived.notified().await;
+                graph.go.notify_one();
+            }
+        )
+    })
+    .await;
     assert_eq!(one.unwrap().elements.len(), 1);
     assert_eq!(two.unwrap().elements.len(), 1);
     assert_eq!(graph.lists.load(Ordering::SeqCst), 1);
@@ -161,8 +172,24 @@ async fn a_waiter_that_leaves_does_not_end_the_flight() {
         () = graph.arrived.notified() => {}
     }
     graph.go.notify_one();
-    assert_eq!(inventory.packages(&catalog, AGE).await.unwrap().elements.len(), 1);
+    assert_eq!(soon(inventory.packages(&catalog, AGE)).await.unwrap().elements.len(), 1);
     assert_eq!(graph.lists.load(Ordering::SeqCst), 1, "nobody begins anew");
+}
+
+#[tokio::test]
+async fn a_list_serves_from_its_end_however_long_it_took() {
+    let (graph, inventory, catalog) = stage(60);
+    hang(&graph, "packages");
+    let (age, longer) = (Duration::from_secs(1), Duration::from_millis(1_200));
+    let (first, ()) = tokio::join!(inventory.packages(&catalog, Freshness::Within(age)), async {
+        graph.arrived.notified().await;
+        tokio::time::sleep(longer).await;
+        graph.go.notify_one();
+    });
+    assert!(first.is_ok());
+    lock(&graph.hanging).clear();
+    assert!(inventory.packages(&catalog, Freshness::Within(age)).await.is_ok());
+    assert_eq!(graph.lists.load(Ordering::SeqCst), 1, "whoever comes next begins anew");
 }
 
 #[tokio::test]
@@ -176,7 +203,7 @@ async fn a_get_that_hangs_holds_up_nobody_else() {
         found = async {
             graph.arrived.notified().await;
             inventory.package_changed(&catalog, &"p".into(), |package| package.hidden = true);
-            inventory.package(&catalog, &"p".into(), Freshness::Now).await
+            soon(inventory.package(&catalog, &"p".into(), Freshness::Now)).await
         } => assert!(matches!(found, Ok(Found::Present(_)))),
     }
 }

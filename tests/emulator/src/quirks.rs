@@ -37,6 +37,9 @@ pub struct Quirks {
     /// Elements on a page; 100 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_size: Option<usize>,
+    /// Elements of an expanded collection of an access package, with a link to the rest; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expand_page_size: Option<usize>,
     /// Roles have no id until a package uses them.
     #[serde(default, skip_serializing_if = "is_off")]
     pub roles_without_ids: bool,

@@ -153,6 +153,10 @@ fn site(call: &Call<'_>, name: &str) -> Answer {
     }
     let not_found = || GraphError::new(404, "itemNotFound", "Requested site could not be found");
     let host = call.world.tenant.share_point_host();
+    // Decoded once already: a percent sign that is left was one of the name's, which no site has.
+    if name.contains('%') {
+        return Err(not_found());
+    }
     let url = match name.split_once(":/") {
         Some((host, path)) => format!("https://{host}/{}", path.trim_end_matches([':', '/'])),
         None if name == "root" => format!("https://{host}"),

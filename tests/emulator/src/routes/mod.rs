@@ -164,6 +164,7 @@ impl Call<'_> {
         let mut value = self
             .glass()
             .show(shown, object, &self.query.select, &self.query.expand)?;
+        self.cut_expanded(&mut value);
         let set = if self.method == "POST" || matches!(self.path.last().map(String::as_str), Some("settings")) {
             self.path.join("/")
         } else {
@@ -179,6 +180,37 @@ impl Call<'_> {
             status,
             body: Some(value),
         })
+    }
+
+    /// Cuts the collections that were expanded on an access package, where a quirk says so: the rest is behind a link.
+    fn cut_expanded(&self, package: &mut Value) {
+        let (Some(size), true) = (
+            self.quirks.expand_page_size,
+            self.path.iter().any(|part| part == "accessPackages"),
+        ) else {
+            return;
+        };
+        let id = package["id"].as_str().unwrap_or_default().to_owned();
+        for expand in &self.query.expand {
+            let Some(elements) = package.get_mut(&expand.name).and_then(Value::as_array_mut) else {
+                continue;
+            };
+            if elements.len() <= size {
+                continue;
+            }
+            elements.truncate(size);
+            let inner: Vec<&str> = expand.expand.iter().map(|inner| inner.name.as_str()).collect();
+            let inner = if inner.is_empty() {
+                String::new()
+            } else {
+                format!("&$expand={}", inner.join(","))
+            };
+            let link = format!(
+                "{}/identityGovernance/entitlementManagement/accessPackages/{id}/{}?$skip={size}{inner}",
+                self.graph, expand.name
+            );
+            package[format!("{}@odata.nextLink", expand.name)] = link.into();
+        }
     }
 
     /// The filter of the request, admitted by the collection's rules.
@@ -212,7 +244,9 @@ impl Call<'_> {
         let cut = page::cut(&self.query, self.quirks.page_size.unwrap_or(100), passed)?;
         let mut items = Vec::new();
         for object in &cut.items {
-            items.push(glass.show(shown, object.borrow(), &self.query.select, &self.query.expand)?);
+            let mut item = glass.show(shown, object.borrow(), &self.query.select, &self.query.expand)?;
+            self.cut_expanded(&mut item);
+            items.push(item);
         }
         let page = page::Page {
             items,

@@ -362,6 +362,35 @@ async fn a_body_can_be_huge_and_still_says_the_same() {
 }
 
 #[tokio::test]
+async fn what_is_expanded_on_a_package_can_be_cut_with_a_link_to_the_rest() {
+    let tenant = Tenant::start().await;
+    let catalog = tenant.catalog("Marketing").await;
+    let package = tenant.package(&catalog, "Campaign").await;
+    for name in ["One", "Two", "Three"] {
+        tenant.policy(&package, name).await;
+    }
+    tenant.set_quirk("expandPageSize=1");
+    let url = format!("{EM}/accessPackages/{package}?$expand=assignmentPolicies");
+    let listed = format!("{EM}/accessPackages?$filter=catalog/id eq '{catalog}'&$expand=assignmentPolicies");
+    for seen in [
+        tenant.get(&url).await.body,
+        tenant.get(&listed).await.values()[0].clone(),
+    ] {
+        assert_eq!(seen["assignmentPolicies"].as_array().unwrap().len(), 1);
+        let link = seen["assignmentPolicies@odata.nextLink"].as_str().unwrap();
+        let rest = tenant.raw("GET", link, None).await.unwrap().text().await.unwrap();
+        let rest: serde_json::Value = serde_json::from_str(&rest).unwrap();
+        let names: Vec<&str> = rest["value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["displayName"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, ["Two", "Three"]);
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_switch_is_named_wherever_it_is_set() {
     for wrong in [
         json!({"pageSize": 3, "replicationLag": {"read": 1}}),
