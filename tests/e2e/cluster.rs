@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use stage::{OPERATOR_NAMESPACE, Result, SECRET_KEY, Stage, wait_for, world};
 
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, condition, entra_id,
-    furnish, furnished, mark, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason, writes_since,
+    CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, condition,
+    entra_id, furnish, furnished, mark, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
+    writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

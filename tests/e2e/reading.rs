@@ -227,12 +227,17 @@ fn what_a_newer_entra_has_about_approval_is_named_and_lost_by_no_edit() -> Outco
         assert_eq!(writes_since(&stage, from), [""; 0]);
         assert_eq!(element(&stage, "assignmentPolicies", &id)?.as_ref(), Some(&found));
 
-        stage_changed(&stage, &id, |stage| *stage = plain["requestApprovalSettings"]["stages"][0].clone())?;
+        stage_changed(&stage, &id, |stage| {
+            *stage = plain["requestApprovalSettings"]["stages"][0].clone()
+        })?;
         apply_ready(&stage, &policy())?;
     }
     assert_eq!(writes_since(&stage, from), [""; 0]);
     // What is there no more is in nobody's way.
-    apply_ready(&stage, &patched(policy(), json!({"spec": {"description": "Other words"}})))?;
+    apply_ready(
+        &stage,
+        &patched(policy(), json!({"spec": {"description": "Other words"}})),
+    )?;
     assert_eq!(writes_since(&stage, from), [format!("PUT assignmentPolicies/{id}")]);
     Ok(())
 }
