@@ -468,7 +468,7 @@ async fn look(
         Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => return Ok(Found::Gone { id: id.to_owned() }),
     };
     let listed = tenant.inventory.resources(&catalog_id, freshness).await?;
-    let resources = with_unlisted_sites(tenant, &catalog_id, listed.elements, known, resolved).await?;
+    let resources = with_unlisted_sites(tenant, &catalog_id, listed.elements, known, resolved, freshness).await?;
     Ok(Found::Present(Observed {
         seen: SeenCatalog {
             catalog,

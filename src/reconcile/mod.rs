@@ -38,6 +38,7 @@ mod machine;
 mod pace;
 mod parting;
 mod settings;
+mod site_roles;
 mod standing;
 mod subject;
 mod tenant;
