@@ -241,3 +241,96 @@ fn what_a_newer_entra_has_about_approval_is_named_and_lost_by_no_edit() -> Outco
     assert_eq!(writes_since(&stage, from), [format!("PUT assignmentPolicies/{id}")]);
     Ok(())
 }
+
+#[test]
+fn our_own_that_cannot_be_read_is_neither_gone_nor_made_anew_nor_written_over() -> Outcome {
+    let mut stage = furnished()?;
+    let correcting = |manifest: Value| patched(manifest, json!({"spec": {"driftPolicy": "Correct"}}));
+    let (package, policy) = (correcting(package()), correcting(policy()));
+    for manifest in [&package, &policy] {
+        apply_ready(&stage, manifest)?;
+    }
+    let (package_id, policy_id) = (entra_id(&now(&stage, &package)?), entra_id(&now(&stage, &policy)?));
+    // What Graph may answer next year: a word, a number or an object where a switch, a text or a list is now.
+    let policies: [(&str, Value, Value); 4] = [
+        (
+            "/requestorSettings",
+            json!({"enableTargetsToSelfAddAccess": "onApproval"}),
+            json!({"enableTargetsToSelfAddAccess": true}),
+        ),
+        (
+            "/requestApprovalSettings",
+            json!({"stages": {"mode": "any"}}),
+            Value::Null,
+        ),
+        ("/expiration", json!({"duration": 90}), json!({"duration": "P90D"})),
+        (
+            "",
+            json!({"specificAllowedTargets": "everybody"}),
+            json!({"specificAllowedTargets": []}),
+        ),
+    ];
+    let plain = element(&stage, "assignmentPolicies", &policy_id)?.unwrap_or_default();
+    let from = mark(&stage);
+    for (at, newer, plainer) in policies {
+        let change = |to: &Value| match at.strip_prefix('/') {
+            Some(part) => json!({part: to}),
+            None => to.clone(),
+        };
+        let back = if plainer.is_null() {
+            plain["requestApprovalSettings"].clone()
+        } else {
+            plainer
+        };
+        stage
+            .emulator()
+            .patch_state("assignmentPolicies", &policy_id, &change(&newer))?;
+        let reworded = patched(policy.clone(), json!({"spec": {"description": newer.to_string()}}));
+        stage.apply_object(&reworded)?;
+        stage.operator()?.restart()?;
+        let said = wait_for("the policy to say so", SOON, || {
+            let object = now(&stage, &policy).map_err(|error| error.to_string())?;
+            let said = condition(&object, "Ready");
+            if said.contains("cannot be read") {
+                Ok(said)
+            } else {
+                Err(said)
+            }
+        })?;
+        println!("{said}");
+        // Its package stands by itself.
+        intervals(&stage, 2)?;
+        assert_eq!(writes_since(&stage, from), [""; 0], "{newer}");
+        stage
+            .emulator()
+            .patch_state("assignmentPolicies", &policy_id, &change(&back))?;
+        apply_ready(&stage, &policy)?;
+        assert_eq!(writes_since(&stage, from), [""; 0], "{newer}");
+    }
+    stage
+        .emulator()
+        .patch_state("accessPackages", &package_id, &json!({"isHidden": "partly"}))?;
+    let reworded = patched(package.clone(), json!({"spec": {"description": "Other words"}}));
+    stage.apply_object(&reworded)?;
+    stage.operator()?.restart()?;
+    wait_for("the package to say so", SOON, || {
+        let object = now(&stage, &package).map_err(|error| error.to_string())?;
+        let said = condition(&object, "Ready");
+        if said.contains("cannot be read") {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    })?;
+    intervals(&stage, 2)?;
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    stage
+        .emulator()
+        .patch_state("accessPackages", &package_id, &json!({"isHidden": false}))?;
+    apply_ready(&stage, &reworded)?;
+    assert_eq!(
+        writes_since(&stage, from),
+        [format!("PATCH accessPackages/{package_id}")]
+    );
+    Ok(())
+}
