@@ -186,7 +186,8 @@ fn a_policy_renamed_onto_its_twin_and_a_third_whose_answer_is_lost_are_told_apar
         let ids = collection(&stage, "assignmentPolicies")?;
         let mut ids: Vec<&str> = ids.iter().map(|policy| text(&policy["id"])).collect();
         let mut left: Vec<&str> = left.into_iter().map(String::as_str).collect();
-        (ids.sort_unstable(), left.sort_unstable());
+        ids.sort_unstable();
+        left.sort_unstable();
         assert_eq!(ids, left);
     }
     Ok(())
