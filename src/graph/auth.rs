@@ -313,7 +313,7 @@ impl SignIn {
         match (told, &self.credential) {
             (Some(tenant), _) if tenant.eq_ignore_ascii_case(&self.tenant_id) => Ok(()),
             (Some(tenant), _) => refused(format!(
-                "the credential signs in to tenant {tenant}, but tenantId is {}: nothing was sent; correct tenantId or use a credential of that tenant",
+                "the credential signs in to tenant {tenant}, but tenantId is {}: nothing was sent; use a credential of that tenant, or create an EntraTenant with tenantId: {tenant}",
                 self.tenant_id
             )),
             // The authority was asked for a token of this tenant by its path.

@@ -3,7 +3,7 @@
 use kube::ResourceExt as _;
 
 use super::{
-    Problem,
+    Canonical, Problem,
     access_package::{DesiredPackage, DesiredRole, RoleKey},
     catalog::{DesiredCatalog, DesiredResource},
     limits::scope_of,
@@ -27,7 +27,7 @@ use crate::{
 pub fn package(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogId) -> DesiredPackage {
     let mut desired = DesiredPackage {
         catalog: catalog_id,
-        display_name: spec.display_name.clone(),
+        display_name: spec.display_name.canonical(),
         description: spec.description.clone(),
         hidden: spec.hidden,
         roles: Vec::new(),
@@ -153,7 +153,7 @@ pub fn policy(spec: &AssignmentPolicySpec, people: People, justifies: bool) -> R
     let asks_why = requestors.justification == Requirement::Required;
     let People { targets, stages } = people;
     Ok(PolicyBody {
-        display_name: spec.display_name.clone(),
+        display_name: spec.display_name.canonical(),
         description: Some(spec.description.clone()),
         allowed_target_scope: scope_of(requestors.scope),
         specific_allowed_targets: targets,
@@ -212,7 +212,7 @@ pub fn catalog(spec: &CatalogSpec, resources: &[Result<ResolvedResource, Problem
     });
     let is_ours = spec.id.is_none();
     DesiredCatalog {
-        display_name: spec.display_name.clone(),
+        display_name: spec.display_name.as_ref().map(Canonical::canonical),
         description: spec.description.clone().or(is_ours.then(String::new)),
         state: state.or(is_ours.then_some(CatalogState::Published)),
         externally_visible: spec.externally_visible.or(is_ours.then_some(false)),

@@ -25,7 +25,7 @@ use crate::{
     cluster::Lookup,
     graph::{self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, ResourceRoleScope},
     plan::{
-        self, Found, Hold, Plan, Problem, Rules,
+        self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         access_package::{DesiredPackage, PackageAct, plan},
         departure::{self, Next},
         desire,
@@ -86,7 +86,7 @@ impl Managed for AccessPackage {
     type Around = ();
 
     fn display_name(&self) -> String {
-        self.spec.display_name.clone()
+        self.spec.display_name.canonical()
     }
 
     fn description(&self) -> String {

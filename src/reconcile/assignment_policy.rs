@@ -28,7 +28,7 @@ use crate::{
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, SubjectSet},
     plan::{
-        self, Found, Hold, Plan, Problem, Rules,
+        self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         assignment_policy::{PolicyAct, plan, plan_ended},
         departure::{self, Next},
         desire,
@@ -80,7 +80,7 @@ impl Managed for AssignmentPolicy {
     type Around = Around;
 
     fn display_name(&self) -> String {
-        self.spec.display_name.clone()
+        self.spec.display_name.canonical()
     }
 
     fn description(&self) -> String {
@@ -471,7 +471,7 @@ async fn look(site: &Site, id: &str, freshness: Freshness) -> Step<Found<Box<gra
 fn named(policies: Vec<graph::AssignmentPolicy>, name: &str) -> Vec<Candidate> {
     policies
         .into_iter()
-        .filter(|policy| policy.fields.display_name == name)
+        .filter(|policy| policy.fields.display_name.trim() == name.trim())
         .map(candidate)
         .collect()
 }

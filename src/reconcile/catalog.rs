@@ -26,7 +26,7 @@ use crate::{
     cluster::Lookup,
     graph::{self, CatalogId},
     plan::{
-        self, Found, Plan, Problem, Rules,
+        self, Canonical as _, Found, Plan, Problem, Rules,
         catalog::{CatalogAct, DesiredCatalog, SeenCatalog, leave, plan},
         departure::Next,
         desire,
@@ -103,7 +103,7 @@ impl Managed for Catalog {
     type Around = ();
 
     fn display_name(&self) -> String {
-        self.spec.display_name.clone().unwrap_or_default() // taken over by id, it may have none of ours
+        self.spec.display_name.canonical() // taken over by id, it may have none of ours
     }
 
     fn description(&self) -> String {
@@ -468,7 +468,7 @@ async fn look(
         Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => return Ok(Found::Gone { id: id.to_owned() }),
     };
     let listed = tenant.inventory.resources(&catalog_id, freshness).await?;
-    let resources = with_unlisted_sites(tenant, &catalog_id, listed.elements, known, resolved).await?;
+    let resources = with_unlisted_sites(tenant, &catalog_id, listed.elements, known, resolved, freshness).await?;
     Ok(Found::Present(Observed {
         seen: SeenCatalog {
             catalog,

@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{catalog::Observed, execute::Done, halt::Step, inventory::Freshness, subject::Subject, tenant::Tenant};
 use crate::{
     api::{Catalog, Reason, ResourceState, ResourceStatus},
     graph::{
-        CatalogId, GraphError, GraphErrorKind, Listed, NewResource, OriginSystem, RequestState, Resource, ResourceId,
-        ResourceRequest,
+        CatalogId, GraphError, GraphErrorKind, Listed, NewResource, OriginSystem, Read, RequestState, Resource,
+        ResourceId, ResourceRequest,
     },
     plan::{
         Problem,
@@ -38,25 +38,49 @@ pub(crate) async fn with_unlisted_sites(
     mut listed: Vec<Resource>,
     status: &[ResourceStatus],
     resolved: &[Result<ResolvedResource, Problem>],
+    freshness: Freshness,
 ) -> Step<Vec<Resource>> {
-    for site in unlisted_sites(&listed, status) {
-        let is_bound = |resolved: &ResolvedResource| {
-            let pinned = resources::remembered(&resolved.name, &resolved.resource, status);
-            let has = |name: &String| pinned.is_some_and(|pinned| pinned.roles.iter().any(|role| role.name == *name));
-            resolved.offered.iter().all(has)
-        };
-        let needs_roles = resolved
-            .iter()
-            .flatten()
-            .filter(|resolved| same_origin(&resolved.resource.origin_id, &site.origin_id))
-            .any(|resolved| !is_bound(resolved));
-        listed.push(if needs_roles {
-            site_by_id(tenant, catalog, &site.id, &site.origin_id).await?
-        } else {
-            site
-        });
-    }
+    let is_bound = |resolved: &ResolvedResource| {
+        let pinned = resources::remembered(&resolved.name, &resolved.resource, status);
+        let has = |name: &String| pinned.is_some_and(|pinned| pinned.roles.iter().any(|role| role.name == *name));
+        resolved.offered.iter().all(has)
+    };
+    let reads: Vec<_> = unlisted_sites(&listed, status)
+        .into_iter()
+        .map(|site| async move {
+            let needs_roles = resolved
+                .iter()
+                .flatten()
+                .filter(|resolved| same_origin(&resolved.resource.origin_id, &site.origin_id))
+                .any(|resolved| !is_bound(resolved));
+            if needs_roles {
+                tenant.site_roles.forget(&site.id);
+                site_by_id(tenant, catalog, &site.id, &site.origin_id).await
+            } else {
+                Ok(verified(tenant, catalog, site, freshness).await)
+            }
+        })
+        .collect();
+    let sites: Vec<Resource> = stream::iter(reads).buffered(SIDE_BY_SIDE).try_collect().await?;
+    listed.extend(sites);
     Ok(listed)
+}
+
+/// A site whose roles are bound, with those that it was last seen to have, so that a title which means another one by
+/// now is told. Where they cannot be read, what is bound stands.
+async fn verified(tenant: &Tenant, catalog: &CatalogId, site: Resource, freshness: Freshness) -> Resource {
+    let roles = match tenant.site_roles.recent(&site.id, freshness) {
+        Some(roles) => roles,
+        None => {
+            let system = OriginSystem::SharePointOnline;
+            let told = match tenant.graph.list_resource_roles(catalog, system, &site.id).await {
+                Ok(roles) if !roles.elements.is_empty() => Read::Read(roles),
+                Ok(_) | Err(_) => Read::Unread,
+            };
+            tenant.site_roles.verified(&site.id, told)
+        }
+    };
+    Resource { roles, ..site }
 }
 
 /// A site by its id in the catalog, with its roles from whoever tells them.

@@ -107,7 +107,7 @@ impl Directory {
     }
 
     /// How long an answer is believed that only verifies what is bound.
-    fn verify_after(&self) -> Duration {
+    pub(super) fn verify_after(&self) -> Duration {
         self.drift_interval.saturating_mul(6)
     }
 

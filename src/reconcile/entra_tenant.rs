@@ -160,15 +160,18 @@ fn verdict(tenant: &Tenant, granted: bool, roles: &[String], probe: Result<usize
 fn sign_in(tenant: &Tenant, error: &GraphError) -> Halt {
     match error.kind {
         GraphErrorKind::TokenRefused => {
-            let code = error.code.as_deref().unwrap_or("no code");
-            waiting(
-                Reason::TokenRefused,
-                format!(
-                    "spec.credentials: the token endpoint refuses the application ({code}): {}; {}",
-                    error.message.trim_end_matches('.'),
-                    advice(code, &tenant.id)
-                ),
-            )
+            let message = error.message.trim_end_matches('.');
+            let refuses = |code: &str| {
+                let advice = advice(code, &tenant.id);
+                format!("the token endpoint refuses the application ({code}): {message}; {advice}")
+            };
+            let words = match (&error.code, error.status) {
+                (Some(code), _) => refuses(code),
+                (None, Some(status)) => refuses(&format!("status {status}")),
+                // What it gave is refused by us, or it was never asked.
+                (None, None) => message.to_owned(),
+            };
+            waiting(Reason::TokenRefused, format!("spec.credentials: {words}"))
         }
         GraphErrorKind::Throttled | GraphErrorKind::ServiceUnavailable | GraphErrorKind::Timeout => {
             Halt::sync(Reason::GraphUnavailable, error.to_string(), Retry::Backoff).traced(error.trace())
@@ -192,7 +195,9 @@ fn advice(code: &str, tenant_id: &str) -> String {
         "AADSTS7000215" => "put the secret's value, not its id, into the Secret".into(),
         "AADSTS7000222" => "the secret has expired: create a new one and put its value into the Secret".into(),
         "AADSTS700016" => format!("correct clientId, or register the application in tenant {tenant_id}"),
-        "AADSTS90002" => "correct tenantId or cloud".into(),
+        "AADSTS90002" => {
+            "tenantId or cloud is wrong, and neither can be changed: delete this EntraTenant and create it again".into()
+        }
         "AADSTS700027" => "upload the certificate to the app registration, or correct the Secret".into(),
         "AADSTS70021" | "AADSTS700213" | "AADSTS700211" | "AADSTS700212" => {
             "correct the federated credential: issuer, subject and audience must be those of the operator's service account".into()

@@ -38,6 +38,7 @@ mod machine;
 mod pace;
 mod parting;
 mod settings;
+mod site_roles;
 mod standing;
 mod subject;
 mod tenant;
@@ -129,6 +130,7 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     /// What else in Entra bears on whether it may be written.
     type Around: Send + Sync;
 
+    /// Its name in canonical form: the service may trim it, and what is looked for must be what was sent.
     fn display_name(&self) -> String;
     fn description(&self) -> String;
     fn takeover(&self) -> Takeover<'_>;

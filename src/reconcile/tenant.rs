@@ -21,6 +21,7 @@ use super::{
     inventory::{Freshness, Inventory},
     machine::Machine,
     settings::Settings,
+    site_roles::SiteRoles,
 };
 use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
@@ -55,6 +56,8 @@ pub(crate) struct Tenant {
     pub(crate) coming: Coming,
     /// Assignments whose removal was asked for: once is enough, and it takes its time.
     asked: Mutex<HashMap<AssignmentId, Instant>>,
+    /// What sites offer that no list shows.
+    pub(crate) site_roles: SiteRoles,
     /// How long a write may take to show.
     visibility: Duration,
     uid: String,
@@ -106,13 +109,15 @@ impl Tenant {
         let clock = machine.clock.clone();
         let drift_interval = spec.drift_interval();
         let tenant = spec.domain.clone().unwrap_or_else(|| object.name_any());
+        let directory = Directory::new(graph.clone(), tenant, drift_interval, clock.clone());
         Ok(Self {
             name: object.name_any(),
             id: spec.tenant_id.clone(),
             cloud: spec.cloud,
             domain: spec.domain.clone(),
             inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval, machine.clone()),
-            directory: Directory::new(graph.clone(), tenant, drift_interval, clock.clone()),
+            site_roles: SiteRoles::new(clock.clone(), directory.verify_after()),
+            directory,
             clock,
             graph,
             management,

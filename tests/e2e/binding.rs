@@ -311,3 +311,128 @@ fn a_site_of_which_nothing_is_told_is_asked_for_once_and_said_in_words() -> Resu
     assert_eq!(writes_since(&stage, from), [""; 0]);
     Ok(())
 }
+
+/// What the roles of the package are in Entra, as `scope role`, sorted.
+fn handed_out(stage: &Stage) -> Result<Vec<String>> {
+    let scopes = collection(stage, "resourceRoleScopes")?;
+    let of = |scope: &Value, part: &str| text(&scope[part]["originId"]).to_owned();
+    let mut all: Vec<String> = scopes
+        .iter()
+        .map(|scope| format!("{} {}", of(scope, "scope"), of(scope, "role")))
+        .collect();
+    all.sort();
+    Ok(all)
+}
+
+#[test]
+fn a_title_that_another_group_of_the_site_was_given_hands_nothing_out() -> Result<()> {
+    let mut stage = builder().start()?;
+    for object in [tenant(&stage), namespace("marketing"), catalog()] {
+        stage.apply_object(&object)?;
+    }
+    let visitors = json!([{"resource": "portal", "role": "Marketing Visitors"}]);
+    let package = patched(package(), json!({"spec": {"resourceRoles": visitors}}));
+    apply_ready(&stage, &package)?;
+    let wanted = [format!("{} 4", world::SITE_URL)];
+    assert_eq!(handed_out(&stage)?, wanted);
+    // The site's people make a group of their own for visitors, and let the owners have the old one.
+    let groups = json!({"roles": [
+        {"originId": "4", "displayName": "Old Visitors"},
+        {"originId": "3", "displayName": "Marketing Visitors"},
+        {"originId": "9", "displayName": "marketing visitors"},
+    ]});
+    stage.emulator().patch_state("sites", world::SITE_URL, &groups)?;
+    stage.operator()?.restart()?;
+    let from = mark(&stage);
+    visit(&stage, &catalog(), "moved")?;
+    let seen = wait_reason(&stage, &catalog(), "Healthy", "ReferenceMoved")?;
+    assert_eq!(role_id(&seen, "portal", "Marketing Visitors"), "4");
+    let said = message(&seen, "Healthy");
+    assert!(said.contains("stands for the role 3, and stays bound to 4"), "{said}");
+    visit(&stage, &package, "moved")?;
+    let reworded = json!({"spec": {"description": "Other words", "resourceRoles": visitors}});
+    apply_ready(&stage, &patched(package, reworded))?;
+    let writes = writes_since(&stage, from);
+    assert!(
+        writes.iter().all(|line| line.starts_with("PATCH accessPackages/")),
+        "{writes:#?}"
+    );
+    assert_eq!(handed_out(&stage)?, wanted);
+    Ok(())
+}
+
+#[test]
+fn a_display_name_that_goes_from_a_disabled_role_to_another_hands_nothing_out_and_takes_nothing() -> Result<()> {
+    // Bound by its display name: its value is another one.
+    let named_otherwise = world::WORLD.replace(
+        "value: Reader, displayName: Reader",
+        "value: read.all, displayName: Reader",
+    );
+    let mut stage = builder().world(&named_otherwise).start()?;
+    furnish(&stage)?;
+    let wanted = handed_out(&stage)?;
+    let roles = json!({"appRoles": [
+        {"id": READER, "value": "read.all", "displayName": "Reader", "isEnabled": false},
+        {"id": NEWER, "value": "everything", "displayName": "Reader", "isEnabled": true},
+        {"id": "8a0a0915-37c9-4bd5-8a2a-b1d2d1b2b18d", "value": "Writer", "displayName": "Writer", "isEnabled": true},
+    ]});
+    let principal = world::CRM_SERVICE_PRINCIPAL_ID;
+    stage.emulator().patch_state("servicePrincipals", principal, &roles)?;
+    stage.operator()?.restart()?;
+    stays_bound(&stage)?;
+    assert_eq!(handed_out(&stage)?, wanted);
+    Ok(())
+}
+
+#[test]
+fn names_that_others_bear_while_the_directory_refuses_to_tell_stay_bound_to_whom_they_meant() -> Result<()> {
+    let mut stage = furnished()?;
+    let wanted = handed_out(&stage)?;
+    let emulator = stage.emulator();
+    for (collection, id, change) in [
+        (
+            "groups",
+            world::CAMPAIGN_GROUP_ID,
+            json!({"displayName": "Old Campaign"}),
+        ),
+        (
+            "groups",
+            world::AUDITORS_GROUP_ID,
+            json!({"displayName": "Marketing Campaign"}),
+        ),
+        (
+            "users",
+            world::BOB_ID,
+            json!({"userPrincipalName": "robert@contoso.com"}),
+        ),
+        (
+            "users",
+            world::CAROL_ID,
+            json!({"userPrincipalName": "bob@contoso.com"}),
+        ),
+    ] {
+        emulator.patch_state(collection, id, &change)?;
+    }
+    set_roles(&stage, &[(NEWER, "Reader", "Reader"), (READER, "Former", "Former")])?;
+    let refused = json!({"count": 100_000, "status": 403, "code": "Authorization_RequestDenied", "message": "No."});
+    for path in ["/users", "/groups", "/servicePrincipals", "/directoryObjects"] {
+        let refused = patched(refused.clone(), json!({"path": path}));
+        stage.emulator().set_quirks(&json!({"failNext": refused}))?;
+        stage.operator()?.restart()?;
+        let from = mark(&stage);
+        for manifest in [catalog(), package()] {
+            visit(&stage, &manifest, path)?;
+        }
+        let reworded = patched(policy(), json!({"spec": {"description": path}}));
+        apply_ready(&stage, &reworded)?;
+        let writes = stage.emulator().graph_writes_since(from);
+        assert_eq!(writes.len(), 1, "{writes:#?}");
+        let approvers = &writes[0]["requestBody"]["requestApprovalSettings"]["stages"][0]["primaryApprovers"];
+        assert_eq!(approvers[0]["userId"], world::BOB_ID, "{approvers:#}");
+        assert_eq!(handed_out(&stage)?, wanted);
+    }
+    stage.emulator().set_quirks(&json!({}))?;
+    wait_reason(&stage, &catalog(), "Healthy", "ReferenceMoved")?;
+    assert_eq!(handed_out(&stage)?, wanted);
+    Ok(())
+}

@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::{Value, json};
-use stage::{Result, Stage, wait_for};
+use stage::{OPERATOR_NAMESPACE, Result, SECRET_KEY, Stage, condition_in, wait_for, world};
 
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, entra_id, furnish,
-    furnished, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
+    CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, condition,
+    entra_id, furnish, furnished, mark, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
+    writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -143,6 +144,74 @@ fn of_two_entratenants_of_one_tenant_only_the_one_that_the_catalog_names_has_a_s
         stage.wait_gone(kind, CAMPAIGN, Some(NAMESPACE), SOON)?;
     }
     assert_eq!(stage.emulator().collection("accessPackages")?, Vec::<Value>::new());
+    Ok(())
+}
+
+/// What the first made goes, and what the second made says what it waits for, though both reach the same tenant.
+#[test]
+fn an_object_goes_by_its_own_entratenant_and_waits_for_none_but_that() -> Outcome {
+    let stage = furnished()?;
+    let secret = |value: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "another", "namespace": OPERATOR_NAMESPACE},
+            "stringData": {SECRET_KEY: value},
+        })
+    };
+    stage.apply_object(&secret(world::CLIENT_SECRET))?;
+    let another = patched(
+        serde_json::from_str(&stage.tenant_manifest("another"))?,
+        json!({"spec": {"driftInterval": "PT2S", "credentials": {"clientSecret": {"secretRef": {"name": "another"}}}}}),
+    );
+    let others_catalog = patched(
+        renamed(catalog(), "sales", "Sales"),
+        json!({"spec": {"tenantRef": {"name": "another"}}}),
+    );
+    let others_package = patched(
+        renamed(package(), "sales", "Sales Access"),
+        json!({"spec": {"catalogRef": {"name": "sales"}}}),
+    );
+    let others_policy = patched(
+        renamed(policy(), "sales", "Sales Policy"),
+        json!({"spec": {"accessPackageRef": {"name": "sales"}}}),
+    );
+    for manifest in [&another, &others_catalog, &others_package, &others_policy] {
+        apply_ready(&stage, manifest)?;
+    }
+    stage.apply_object(&secret("expired"))?;
+    wait_reason(&stage, &another, "Ready", "TokenRefused")?;
+
+    for manifest in [&policy(), &package(), &catalog()] {
+        let (kind, name, namespace) = place(manifest);
+        stage.delete(kind, name, namespace)?;
+        stage.wait_gone(kind, name, namespace, SOON)?;
+    }
+    let others = [others_policy, others_package, others_catalog];
+    let from = mark(&stage);
+    for manifest in &others {
+        let (kind, name, namespace) = place(manifest);
+        stage.delete(kind, name, namespace)?;
+    }
+    let refused = "TenantNotReady/EntraTenant \"another\" is not ready: TokenRefused: ";
+    let remain = "DependantsRemain/1 access packages of this catalog still exist, AccessPackage marketing/sales first";
+    for (manifest, words) in others.iter().zip([refused, refused, remain]) {
+        let (kind, name, namespace) = place(manifest);
+        stage.wait_object(kind, name, namespace, "to say what it waits for", SOON, |object| {
+            // A deletion is a generation of its own.
+            let seen = condition_in(object, "Ready").map(|ready| &ready["observedGeneration"]);
+            object["metadata"]["deletionTimestamp"].is_string()
+                && seen == Some(&object["metadata"]["generation"])
+                && condition(object, "Ready").starts_with(words)
+        })?;
+    }
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+
+    stage.apply_object(&secret(world::CLIENT_SECRET))?;
+    for manifest in &others {
+        let (kind, name, namespace) = place(manifest);
+        stage.wait_gone(kind, name, namespace, SOON)?;
+    }
+    assert_eq!(stage.emulator().collection("accessPackages")?, Vec::<Value>::new());
+    assert_eq!(stage.emulator().collection("catalogs")?.len(), 1, "General");
     Ok(())
 }
 

@@ -394,7 +394,7 @@ fn a_second_tenant_gets_nothing_of_the_first() -> Result<()> {
     );
     let said = apply_not_ready(&stage, &other, "TokenRefused")?;
     assert!(
-        said.contains("AADSTS90002") && said.contains("correct tenantId or cloud"),
+        said.contains("AADSTS90002") && said.contains("tenantId or cloud is wrong, and neither can be changed"),
         "{said}"
     );
     let from = mark(&stage);

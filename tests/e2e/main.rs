@@ -19,6 +19,7 @@
 //! | `names` | names that are taken, differ by case, are swapped; many resources at once |
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
 //! | `sign_in` | consent that is given later, tokens that are refused |
+//! | `authorities` | several clouds and tenants: whom the operator asks for tokens, and what it takes them for |
 //! | `sites` | SharePoint sites, which no list shows to an application |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
@@ -32,6 +33,7 @@
 
 mod adoption;
 mod attacks;
+mod authorities;
 mod binding;
 mod cluster;
 mod deletion;

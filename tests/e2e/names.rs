@@ -117,3 +117,78 @@ fn sixty_resources_that_each_take_seconds_to_show_are_asked_for_together() -> Ou
     assert_eq!(asked, 60);
     Ok(())
 }
+
+#[test]
+fn white_space_around_a_name_makes_no_second_object_where_the_service_trims_and_an_answer_is_lost() -> Outcome {
+    let stage = builder().quirks(json!({"trimsTexts": true})).start()?;
+    for object in [tenant(&stage), namespace(NAMESPACE)] {
+        stage.apply_object(&object)?;
+    }
+    let emulator = stage.emulator();
+    let spaced = |manifest: Value, name: &str| patched(manifest, json!({"spec": {"displayName": name}}));
+    let manifests = [
+        ("catalogs", spaced(catalog(), "Marketing  and  Sales ")),
+        ("accessPackages", spaced(package(), " Campaign  Access  ")),
+        ("assignmentPolicies", spaced(policy(), "Campaign  Policy\t")),
+    ];
+    for (name, manifest) in &manifests {
+        let lost = json!({"count": 1, "method": "POST", "path": format!("/{name}")});
+        emulator.set_quirks(&json!({"trimsTexts": true, "dropAfterCommit": lost}))?;
+        let from = mark(&stage);
+        apply_ready(&stage, manifest)?;
+        let writes = writes_since(&stage, from);
+        let creates = writes.iter().filter(|line| **line == format!("POST {name}")).count();
+        assert_eq!(creates, 1, "{writes:#?}");
+        assert_eq!(emulator.quirks().get("dropAfterCommit"), None, "the answer was lost");
+    }
+    let from = mark(&stage);
+    intervals(&stage, 2)?;
+    for (_, manifest) in &manifests {
+        visit(&stage, manifest, "once-more")?;
+    }
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    for (name, count) in [("catalogs", 2), ("accessPackages", 1), ("assignmentPolicies", 1)] {
+        assert_eq!(collection(&stage, name)?.len(), count, "{name}");
+    }
+    // The name is taken, however it is spaced.
+    let twin = renamed(package(), "twin", "campaign  access\n");
+    let said = apply_not_ready(&stage, &twin, "NameTaken")?;
+    assert!(said.contains("managed by AccessPackage marketing/campaign"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_policy_renamed_onto_its_twin_and_a_third_whose_answer_is_lost_are_told_apart() -> Outcome {
+    let stage = with_catalog()?;
+    apply_ready(&stage, &package())?;
+    let named = |name: &str, display_name: &str| renamed(policy(), name, display_name);
+    let one = entra_id(&apply_ready(&stage, &named("one", "Twin"))?);
+    let two = entra_id(&apply_ready(&stage, &named("two", "Other"))?);
+    // Names of policies are not unique in Entra.
+    let renamed = entra_id(&apply_ready(&stage, &named("two", "Twin"))?);
+    assert_eq!(renamed, two);
+    // Nor is one made by mistake that looks like another.
+    let said = apply_not_ready(&stage, &named("three", "Twin"), "NameTaken")?;
+    for twin in ["one", "two"] {
+        assert!(
+            said.contains(&format!("managed by AssignmentPolicy marketing/{twin}")),
+            "{said}"
+        );
+    }
+    let lost = json!({"count": 1, "method": "POST", "path": "/assignmentPolicies"});
+    stage.emulator().set_quirks(&json!({"dropAfterCommit": lost}))?;
+    let three = entra_id(&apply_ready(&stage, &named("three", "Third"))?);
+    apply_ready(&stage, &named("three", "Twin"))?;
+    assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 3);
+    for (name, left) in [("two", vec![&one, &three]), ("one", vec![&three])] {
+        stage.delete("AssignmentPolicy", name, Some(NAMESPACE))?;
+        stage.wait_gone("AssignmentPolicy", name, Some(NAMESPACE), SOON)?;
+        let ids = collection(&stage, "assignmentPolicies")?;
+        let mut ids: Vec<&str> = ids.iter().map(|policy| text(&policy["id"])).collect();
+        let mut left: Vec<&str> = left.into_iter().map(String::as_str).collect();
+        ids.sort_unstable();
+        left.sort_unstable();
+        assert_eq!(ids, left);
+    }
+    Ok(())
+}

@@ -176,3 +176,142 @@ fn texts_that_the_service_trims_are_written_once() -> Outcome {
     all_ready(&stage)?;
     Ok(())
 }
+
+/// The policy's first stage as Entra has it, after `change` of it.
+fn stage_changed(stage: &Stage, id: &str, change: impl Fn(&mut Value)) -> Result<Value, Box<dyn Error>> {
+    let policy = element(stage, "assignmentPolicies", id)?.ok_or("the policy is not there")?;
+    let mut stages = policy["requestApprovalSettings"]["stages"].clone();
+    change(&mut stages[0]);
+    let changes = json!({"requestApprovalSettings": {"stages": stages}});
+    stage.emulator().patch_state("assignmentPolicies", id, &changes)?;
+    Ok(element(stage, "assignmentPolicies", id)?.unwrap_or_default())
+}
+
+/// In words, as the path that is told, and as the change of a stage.
+type Newer<'a> = (&'a str, String, fn(&mut Value));
+
+#[test]
+fn what_a_newer_entra_has_about_approval_is_named_and_lost_by_no_edit() -> Outcome {
+    const STAGE: &str = "requestApprovalSettings.stages[0]";
+    let stage = furnished()?;
+    let id = entra_id(&now(&stage, &policy())?);
+    let plain = element(&stage, "assignmentPolicies", &id)?.unwrap_or_default();
+    let from = mark(&stage);
+    let newer: [Newer; 4] = [
+        (
+            "dynamic",
+            format!("{STAGE} (#microsoft.graph.accessPackageDynamicApprovalStage)"),
+            |stage| stage["@odata.type"] = json!("#microsoft.graph.accessPackageDynamicApprovalStage"),
+        ),
+        ("extended", format!("{STAGE}.customExtension"), |stage| {
+            stage["customExtension"] = json!({"id": "00000000-0000-4000-8000-000000000001"});
+        }),
+        ("backed up", format!("{STAGE}.primaryApprovers[0].isBackup"), |stage| {
+            stage["primaryApprovers"][0]["isBackup"] = json!(false);
+        }),
+        (
+            "decided by others",
+            format!("{STAGE}.fallbackPrimaryApprovers[0] (#microsoft.graph.aNewKind)"),
+            |stage| stage["fallbackPrimaryApprovers"] = json!([{"@odata.type": "#microsoft.graph.aNewKind", "of": 1}]),
+        ),
+    ];
+    for (words, path, change) in newer {
+        let found = stage_changed(&stage, &id, change)?;
+        // An edit of what is approved by whom, and one of what has nothing to do with it.
+        let reworded = json!({"spec": {"description": words}});
+        let said = apply_not_ready(&stage, &patched(policy(), reworded), "UnmanagedSettings")?;
+        assert!(said.contains(&path) && said.contains(&format!("-> {words}")), "{said}");
+        let stages = json!([{"approvers": [{"user": {"userPrincipalName": "carol@contoso.com"}}]}]);
+        let others = patched(policy(), json!({"spec": {"approval": {"stages": stages}}}));
+        stage.apply_object(&others)?;
+        visit(&stage, &others, words)?;
+        let said = condition(&now(&stage, &others)?, "Ready");
+        assert!(said.starts_with("UnmanagedSettings/") && said.contains(&path), "{said}");
+        assert_eq!(writes_since(&stage, from), [""; 0]);
+        assert_eq!(element(&stage, "assignmentPolicies", &id)?.as_ref(), Some(&found));
+
+        stage.apply_object(&policy())?;
+        visit(&stage, &policy(), &format!("{words}, and wanted as it was"))?;
+        stage_changed(&stage, &id, |stage| {
+            *stage = plain["requestApprovalSettings"]["stages"][0].clone()
+        })?;
+        apply_ready(&stage, &policy())?;
+    }
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    // What is there no more is in nobody's way.
+    apply_ready(
+        &stage,
+        &patched(policy(), json!({"spec": {"description": "Other words"}})),
+    )?;
+    assert_eq!(writes_since(&stage, from), [format!("PUT assignmentPolicies/{id}")]);
+    Ok(())
+}
+
+#[test]
+fn our_own_that_cannot_be_read_is_neither_gone_nor_made_anew_nor_written_over() -> Outcome {
+    let mut stage = furnished()?;
+    let correcting = |manifest: Value| patched(manifest, json!({"spec": {"driftPolicy": "Correct"}}));
+    let (package, policy) = (correcting(package()), correcting(policy()));
+    for manifest in [&package, &policy] {
+        apply_ready(&stage, manifest)?;
+    }
+    let (package_id, policy_id) = (entra_id(&now(&stage, &package)?), entra_id(&now(&stage, &policy)?));
+    let told = |stage: &Stage, manifest: &Value| {
+        wait_for("it to be said to be unreadable", SOON, || {
+            let object = now(stage, manifest).map_err(|error| error.to_string())?;
+            match condition(&object, "Ready") {
+                said if said.starts_with("GraphRefused/") && said.contains("invalid type: ") => Ok(()),
+                said => Err(said),
+            }
+        })
+    };
+    let plain = element(&stage, "assignmentPolicies", &policy_id)?.unwrap_or_default();
+    // What Graph may answer next year: a word, a number or an object where a switch, a text or a list is now.
+    for (name, newer) in [
+        (
+            "requestorSettings",
+            json!({"enableTargetsToSelfAddAccess": "onApproval"}),
+        ),
+        ("requestApprovalSettings", json!({"stages": {"mode": "any"}})),
+        ("expiration", json!({"duration": 90})),
+        ("specificAllowedTargets", json!("everybody")),
+    ] {
+        let from = mark(&stage);
+        let newer = json!({name: newer});
+        stage.emulator().patch_state("assignmentPolicies", &policy_id, &newer)?;
+        let reworded = patched(policy.clone(), json!({"spec": {"description": name}}));
+        stage.apply_object(&reworded)?;
+        stage.operator()?.restart()?;
+        told(&stage, &reworded)?;
+        // Its package stands by itself.
+        intervals(&stage, 2)?;
+        assert_eq!(writes_since(&stage, from), [""; 0], "{name}");
+        let back = json!({name: plain[name]});
+        stage.emulator().patch_state("assignmentPolicies", &policy_id, &back)?;
+        apply_ready(&stage, &reworded)?;
+        assert_eq!(
+            writes_since(&stage, from),
+            [format!("PUT assignmentPolicies/{policy_id}")]
+        );
+    }
+    let from = mark(&stage);
+    let hidden = |how: Value| json!({"isHidden": how});
+    stage
+        .emulator()
+        .patch_state("accessPackages", &package_id, &hidden(json!("partly")))?;
+    let reworded = patched(package, json!({"spec": {"description": "Other words"}}));
+    stage.apply_object(&reworded)?;
+    stage.operator()?.restart()?;
+    told(&stage, &reworded)?;
+    intervals(&stage, 2)?;
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    stage
+        .emulator()
+        .patch_state("accessPackages", &package_id, &hidden(json!(false)))?;
+    apply_ready(&stage, &reworded)?;
+    assert_eq!(
+        writes_since(&stage, from),
+        [format!("PATCH accessPackages/{package_id}")]
+    );
+    Ok(())
+}

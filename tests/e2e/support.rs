@@ -369,6 +369,11 @@ impl Portal {
         })
     }
 
+    /// Its bearer token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// One request below entitlementManagement, which must succeed; answers what was answered, null where nothing was.
     pub(crate) fn send(
         &self,

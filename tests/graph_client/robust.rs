@@ -125,6 +125,41 @@ async fn a_packages_own_read_follows_the_pages_of_its_roles_and_policies() {
     assert_eq!((bare.resource_role_scopes, bare.policies), (Read::Unread, Read::Unread));
 }
 
+/// Microsoft Graph docs, "Paging": a page may be empty and lead on, and only the one without a link is the last.
+#[tokio::test]
+async fn an_empty_page_is_not_the_last_one() {
+    let stand_in = StandIn::playing(vec![]).await;
+    let link = |name: &str| format!("{}v1.0/{name}", stand_in.url);
+    stand_in.then(Reply::json(
+        200,
+        json!({"value": [], "@odata.nextLink": link("second")}),
+    ));
+    stand_in.then(Reply::json(200, json!({"value": [], "@odata.nextLink": link("third")})));
+    stand_in.then(Reply::json(
+        200,
+        json!({"value": [{"id": "c1"}], "@odata.nextLink": null}),
+    ));
+    stand_in.then(Reply::json(
+        200,
+        json!({"id": "p", "resourceRoleScopes": [], "resourceRoleScopes@odata.nextLink": link("roles"),
+            "assignmentPolicies": [], "assignmentPolicies@odata.nextLink": link("policies")}),
+    ));
+    stand_in.then(Reply::json(
+        200,
+        json!({"value": [], "@odata.nextLink": link("more-roles")}),
+    ));
+    stand_in.then(Reply::json(200, json!({"value": [role_scope("a")]})));
+    stand_in.then(Reply::json(200, json!({"value": [{"id": "1"}]})));
+    let graph = stand_in.graph();
+
+    let catalogs = graph.list_catalogs().await.unwrap();
+    let package = graph.get_access_package(&"p".into()).await.unwrap().unwrap();
+
+    assert_eq!(catalogs.elements.len(), 1);
+    assert_eq!(package.resource_role_scopes.known().unwrap().elements.len(), 1);
+    assert_eq!(package.policies.known().unwrap().elements.len(), 1);
+}
+
 #[tokio::test]
 async fn a_resource_that_cannot_be_read_is_not_absent() {
     let stand_in = StandIn::playing(vec![

@@ -78,7 +78,8 @@ impl Inventory {
     /// The packages of this name in the catalog, asked for now; no call where the catalog was made by us just now. What
     /// we made ourselves is among them even where Graph does not show it yet.
     pub(crate) async fn packages_named(&self, catalog: &CatalogId, name: &str) -> Step<Listed<AccessPackage>> {
-        let is_named = |package: &AccessPackage| package.display_name.to_lowercase() == name.to_lowercase();
+        let is_named =
+            |package: &AccessPackage| package.display_name.trim().to_lowercase() == name.trim().to_lowercase();
         let known = |listed: Read<Listed<AccessPackage>>| match listed {
             Read::Read(listed) => listed.elements.into_iter().filter(is_named).collect::<Vec<_>>(),
             Read::Unread => Vec::new(),
@@ -110,10 +111,10 @@ impl Inventory {
     /// The packages of the catalog whose name is this one in any case, found in the list of them all.
     pub(crate) async fn packages_alike(&self, catalog: &CatalogId, name: &str) -> Step<Listed<AccessPackage>> {
         let mut listed = self.packages(catalog, Freshness::Now).await?;
-        let wanted = name.to_lowercase();
+        let wanted = name.trim().to_lowercase();
         listed
             .elements
-            .retain(|package| package.display_name.to_lowercase() == wanted);
+            .retain(|package| package.display_name.trim().to_lowercase() == wanted);
         Ok(listed)
     }
 
