@@ -40,6 +40,11 @@ struct Options {
 enum Command {
     /// Each scenario undisturbed, with what the operator sends
     Show,
+    /// One scenario killed at these calls, with what the operator sends: `before:12 after:40`
+    Kill {
+        /// `before:CALL` or `after:CALL`
+        at: Vec<String>,
+    },
     /// Each scenario again for each call that the operator sends, killed before and after it
     Matrix,
     /// Each scenario again for pairs of calls, killed at both
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
     }
     match options.command {
         Command::Show => show(&chosen, &characters),
+        Command::Kill { at } => kill(&chosen, &characters, &at),
         Command::Matrix => kills(&chosen, &characters, &Kills::Single),
         Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
         Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count),
@@ -177,6 +183,44 @@ fn show(chosen: &[Scenario], characters: &[Character]) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// One run that is killed at these calls.
+fn kill(chosen: &[Scenario], characters: &[Character], at: &[String]) -> ExitCode {
+    let mut faults = BTreeMap::new();
+    for point in at {
+        let parsed = point.split_once(':').and_then(|(when, call)| {
+            let fault = match when {
+                "before" => Fault::CrashBefore,
+                "after" => Fault::CrashAfter,
+                _ => return None,
+            };
+            Some((call.parse().ok()?, fault))
+        });
+        let Some((call, fault)) = parsed else {
+            println!("{point:?} is neither before:CALL nor after:CALL");
+            return ExitCode::from(2);
+        };
+        faults.insert(call, fault);
+    }
+    let mut outcome = ExitCode::SUCCESS;
+    for scenario in chosen {
+        for character in characters {
+            let right = run(scenario, *character, &Disturbance::default()).picture;
+            let disturbance = Disturbance {
+                faults: faults.clone(),
+                ..Disturbance::default()
+            };
+            let run = run(scenario, *character, &disturbance);
+            println!("== {} ({})", scenario.name, character.name());
+            tell(&run);
+            for wrong in run.wrong(&right) {
+                println!("{wrong}");
+                outcome = ExitCode::FAILURE;
+            }
+        }
+    }
+    outcome
 }
 
 enum Kills {
