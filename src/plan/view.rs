@@ -16,13 +16,13 @@
 //! | a list lacks an object                                       | nothing by itself: the object is asked for by its id   |
 //! | a list lacks a site                                          | nothing at all: applications are not shown sites       |
 //! | a list has an element that cannot be read                    | it exists                                              |
-//! | one 404                                                      | nothing: ask again                                     |
+//! | one 404, to a read or to a deletion                          | nothing: ask again                                     |
 //! | two 404s, then a list begun after them lacks it              | gone                                                   |
 //! | any number of 404s, within the window of a write of ours     | nothing                                                |
 //! | 404s, and a read begun since shows it                        | it is there                                            |
 //! | 403, then a list begun after it lacks it                     | gone, for callers with a role on the catalog           |
 //! | 403, and the list shows it or is refused                     | we may not see it                                      |
-//! | we deleted it                                                | gone                                                   |
+//! | we deleted it, and were answered that it was done            | gone                                                   |
 //! | a single read tells another parent                           | elsewhere                                              |
 //! | a single read tells no parent, and no list here showed it    | nothing                                                |
 //! | a search that was begun before the intent                    | nothing                                                |

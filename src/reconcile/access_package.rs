@@ -15,7 +15,7 @@ use super::{
     halt::{Halt, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
-    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting, shut},
+    parting::{Departure, Shut, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
     tenant::Tenant,
@@ -23,7 +23,10 @@ use super::{
 use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason},
     cluster::Lookup,
-    graph::{self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, ResourceRoleScope},
+    graph::{
+        self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, Removed,
+        ResourceRoleScope,
+    },
     plan::{
         self, Found, Hold, Plan, Problem, Rules,
         access_package::{DesiredPackage, PackageAct, plan},
@@ -265,27 +268,42 @@ impl Managed for AccessPackage {
                 inventory.role_added(catalog, &package.id, added);
             }
             PackageAct::RemoveRole { id, .. } => {
-                graph.remove_resource_role_scope(&package.id, id).await?;
+                match graph.remove_resource_role_scope(&package.id, id).await? {
+                    Removed::Away => {}
+                    Removed::NotFound => return Ok(Done::NotFound),
+                }
                 if let Some(scopes) = package.resource_role_scopes.known_mut() {
                     scopes.elements.retain(|scope| scope.id != *id);
                 }
                 inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::Close { id, .. } => {
-                if let Some(shut) = shut(site, id, None).await? {
-                    inventory.policy_changed(catalog, &package.id, shut);
+                match shut(site, id, None).await? {
+                    Shut::Read(shut) => inventory.policy_changed(catalog, &package.id, *shut),
+                    Shut::Unread => {}
+                    // It is looked at again before anything is deleted.
+                    Shut::NotFound => return Ok(Done::Nothing),
                 }
             }
             PackageAct::RemoveAssignments(removals) => {
                 site.tenant.ask_removals(removals, || latch(context, site)).await?;
             }
             PackageAct::DeletePolicy { id, .. } => {
-                graph.delete_assignment_policy(id).await?;
-                inventory.policy_gone(catalog, &package.id, id);
+                match graph.delete_assignment_policy(id).await? {
+                    Removed::Away => inventory.policy_gone(catalog, &package.id, id),
+                    // It goes with the package, if it is there.
+                    Removed::NotFound => return Ok(Done::Nothing),
+                }
             }
             PackageAct::Delete { .. } => {
-                graph.delete_access_package(&package.id).await?;
-                inventory.package_gone(catalog, &package.id);
+                let begun = inventory.moment();
+                match graph.delete_access_package(&package.id).await? {
+                    Removed::Away => inventory.package_gone(catalog, &package.id),
+                    Removed::NotFound => {
+                        inventory.package_missed(catalog, &package.id, begun);
+                        return Ok(Done::NotFound);
+                    }
+                }
             }
         }
         Ok(Done::Changed)

@@ -13,7 +13,7 @@ use crate::{
     },
     plan::{
         Found,
-        view::{Search, is_search_over},
+        view::{Moment, Search, is_search_over},
     },
 };
 
@@ -175,6 +175,12 @@ impl Inventory {
         let now = self.0.now();
         self.0
             .holdings(catalog, |holdings| holdings.package_wrote(now, id, change));
+    }
+
+    /// A package whose deletion, begun then, was answered with 404: one such answer as any.
+    pub(crate) fn package_missed(&self, catalog: &CatalogId, id: &AccessPackageId, begun: Moment) {
+        self.0
+            .holdings(catalog, |holdings| holdings.package_missed(id, begun, false));
     }
 
     /// A package that we have deleted.
