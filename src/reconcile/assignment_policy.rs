@@ -251,7 +251,7 @@ impl Managed for AssignmentPolicy {
         };
         match (&limit, observed) {
             // Not even where there would be nothing to write.
-            (Some(limit), Found::Present(policy)) if weighing.takes_over => {
+            (Some(limit), Found::Present(policy)) if weighing.takes_over() => {
                 let act = takes_over(Self::NOUN, policy.id.as_str(), &policy.fields.display_name);
                 Plan::holding(
                     plan::Step::new(act.into(), plan::Stake::NEUTRAL),

@@ -29,6 +29,8 @@ pub(super) const CREATE: Duration = Duration::from_secs(45);
 pub(crate) enum Done {
     /// What was to be changed is changed.
     Changed,
+    /// The same, and the answer told something to be remembered.
+    Told(Memory),
     /// Nothing was sent: it is on its way already, or stands in something's way that its status tells.
     Nothing,
     /// Graph has nothing of what was to be taken away, it answered once: whether that is so, reads tell. What hangs on it is
@@ -103,9 +105,11 @@ pub(super) async fn run<K: Managed>(
                 unproven.get_or_insert_with(|| not_found(&step.act));
                 continue;
             }
-            Ok(Done::Changed) => subject
-                .notes
-                .push(Note::done(step.act.done(), K::told(site, subject, step))),
+            Ok(Done::Changed) => tell(subject, site, step),
+            Ok(Done::Told(memory)) => {
+                tell(subject, site, step);
+                remember(subject, site, &[memory]);
+            }
             Ok(Done::Made { id }) => {
                 let name = subject.intended();
                 subject.identify(context, site.identity(&id, &subject.uid())).await?;
@@ -132,6 +136,11 @@ pub(super) async fn run<K: Managed>(
         remember(subject, site, found);
     }
     unproven.map_or(Ok(()), Err)
+}
+
+fn tell<K: Managed>(subject: &mut Subject<K>, site: &Site, step: &plan::Step<K::Act>) {
+    let told = K::told(site, subject, step);
+    subject.notes.push(Note::done(step.act.done(), told));
 }
 
 /// What was to be taken away was answered as not there: it counts as there until reads have proven it gone.

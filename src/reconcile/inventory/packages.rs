@@ -196,6 +196,28 @@ impl Inventory {
             .holdings(catalog, |holdings| holdings.role_added(now, package, scope));
     }
 
+    /// Whether what a process before this one has written to the roles of the package may not show yet.
+    pub(crate) fn roles_may_be_late(&self, catalog: &CatalogId, package: &AccessPackageId) -> bool {
+        let visibility = self.0.visibility;
+        self.0.holdings(catalog, |holdings| {
+            let is_young = |begun| begun < visibility; // moments count from our own beginning
+            holdings.package_birth(package).is_none() && holdings.roles_listed_at(package).is_none_or(is_young)
+        })
+    }
+
+    /// Whether a role is gone whose deletion, begun then, was answered with 404: where no read shows it, and the same was
+    /// answered a window before.
+    pub(crate) fn is_role_gone(
+        &self,
+        catalog: &CatalogId,
+        package: &AccessPackageId,
+        id: &ResourceRoleScopeId,
+        begun: Moment,
+    ) -> bool {
+        self.0
+            .holdings(catalog, |holdings| holdings.role_missed(package, id, begun))
+    }
+
     /// A role that we have taken out of the package.
     pub(crate) fn role_removed(&self, catalog: &CatalogId, package: &AccessPackageId, id: &ResourceRoleScopeId) {
         let now = self.0.now();
