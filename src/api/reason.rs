@@ -246,7 +246,7 @@ impl Reason {
             Self::NameTaken => "Entra has an object of that name that is not ours.",
             Self::AlreadyClaimed => "Another Kubernetes object manages this object of Entra.",
             Self::OutcomeUnknown => {
-                "A create was sent and its answer was lost; the operator looks for it before it tries again."
+                "What came of a request is not known, or not believed yet; the operator looks before it goes on."
             }
             Self::AssignmentsRemain => "People still hold access; the deletion waits for them.",
             Self::DependantsRemain => "Objects that need this one still exist.",

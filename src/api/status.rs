@@ -95,7 +95,7 @@ pub struct TenantOfIntent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Applied {
-    /// Digest of each field's value as last written or found in place.
+    /// Digest of each field's value as last written or found in place; ids of what reads may hide as they are.
     pub fields: BTreeMap<String, String>,
 }
 

@@ -12,7 +12,7 @@ use super::id::{AccessPackageId, CatalogId, ResourceId, ResourceRoleScopeId};
 use super::odata;
 use super::read::{Listed, Read, Unreadable};
 use super::resource::{OriginSystem, ResourceRole, ResourceScope};
-use super::transport::{Graph, Operation};
+use super::transport::{Graph, Operation, Removed};
 use super::{READ, WRITE};
 
 /// What a package is read with, so that one read tells its roles and policies.
@@ -216,7 +216,7 @@ impl Graph {
             elements: Vec::with_capacity(calls.len()),
             unreadable,
         };
-        for part in op.batch(&calls).await? {
+        for (part, listed) in op.batch(&calls).await?.into_iter().zip(elements) {
             match part {
                 Ok(answer) => {
                     let Listed { elements, unreadable } = Listed::parse(vec![op.parse(&answer)?]);
@@ -225,8 +225,12 @@ impl Graph {
                     }
                     packages.unreadable.extend(unreadable);
                 }
-                // Deleted between the list and the read.
-                Err(error) if error.kind == GraphErrorKind::NotFound => {}
+                // The list has it: one 404 does not take it out.
+                Err(error) if error.kind == GraphErrorKind::NotFound => packages.unreadable.push(Unreadable {
+                    id: Some(listed.id.to_string()),
+                    display_name: Some(listed.display_name),
+                    why: "the list has it, and it was answered as not there".to_owned(),
+                }),
                 Err(error) => return Err(error),
             }
         }
@@ -356,13 +360,13 @@ impl Graph {
             .await
     }
 
-    /// Removes a package with its roles; one that is gone is removed. `DELETE accessPackages/{id}`;
+    /// Removes a package with its roles. `DELETE accessPackages/{id}`;
     /// EntitlementManagement.ReadWrite.All or Access package manager. Repeatable.
     ///
     /// # Errors
     ///
     /// A 4xx while someone has an assignment that is not expired.
-    pub async fn delete_access_package(&self, id: &AccessPackageId) -> Result<(), GraphError> {
+    pub async fn delete_access_package(&self, id: &AccessPackageId) -> Result<Removed, GraphError> {
         let op = self.operation("accessPackages.delete", WRITE);
         op.remove(&Call::delete(op.entitlement(&["accessPackages", id.as_str()])?))
             .await
@@ -397,7 +401,7 @@ impl Graph {
         Ok(made.id)
     }
 
-    /// Takes a role out of a package, from everyone who holds it; one that is gone is removed.
+    /// Takes a role out of a package, from everyone who holds it.
     /// `DELETE accessPackages/{id}/resourceRoleScopes/{id}`; EntitlementManagement.ReadWrite.All or Access package
     /// manager. Repeatable.
     ///
@@ -408,7 +412,7 @@ impl Graph {
         &self,
         package: &AccessPackageId,
         id: &ResourceRoleScopeId,
-    ) -> Result<(), GraphError> {
+    ) -> Result<Removed, GraphError> {
         let op = self.operation("accessPackages.resourceRoleScopes.delete", WRITE);
         let path = op.entitlement(&["accessPackages", package.as_str(), "resourceRoleScopes", id.as_str()])?;
         op.remove(&Call::delete(path)).await

@@ -12,7 +12,7 @@ use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, PolicyId};
 use super::read::{Listed, Read};
 use super::subject_set::SubjectSet;
-use super::transport::Graph;
+use super::transport::{Graph, Removed};
 use super::undeclared::undeclared;
 use super::wire::{null_as_default, string_enum};
 use super::{READ, WRITE};
@@ -499,13 +499,13 @@ impl Graph {
             .await
     }
 
-    /// Removes a policy; one that is gone is removed. `DELETE assignmentPolicies/{id}`;
-    /// EntitlementManagement.ReadWrite.All or Access package manager. Repeatable.
+    /// Removes a policy. `DELETE assignmentPolicies/{id}`; EntitlementManagement.ReadWrite.All or Access package manager.
+    /// Repeatable.
     ///
     /// # Errors
     ///
     /// A 4xx while assignments or requests through it exist.
-    pub async fn delete_assignment_policy(&self, id: &PolicyId) -> Result<(), GraphError> {
+    pub async fn delete_assignment_policy(&self, id: &PolicyId) -> Result<Removed, GraphError> {
         let op = self.operation("assignmentPolicies.delete", WRITE);
         op.remove(&Call::delete(op.entitlement(&["assignmentPolicies", id.as_str()])?))
             .await

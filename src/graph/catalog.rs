@@ -8,7 +8,7 @@ use super::error::GraphError;
 use super::id::CatalogId;
 use super::odata;
 use super::read::Listed;
-use super::transport::Graph;
+use super::transport::{Graph, Removed};
 use super::wire::string_enum;
 use super::{READ, WRITE};
 
@@ -156,13 +156,13 @@ impl Graph {
             .await
     }
 
-    /// Removes a catalog that has no packages; one that is gone is removed. `DELETE catalogs/{id}`;
-    /// EntitlementManagement.ReadWrite.All or Catalog owner. Repeatable.
+    /// Removes a catalog that has no packages. `DELETE catalogs/{id}`; EntitlementManagement.ReadWrite.All or Catalog owner.
+    /// Repeatable.
     ///
     /// # Errors
     ///
     /// A 4xx while packages are left in it.
-    pub async fn delete_catalog(&self, id: &CatalogId) -> Result<(), GraphError> {
+    pub async fn delete_catalog(&self, id: &CatalogId) -> Result<Removed, GraphError> {
         let op = self.operation("catalogs.delete", WRITE);
         op.remove(&Call::delete(op.entitlement(&["catalogs", id.as_str()])?))
             .await

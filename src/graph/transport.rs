@@ -241,6 +241,16 @@ impl Graph {
     }
 }
 
+/// What a removal was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "what was not found may be there all the same"]
+pub enum Removed {
+    /// It was carried out.
+    Away,
+    /// 404. What answered may lag, as a read may: what was to go counts as gone only once reads have proven it.
+    NotFound,
+}
+
 /// A successful answer.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -428,11 +438,12 @@ impl Operation<'_> {
         self.send(call).await.map(drop)
     }
 
-    /// Sends a removal; what is already gone is removed.
-    pub(super) async fn remove(&self, call: &Call) -> Result<(), GraphError> {
+    /// Sends a removal. That there is nothing to remove is told apart: one such answer does not prove it.
+    pub(super) async fn remove(&self, call: &Call) -> Result<Removed, GraphError> {
         match self.write(call).await {
-            Err(error) if error.kind == GraphErrorKind::NotFound => Ok(()),
-            other => other,
+            Ok(()) => Ok(Removed::Away),
+            Err(error) if error.kind == GraphErrorKind::NotFound => Ok(Removed::NotFound),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,11 +1,14 @@
 //! What to do about an access package.
 
+mod remembered;
+
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    Act, Cause, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem, Rules,
-    Set, Stake, Step,
+    Act, Base, Cause, Difference, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order,
+    Plan, Problem, Rules, Set, Stake, Step,
     departure::{self, Removal},
+    drift::Verdict,
     gone,
 };
 use crate::{
@@ -15,6 +18,7 @@ use crate::{
         Read, ResourceRoleScope, ResourceRoleScopeId,
     },
 };
+pub use remembered::{is_made_here, made_here, remembered, scope_told};
 
 /// A package as the spec wants it, its roles resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +39,8 @@ pub struct DesiredPackage {
     pub offered: BTreeSet<RoleKey>,
     /// Packages show their roles of SharePoint sites to us: one that is not shown is not there.
     pub site_roles_are_told: bool,
+    /// What a process before this one has written may not show yet: a role that is not shown is not gone for that.
+    pub reads_may_be_late: bool,
 }
 
 /// One role that a package hands out.
@@ -83,14 +89,33 @@ impl RoleKey {
         Self::new(&role_scope.role.origin_id, &role_scope.scope.origin_id)
     }
 
+    /// Of the name under which status remembers the role.
+    fn of_memory(field: &str) -> Option<Self> {
+        let (_, key) = field.strip_suffix(']')?.split_once('[')?;
+        let (role, scope) = key.split_once(" in ")?;
+        Some(Self::new(role, scope))
+    }
+
+    /// The origin id of the role, in lower case.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        &self.0
+    }
+
+    /// The origin id of the resource, in lower case.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        &self.1
+    }
+
     fn text(&self) -> String {
         format!("{} in {}", self.0, self.1)
     }
-}
 
-/// Whether the memory is of a role of a site: no other resource goes by an address.
-fn is_site(memory: &str) -> bool {
-    memory.contains(" in https://")
+    /// Whether it is a role of a site: no other resource goes by an address.
+    fn is_of_site(&self) -> bool {
+        self.1.starts_with("https://")
+    }
 }
 
 /// What can be done with an access package.
@@ -224,12 +249,14 @@ fn create(desired: &DesiredPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
         unresolved: _,
         offered: _,
         site_roles_are_told: _,
+        reads_may_be_late: _,
     } = desired;
     let create = Step {
         memories: vec![
             Memory::keep("displayName", super::Canonical::canonical(display_name)),
             Memory::keep("description", super::Canonical::canonical(description)),
             Memory::keep("hidden", super::Canonical::canonical(hidden)),
+            made_here(),
         ],
         ..Step::new(
             PackageAct::Create(NewAccessPackage {
@@ -308,6 +335,9 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
         let keep = |scope: &&ResourceRoleScope, cause: Cause| foreign(desired, scope, cause, rules);
         let roles = role_set(blocked).reconcile(rules, wanted(&desired.roles), observed, keep, add, remove);
         plan.extend(without_untold(desired, rules, roles));
+        plan.extend(remembered::owed(desired, &scopes.elements, rules));
+        plan.found
+            .extend(remembered::scopes_found(desired, package, rules.base));
         let left = scopes
             .elements
             .iter()
@@ -321,6 +351,11 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
 /// A role of a site that was handed out by us, and that no package shows to us, is there: it is neither handed out again
 /// nor forgotten.
 fn without_untold(desired: &DesiredPackage, rules: &Rules<'_>, mut roles: Plan<PackageAct>) -> Plan<PackageAct> {
+    // One that left the spec meanwhile stays ours to remove, until it is known to be gone.
+    roles.found.retain(|memory| match memory {
+        Memory::Forget { field } => !RoleKey::of_memory(field).is_some_and(|key| remembered::is_untold(desired, &key)),
+        Memory::Keep { .. } | Memory::Note { .. } => true,
+    });
     if desired.site_roles_are_told {
         return roles;
     }
@@ -332,11 +367,6 @@ fn without_untold(desired: &DesiredPackage, rules: &Rules<'_>, mut roles: Plan<P
         .map(|role| set.memory(&role.key().text()))
         .filter(|memory| rules.base.holds(memory, ""))
         .collect();
-    // One that left the spec meanwhile stays ours to remove, until it shows and is.
-    roles.found.retain(|memory| match memory {
-        Memory::Forget { field } => !is_site(field),
-        Memory::Keep { .. } => true,
-    });
     let is_there = |step: &Step<PackageAct>| {
         let adds = matches!(step.act, PackageAct::AddRole { .. });
         adds && step
@@ -360,6 +390,7 @@ pub fn merge(desired: &DesiredPackage, before: &AccessPackage, judge: &mut Judge
         unresolved: _,
         offered: _,
         site_roles_are_told: _,
+        reads_may_be_late: _,
     } = desired;
     let description_before = before.description.clone().unwrap_or_default(); // a description that is null is empty
     AccessPackagePatch {

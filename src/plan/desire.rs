@@ -33,6 +33,7 @@ pub fn package(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogI
         roles: Vec::new(),
         unresolved: Vec::new(),
         site_roles_are_told: true,
+        reads_may_be_late: false,
         offered: catalog
             .status
             .iter()

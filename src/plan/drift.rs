@@ -48,6 +48,12 @@ impl<'a> Base<'a> {
             .filter(move |field| field.starts_with(&prefix))
     }
 
+    /// What was noted under this name.
+    #[must_use]
+    pub fn note(self, field: &str) -> Option<&'a str> {
+        self.0.and_then(|fields| fields.get(field)).map(String::as_str)
+    }
+
     /// Whether `text` is what was last applied to `field`: then a difference in it is drift.
     #[must_use]
     pub fn holds(self, field: &str, text: &str) -> bool {

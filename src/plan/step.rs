@@ -113,6 +113,13 @@ pub enum Memory {
         /// Its text.
         text: String,
     },
+    /// This text is remembered under this name as it is.
+    Note {
+        /// The name.
+        field: String,
+        /// The text.
+        text: String,
+    },
     /// The field is no longer ours.
     Forget {
         /// The field.
@@ -139,6 +146,9 @@ impl Memory {
         match self {
             Self::Keep { field, text } => {
                 applied.fields.insert(field.clone(), digest(text));
+            }
+            Self::Note { field, text } => {
+                applied.fields.insert(field.clone(), text.clone());
             }
             Self::Forget { field } => {
                 applied.fields.remove(field);

@@ -16,14 +16,15 @@
 //! | a list lacks an object                                       | nothing by itself: the object is asked for by its id   |
 //! | a list lacks a site                                          | nothing at all: applications are not shown sites       |
 //! | a list has an element that cannot be read                    | it exists                                              |
-//! | one 404                                                      | nothing: ask again                                     |
+//! | one 404, to a read or to a deletion                          | nothing: ask again                                     |
 //! | two 404s, then a list begun after them lacks it              | gone                                                   |
 //! | any number of 404s, within the window of a write of ours     | nothing                                                |
 //! | any number of 404s, within a window of the view's beginning  | nothing: a process before may have written just then   |
+//! | two 404s a window apart, of what lists do not show to us      | gone                                                   |
 //! | 404s, and a read begun since shows it                        | it is there                                            |
 //! | 403, then a list begun after it lacks it                     | gone, for callers with a role on the catalog           |
 //! | 403, and the list shows it or is refused                     | we may not see it                                      |
-//! | we deleted it                                                | gone                                                   |
+//! | we deleted it, and were answered that it was done            | gone                                                   |
 //! | a single read tells another parent                           | elsewhere                                              |
 //! | a single read tells no parent, and no list here showed it    | nothing                                                |
 //! | a search that was begun before the intent                    | nothing                                                |
@@ -458,6 +459,17 @@ impl<T: Viewed> Shelf<T> {
             return Absence::Doubtful("the list has it, or one that may be it, in a form that cannot be read");
         }
         Absence::Gone
+    }
+
+    /// Whether an object that no read shows was answered as not there a window ago already, and no read has shown it since:
+    /// of what lists may hide, nothing else ever tells.
+    #[must_use]
+    pub fn is_missed(&self, id: &str, begun: Moment) -> bool {
+        let item = self.items.get(&id.to_ascii_lowercase());
+        item.is_some_and(|item| {
+            let is_old = item.missed.is_some_and(|(first, _)| begun >= first + self.visibility);
+            is_old && item.value.is_none()
+        })
     }
 
     /// Whether we removed the object ourselves.

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Takeover, Visited, Weighing,
+    Becomes, Kind, Managed, Takeover, Visited, Weighing,
     coming::{Announced, Announcement},
     context::Context,
     execute::{Done, Failure, latch},
@@ -15,7 +15,7 @@ use super::{
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
-    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting, shut},
+    parting::{Departure, Shut, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
     tenant::Tenant,
@@ -23,10 +23,13 @@ use super::{
 use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason},
     cluster::Lookup,
-    graph::{self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, ResourceRoleScope},
+    graph::{
+        self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, Removed,
+        ResourceRoleScope,
+    },
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
-        access_package::{DesiredPackage, PackageAct, plan},
+        access_package::{DesiredPackage, PackageAct, made_here, plan, scope_told},
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
@@ -202,7 +205,7 @@ impl Managed for AccessPackage {
         _around: &(),
         weighing: Weighing<'_>,
     ) -> Plan<PackageAct> {
-        let limit = limit_of(subject, references, observed, weighing.takes_over);
+        let limit = limit_of(subject, references, observed, weighing.becomes);
         let rules = Rules {
             base: weighing.base,
             drift: subject.drift(subject.object.spec.drift_policy),
@@ -212,18 +215,28 @@ impl Managed for AccessPackage {
         // Known only after what was observed was read.
         let desired = DesiredPackage {
             site_roles_are_told: references.tenant.graph.tells_site_roles(),
+            reads_may_be_late: observed.present().is_some_and(|package| {
+                let inventory = &references.tenant.inventory;
+                inventory.roles_may_be_late(&references.catalog_id, &package.id)
+            }),
             ..desired.clone()
         };
         match (&limit, observed) {
             // Not even where there would be nothing to write.
-            (Some(limit), Found::Present(package)) if weighing.takes_over => {
+            (Some(limit), Found::Present(package)) if weighing.takes_over() => {
                 let act = takes_over(Self::NOUN, package.id.as_str(), &package.display_name);
                 Plan::holding(
                     plan::Step::new(act.into(), plan::Stake::NEUTRAL),
                     Hold::Limit(limit.clone()),
                 )
             }
-            (_, _) => plan(&desired, observed, &rules), // the rules have the limit
+            (_, _) => {
+                let mut plan = plan(&desired, observed, &rules); // the rules have the limit
+                if weighing.becomes == Some(Becomes::Recognised) {
+                    plan.found.push(made_here());
+                }
+                plan
+            }
         }
     }
 
@@ -262,30 +275,52 @@ impl Managed for AccessPackage {
                 if let Some(scopes) = package.resource_role_scopes.known_mut() {
                     scopes.elements.push(added.clone());
                 }
+                let told = scope_told(&added);
                 inventory.role_added(catalog, &package.id, added);
+                return Ok(told.map_or(Done::Changed, Done::Told));
             }
             PackageAct::RemoveRole { id, .. } => {
-                graph.remove_resource_role_scope(&package.id, id).await?;
+                let begun = inventory.moment();
+                match graph.remove_resource_role_scope(&package.id, id).await? {
+                    Removed::Away => {}
+                    // No read would tell of it either.
+                    Removed::NotFound if inventory.is_role_gone(catalog, &package.id, id, begun) => {
+                        return Ok(Done::Changed);
+                    }
+                    Removed::NotFound => return Ok(Done::NotFound),
+                }
                 if let Some(scopes) = package.resource_role_scopes.known_mut() {
                     scopes.elements.retain(|scope| scope.id != *id);
                 }
                 inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::Close { id, .. } => {
-                if let Some(shut) = shut(site, id, None).await? {
-                    inventory.policy_changed(catalog, &package.id, shut);
+                match shut(site, id, None).await? {
+                    Shut::Read(shut) => inventory.policy_changed(catalog, &package.id, *shut),
+                    Shut::Unread => {}
+                    // It is looked at again before anything is deleted.
+                    Shut::NotFound => return Ok(Done::Nothing),
                 }
             }
             PackageAct::RemoveAssignments(removals) => {
                 site.tenant.ask_removals(removals, || latch(context, site)).await?;
             }
             PackageAct::DeletePolicy { id, .. } => {
-                graph.delete_assignment_policy(id).await?;
-                inventory.policy_gone(catalog, &package.id, id);
+                match graph.delete_assignment_policy(id).await? {
+                    Removed::Away => inventory.policy_gone(catalog, &package.id, id),
+                    // It goes with the package, if it is there.
+                    Removed::NotFound => return Ok(Done::Nothing),
+                }
             }
             PackageAct::Delete { .. } => {
-                graph.delete_access_package(&package.id).await?;
-                inventory.package_gone(catalog, &package.id);
+                let begun = inventory.moment();
+                match graph.delete_access_package(&package.id).await? {
+                    Removed::Away => inventory.package_gone(catalog, &package.id),
+                    Removed::NotFound => {
+                        inventory.package_missed(catalog, &package.id, begun);
+                        return Ok(Done::NotFound);
+                    }
+                }
             }
         }
         Ok(Done::Changed)
@@ -337,7 +372,7 @@ impl Managed for AccessPackage {
             Management::Full => Problem::new(Reason::InSync, format!("access package with {roles} roles")),
         };
         // What the spec names wrongly is told before what is held back for it.
-        let limit = limit_of(subject, references, observed, false);
+        let limit = limit_of(subject, references, observed, None);
         let obstacle = plan.obstacle(&reopen).or(limit);
         let ready = match (unresolved.clone(), obstacle.clone(), plan.held_problem(&reopen)) {
             (Some(problem), _, _) | (None, Some(problem), _) => Err(problem),
@@ -354,9 +389,9 @@ impl Managed for AccessPackage {
 
     fn comes_back(report: &Report, _references: &PackageReferences) -> Retry {
         match &report.ready {
-            // What a way into it asks for changes in Entra, where no news tells of it.
-            Err(problem) if problem.reason == Reason::LimitExceeded => Retry::Backoff,
-            Err(_) | Ok(_) => Retry::OnChange,
+            // Nothing wakes it for what reads do not show yet, nor for what a way into it asks for in Entra.
+            Err(problem) if matches!(problem.reason, Reason::OutcomeUnknown | Reason::LimitExceeded) => Retry::Backoff,
+            Ok(_) | Err(_) => Retry::OnChange,
         }
     }
 

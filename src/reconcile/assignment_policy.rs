@@ -18,7 +18,7 @@ use super::{
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
-    parting::{Departure, deleted, depart, last_tenant, nothing_there, parting, shut},
+    parting::{Departure, Shut, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
     tenant::Tenant,
@@ -26,7 +26,9 @@ use super::{
 use crate::{
     api::{AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
     cluster::{Identity, Lookup},
-    graph::{self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, SubjectSet},
+    graph::{
+        self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, Removed, SubjectSet,
+    },
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         assignment_policy::{PolicyAct, plan, plan_ended},
@@ -249,7 +251,7 @@ impl Managed for AssignmentPolicy {
         };
         match (&limit, observed) {
             // Not even where there would be nothing to write.
-            (Some(limit), Found::Present(policy)) if weighing.takes_over => {
+            (Some(limit), Found::Present(policy)) if weighing.takes_over() => {
                 let act = takes_over(Self::NOUN, policy.id.as_str(), &policy.fields.display_name);
                 Plan::holding(
                     plan::Step::new(act.into(), plan::Stake::NEUTRAL),
@@ -292,17 +294,28 @@ impl Managed for AssignmentPolicy {
                 inventory.policy_changed(&catalog, &package, written);
             }
             PolicyAct::Close { .. } => {
-                if let Some(shut) = shut(site, &policy.id, Some(policy)).await? {
-                    policy.fields = shut.fields.clone();
-                    inventory.policy_changed(&catalog, &package, shut);
+                match shut(site, &policy.id, Some(policy)).await? {
+                    Shut::Read(shut) => {
+                        policy.fields = shut.fields.clone();
+                        inventory.policy_changed(&catalog, &package, *shut);
+                    }
+                    Shut::Unread => {}
+                    // It is looked at again before it is deleted.
+                    Shut::NotFound => return Ok(Done::Nothing),
                 }
             }
             PolicyAct::RemoveAssignments(removals) => {
                 site.tenant.ask_removals(removals, || latch(context, site)).await?;
             }
             PolicyAct::Delete { .. } => {
-                graph.delete_assignment_policy(&policy.id).await?;
-                inventory.policy_gone(&catalog, &package, &policy.id);
+                let begun = inventory.moment();
+                match graph.delete_assignment_policy(&policy.id).await? {
+                    Removed::Away => inventory.policy_gone(&catalog, &package, &policy.id),
+                    Removed::NotFound => {
+                        inventory.policy_missed(&catalog, &package, &policy.id, begun);
+                        return Ok(Done::NotFound);
+                    }
+                }
             }
         }
         Ok(Done::Changed)

@@ -24,7 +24,7 @@ use crate::{
         ResourceStatus,
     },
     cluster::Lookup,
-    graph::{self, CatalogId},
+    graph::{self, CatalogId, Removed},
     plan::{
         self, Canonical as _, Found, Plan, Problem, Rules,
         catalog::{CatalogAct, DesiredCatalog, SeenCatalog, leave, plan},
@@ -237,12 +237,25 @@ impl Managed for Catalog {
                 return Ok(add_resources(tenant, subject, observed, additions).await?);
             }
             CatalogAct::RemoveResource { name, id } => {
-                return Ok(remove_resource(tenant, observed, name, id).await?);
+                let done = remove_resource(tenant, observed, name, id).await?;
+                if let Done::Changed = done {
+                    // Whatever comes next, it is not taken out twice.
+                    let statuses = subject.status.resources.iter_mut();
+                    let is_it = |status: &&mut ResourceStatus| status.id.as_deref() == Some(id.as_str());
+                    statuses.filter(is_it).for_each(|status| status.added = false);
+                }
+                return Ok(done);
             }
             CatalogAct::Delete => {
                 let id = &observed.seen.catalog.id;
-                tenant.graph.delete_catalog(id).await?;
-                tenant.inventory.catalog_gone(id);
+                let begun = tenant.inventory.moment();
+                match tenant.graph.delete_catalog(id).await? {
+                    Removed::Away => tenant.inventory.catalog_gone(id),
+                    Removed::NotFound => {
+                        tenant.inventory.catalog_missed(id, begun);
+                        return Ok(Done::NotFound);
+                    }
+                }
             }
         }
         Ok(Done::Changed)

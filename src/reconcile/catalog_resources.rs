@@ -495,6 +495,16 @@ pub(crate) async fn remove_resource(
             ));
             Ok(Done::Nothing)
         }
+        // Whether that is so, the next look tells; a catalog that goes takes it along in any case.
+        Err(error) if error.kind == GraphErrorKind::NotFound => {
+            observed.removing.push(Problem::new(
+                Reason::OutcomeUnknown,
+                format!(
+                    "resource {name}: Graph answered that it is not there, which is looked at before it is believed"
+                ),
+            ));
+            Ok(Done::Nothing)
+        }
         Err(error) => Err(error.into()),
     }
 }

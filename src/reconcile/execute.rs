@@ -29,8 +29,13 @@ pub(super) const CREATE: Duration = Duration::from_secs(45);
 pub(crate) enum Done {
     /// What was to be changed is changed.
     Changed,
+    /// The same, and the answer told something to be remembered.
+    Told(Memory),
     /// Nothing was sent: it is on its way already, or stands in something's way that its status tells.
     Nothing,
+    /// Graph has nothing of what was to be taken away, it answered once: whether that is so, reads tell. What hangs on it is
+    /// neither remembered nor told before.
+    NotFound,
     /// The object was made.
     Made {
         /// Its id.
@@ -77,6 +82,7 @@ pub(super) async fn run<K: Managed>(
     }
     let was_gone = matches!(observed, Found::Gone { .. });
     let mut found = Some(&plan.found);
+    let mut unproven = None;
     for step in &plan.steps {
         if let Some(act) = step.act.identity() {
             enter(context, subject, site, act).await?;
@@ -95,9 +101,15 @@ pub(super) async fn run<K: Managed>(
         }
         match performed {
             Ok(Done::Nothing) => {}
-            Ok(Done::Changed) => subject
-                .notes
-                .push(Note::done(step.act.done(), K::told(site, subject, step))),
+            Ok(Done::NotFound) => {
+                unproven.get_or_insert_with(|| not_found(&step.act));
+                continue;
+            }
+            Ok(Done::Changed) => tell(subject, site, step),
+            Ok(Done::Told(memory)) => {
+                tell(subject, site, step);
+                remember(subject, site, &[memory]);
+            }
             Ok(Done::Made { id }) => {
                 let name = subject.intended();
                 subject.identify(context, site.identity(&id, &subject.uid())).await?;
@@ -123,7 +135,23 @@ pub(super) async fn run<K: Managed>(
     if let Some(found) = found.filter(|_| !creates) {
         remember(subject, site, found);
     }
-    Ok(())
+    unproven.map_or(Ok(()), Err)
+}
+
+fn tell<K: Managed>(subject: &mut Subject<K>, site: &Site, step: &plan::Step<K::Act>) {
+    let told = K::told(site, subject, step);
+    subject.notes.push(Note::done(step.act.done(), told));
+}
+
+/// What was to be taken away was answered as not there: it counts as there until reads have proven it gone.
+fn not_found(act: &impl std::fmt::Display) -> Halt {
+    Halt::sync(
+        Reason::OutcomeUnknown,
+        format!(
+            "{act}: Graph answered that there is nothing to take away, which is looked at before it is believed; until then it counts as there"
+        ),
+        Retry::Backoff,
+    )
 }
 
 /// Before a create: there must be time to hear its answer, it must not have been refused just now, and its name must be free.

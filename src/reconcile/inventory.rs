@@ -245,6 +245,16 @@ impl Inventory {
         flights.known(Question::Resources(catalog.id.clone()), now);
     }
 
+    /// The present moment of the view, by which what is about to be asked is dated.
+    pub(crate) fn moment(&self) -> Moment {
+        self.0.now()
+    }
+
+    /// A catalog whose deletion, begun then, was answered with 404: one such answer as any.
+    pub(crate) fn catalog_missed(&self, id: &CatalogId, begun: Moment) {
+        lock(&self.0.tenant).miss(id.as_str(), begun, false);
+    }
+
     /// A catalog that we have deleted.
     pub(crate) fn catalog_gone(&self, id: &CatalogId) {
         lock(&self.0.tenant).removed(self.0.now(), id.as_str());

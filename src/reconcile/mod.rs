@@ -227,8 +227,24 @@ pub(crate) struct Weighing<'a> {
     pub(crate) base: Base<'a>,
     /// The object was read by itself, just now.
     pub(crate) confirmed: bool,
-    /// The object is being taken over by this plan.
-    pub(crate) takes_over: bool,
+    /// How the object gets its identity by this plan, where it does.
+    pub(crate) becomes: Option<Becomes>,
+}
+
+impl Weighing<'_> {
+    /// Whether the object is being taken over by this plan.
+    pub(crate) fn takes_over(&self) -> bool {
+        self.becomes == Some(Becomes::TakenOver)
+    }
+}
+
+/// How an object of Entra becomes ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Becomes {
+    /// We made it, and its answer was lost.
+    Recognised,
+    /// Somebody else made it.
+    TakenOver,
 }
 
 /// The table of contents.
@@ -305,7 +321,11 @@ fn weigh<K: Managed>(
     let weighing = Weighing {
         base,
         confirmed,
-        takes_over: matches!(becomes, Some(IdentityAct::TakeOver { .. })),
+        becomes: becomes.as_ref().and_then(|act| match act {
+            IdentityAct::TakeOver { .. } => Some(Becomes::TakenOver),
+            IdentityAct::Recognise { .. } => Some(Becomes::Recognised),
+            IdentityAct::NoteIntent { .. } | IdentityAct::DropIntent => None,
+        }),
     };
     let mut plan = K::plan(subject, references, desired, observed, around, weighing)
         .managed(site.tenant.management)
@@ -319,7 +339,7 @@ fn weigh<K: Managed>(
         plan.steps.insert(0, before(intent));
     }
     // A take-over that is held back is not begun.
-    let is_refused = weighing.takes_over && plan.held.iter().any(|(_, hold)| matches!(hold, Hold::Limit(_)));
+    let is_refused = weighing.takes_over() && plan.held.iter().any(|(_, hold)| matches!(hold, Hold::Limit(_)));
     if is_refused {
         plan.steps.clear();
     } else if let Some(act) = becomes {

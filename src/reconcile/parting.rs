@@ -326,13 +326,19 @@ pub(super) fn nothing_there(act: &impl std::fmt::Display) -> execute::Failure {
     ))
 }
 
-/// Shuts a policy for new requests, as it was just read by itself (`read`) or is read now; one that is gone is shut.
-/// Nothing else of it changes, whatever of it we know. Answers the policy as it is then, where it can be read.
-pub(super) async fn shut(
-    site: &Site,
-    id: &PolicyId,
-    read: Option<&AssignmentPolicy>,
-) -> Result<Option<AssignmentPolicy>, GraphError> {
+/// A policy that was shut for new requests.
+pub(super) enum Shut {
+    /// This is how it stands now.
+    Read(Box<AssignmentPolicy>),
+    /// How it stands now cannot be read.
+    Unread,
+    /// Graph answered that there is none: nothing is known of it by that.
+    NotFound,
+}
+
+/// Shuts a policy for new requests, as it was just read by itself (`read`) or is read now. Nothing else of it changes,
+/// whatever of it we know.
+pub(super) async fn shut(site: &Site, id: &PolicyId, read: Option<&AssignmentPolicy>) -> Result<Shut, GraphError> {
     let graph = &site.tenant.graph;
     let closed = match read.filter(|policy| policy.whole.is_some()) {
         Some(policy) => graph.close_assignment_policy(policy).await.map(|fields| {
@@ -345,7 +351,9 @@ pub(super) async fn shut(
         None => graph.close_unread_policy(id).await,
     };
     match closed {
-        Err(error) if error.kind == GraphErrorKind::NotFound => Ok(None),
-        other => other,
+        Ok(Some(policy)) => Ok(Shut::Read(Box::new(policy))),
+        Ok(None) => Ok(Shut::Unread),
+        Err(error) if error.kind == GraphErrorKind::NotFound => Ok(Shut::NotFound),
+        Err(error) => Err(error),
     }
 }

@@ -237,8 +237,8 @@ fn a_status_copied_to_another_object_proves_nothing() -> Outcome {
     for (copy, original) in [(&copy_package, &first_package), (&copy_policy, &first_policy)] {
         let (kind, name, namespace) = place(copy);
         stage.wait_object(kind, name, namespace, "to have an id of its own", SOON, |object| {
-            // Until it has one, the copy's Ready is the original's.
-            stage::is_ready(object) && !["", &entra_id(original)].contains(&entra_id(object).as_str())
+            let id = entra_id(object);
+            stage::is_ready(object) && !id.is_empty() && id != entra_id(original)
         })?;
     }
     assert_eq!(collection(&stage, "accessPackages")?.len(), 2);

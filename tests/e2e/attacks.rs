@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use stage::{Result, Stage, StageBuilder, workspace, world};
 
 use crate::support::{
-    CAMPAIGN, NAMESPACE, Portal, SOON, all_ready, builder, catalog, collection, element, entra_id, mark, message, now,
-    package, patched, place, policy, reason, renamed, status_of, tenant, text, visit, visits, wait_event, wait_reason,
-    wait_state, writes_since,
+    CAMPAIGN, NAMESPACE, Portal, SOON, all_ready, builder, catalog, collection, element, entra_id, line, mark, message,
+    now, package, patched, place, policy, reason, renamed, status_of, tenant, text, visit, visits, wait_event,
+    wait_reason, wait_state, writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -329,6 +329,45 @@ fn a_role_that_a_misspelt_one_keeps_in_the_package_counts_for_its_policies() -> 
     visits(&stage, &policy(), 1)?;
     assert!(has_crm(&stage));
     each_pair_is_within_one_grant(&stage, &grants);
+    Ok(())
+}
+
+/// What Graph was asked to change since a mark, each with the status of its answer.
+fn answered_since(stage: &Stage, from: usize) -> Vec<(String, u64)> {
+    let writes = stage.emulator().graph_writes_since(from);
+    let answered = writes
+        .iter()
+        .map(|write| (line(write), write["status"].as_u64().unwrap_or_default()));
+    answered.collect()
+}
+
+#[test]
+fn a_role_whose_removal_is_answered_with_404_counts_until_it_is_gone() -> Result<()> {
+    let grants = two_grants();
+    let stage = attacked(&grants)?;
+    gets(&stage, &with_roles(&[GROUP, CRM]))?;
+    gets(&stage, &policy())?;
+    stage.emulator().set_quirks(&json!({"failNext": {
+        "count": 3, "status": 404, "code": "ResourceNotFound", "method": "DELETE", "path": "/resourceRoleScopes/",
+    }}))?;
+    let from = mark(&stage);
+    applies(&stage, &with_roles(&[GROUP]))?;
+    applies(&stage, &without_approval(policy()))?;
+    all_ready(&stage)?;
+    assert!(!has_crm(&stage));
+    each_pair_is_within_one_grant(&stage, &grants);
+    let answered = answered_since(&stage, from);
+    let first = |method: &str, is: &dyn Fn(u64) -> bool| {
+        let found = answered
+            .iter()
+            .position(|(line, status)| line.starts_with(method) && is(*status));
+        found.unwrap_or(usize::MAX)
+    };
+    let (removed, opened) = (
+        first("DELETE", &|status| status < 300),
+        first("PUT assignmentPolicies", &|_| true),
+    );
+    assert!(removed < opened && opened < usize::MAX, "{answered:#?}");
     Ok(())
 }
 

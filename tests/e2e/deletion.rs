@@ -487,3 +487,51 @@ fn a_policy_goes_though_everything_that_it_names_went_before() -> Outcome {
     gone(&stage, &catalog())?;
     Ok(())
 }
+
+#[test]
+fn what_is_answered_with_404_when_it_is_deleted_goes_only_when_it_is_gone() -> Outcome {
+    let stage = furnished()?;
+    let all = [
+        (policy(), "assignmentPolicies", 0),
+        (package(), "accessPackages", 0),
+        // The tenant has one of its own.
+        (catalog(), "catalogs", collection(&stage, "catalogs")?.len() - 1),
+    ];
+    for (manifest, name, left) in all {
+        stage.emulator().set_quirks(&json!({"failNext": {
+            "count": 2, "status": 404, "code": "ResourceNotFound", "method": "DELETE", "path": format!("/{name}/"),
+        }}))?;
+        delete(&stage, &manifest)?;
+        gone(&stage, &manifest)?;
+        let quirks = stage.emulator().quirks();
+        assert_eq!(quirks["failNext"], Value::Null, "{name}: both were met");
+        assert_eq!(collection(&stage, name)?.len(), left, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_somebody_deletes_while_we_delete_it_is_proven_gone_and_goes() -> Outcome {
+    let stage = furnished()?;
+    let all = [
+        (policy(), "assignmentPolicies", false),
+        (package(), "accessPackages", true),
+    ];
+    for (manifest, name, is_forbidden) in all {
+        let id = entra_id(&now(&stage, &manifest)?);
+        stage.emulator().set_quirks(&json!({
+            "hangNext": {"count": 1, "ms": 1_500, "method": "DELETE", "path": format!("/{name}/{id}")},
+            "forbiddenInsteadOfNotFound": is_forbidden,
+        }))?;
+        delete(&stage, &manifest)?;
+        wait_for("the deletion to be under way", SOON, || {
+            match stage.emulator().quirks()["hangNext"].is_null() {
+                true => Ok(()),
+                false => Err("not yet"),
+            }
+        })?;
+        stage.emulator().delete_state(name, &id)?;
+        gone(&stage, &manifest)?;
+    }
+    Ok(())
+}

@@ -168,3 +168,130 @@ fn a_site_whose_answer_was_lost_and_one_of_two_names_are_asked_for_once() -> Out
     assert_eq!(asked_for(&stage, 1), 1);
     Ok(())
 }
+
+/// `harmless` has the group without approval, `everything` the site too, with it.
+fn two_grants() -> Value {
+    let granted = |name: &str, resources: Value, limits: Value| json!({"name": name, "namespaces": {"names": [NAMESPACE]}, "resources": resources, "limits": limits});
+    json!([
+        granted(
+            "harmless",
+            json!(["campaign-group"]),
+            json!({"approval": "Optional", "adoption": "Allowed"})
+        ),
+        granted(
+            "everything",
+            json!(["campaign-group", "portal"]),
+            json!({"adoption": "Allowed"})
+        ),
+    ])
+}
+
+fn unapproved() -> Value {
+    patched(
+        policy(),
+        json!({"spec": {"approval": {"stages": null, "notRequired": {}}}}),
+    )
+}
+
+fn with_roles(roles: &[(&str, &str)]) -> Value {
+    let roles: Vec<Value> = roles
+        .iter()
+        .map(|(resource, role)| json!({"resource": resource, "role": role}))
+        .collect();
+    patched(package(), json!({"spec": {"resourceRoles": roles}}))
+}
+
+const GROUP: (&str, &str) = ("campaign-group", "Member");
+const PORTAL: (&str, &str) = ("portal", "Marketing Visitors");
+
+fn has_portal(stage: &Stage) -> Result<bool, Box<dyn Error>> {
+    let scopes = collection(stage, "resourceRoleScopes")?;
+    Ok(scopes.iter().any(|scope| scope["scope"]["originId"] == world::SITE_URL))
+}
+
+/// A stage whose packages do not show their roles of sites, with a package that hands one out by approval.
+fn hiding() -> Result<Stage, Box<dyn Error>> {
+    let stage = builder()
+        .quirks(shown(&["lists", "reads", "resourceRoles", "answers", "requests"]))
+        .start()?;
+    apply_ready(&stage, &tenant(&stage))?;
+    stage.apply_object(&namespace(NAMESPACE))?;
+    apply_ready(&stage, &patched(catalog(), json!({"spec": {"grants": two_grants()}})))?;
+    apply_ready(&stage, &with_roles(&[GROUP, PORTAL]))?;
+    apply_ready(&stage, &policy())?;
+    assert!(has_portal(&stage)?);
+    // Until reads would have shown it.
+    intervals(&stage, 3)?;
+    Ok(stage)
+}
+
+#[test]
+fn a_hidden_role_that_the_spec_drops_is_taken_out_before_its_policy_may_be_opened() -> Outcome {
+    let stage = hiding()?;
+    let mut quirks = shown(&["lists", "reads", "resourceRoles", "answers", "requests"]);
+    quirks["failNext"] = json!({"count": 1_000, "status": 400, "method": "DELETE", "path": "/resourceRoleScopes/"});
+    stage.emulator().set_quirks(&quirks)?;
+    stage.apply_object(&with_roles(&[GROUP]))?;
+    stage.apply_object(&unapproved())?;
+    let refused = wait_reason(&stage, &policy(), "Ready", "LimitExceeded")?;
+    assert!(
+        message(&refused, "Ready").contains(
+            "role \"Marketing Visitors\" of \"portal\", which was handed out and is not known to be taken back"
+        ),
+        "{refused:#}"
+    );
+    let owing = wait_reason(&stage, &package(), "Ready", "GraphRefused")?;
+    assert_eq!(status_of(&owing, "Ready"), "False", "{owing:#}");
+    let is_open = |stage: &Stage| -> Result<bool, Box<dyn Error>> {
+        let policies = collection(stage, "assignmentPolicies")?;
+        Ok(policies[0]["requestApprovalSettings"]["isApprovalRequiredForAdd"] == false)
+    };
+    assert!(has_portal(&stage)? && !is_open(&stage)?);
+    // By the id that was answered when it was handed out.
+    stage
+        .emulator()
+        .set_quirks(&shown(&["lists", "reads", "resourceRoles", "answers", "requests"]))?;
+    all_ready(&stage)?;
+    assert!(!has_portal(&stage)? && is_open(&stage)?);
+    Ok(())
+}
+
+#[test]
+fn what_a_package_of_others_may_have_of_hidden_sites_counts_when_it_is_taken_over() -> Outcome {
+    let stage = hiding()?;
+    let id = entra_id(&now(&stage, &package())?);
+    let portal = Portal::open(&stage)?;
+    let catalog_id = entra_id(&now(&stage, &catalog())?);
+    let body = json!({"displayName": "By hand", "description": "Made in the portal", "isHidden": false,
+        "catalog": {"id": catalog_id}});
+    let made = portal.send("POST", "accessPackages", &body)?;
+    let made = text(&made["id"]).to_owned();
+    for scope in collection(&stage, "resourceRoleScopes")?
+        .iter()
+        .filter(|scope| scope["accessPackageId"] == id.as_str())
+    {
+        stage.emulator().create_state(
+            "resourceRoleScopes",
+            &json!({"accessPackage": {"id": made}, "role": {"originId": scope["role"]["originId"]},
+                "scope": {"originId": scope["scope"]["originId"]}}),
+        )?;
+    }
+    intervals(&stage, 2)?;
+    let adopting = patched(
+        renamed(with_roles(&[GROUP]), "by-hand", "By hand"),
+        json!({"spec": {"id": made, "description": "Made in the portal", "deletionPolicy": "Delete"}}),
+    );
+    apply_ready(&stage, &adopting)?;
+    let second = patched(
+        renamed(unapproved(), "by-hand", "Opened"),
+        json!({"spec": {"accessPackageRef": {"name": "by-hand"}}}),
+    );
+    let said = apply_not_ready(&stage, &second, "LimitExceeded")?;
+    assert!(said.contains("which it may have"), "{said}");
+    let opened = collection(&stage, "assignmentPolicies")?;
+    assert!(
+        opened.iter().all(|policy| policy["displayName"] != "Opened"),
+        "{opened:#?}"
+    );
+    Ok(())
+}

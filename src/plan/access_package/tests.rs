@@ -90,6 +90,7 @@ fn desired(roles: Vec<DesiredRole>) -> DesiredPackage {
         roles,
         unresolved: Vec::new(),
         site_roles_are_told: true,
+        reads_may_be_late: false,
     }
 }
 
@@ -311,5 +312,90 @@ fn roles_that_were_not_read_are_not_none() {
         plan_for(&desired, observed, &applied(&desired), CAUTIOUS)
             .steps
             .is_empty()
+    );
+}
+
+/// A package with a role of a site, of which no package shows us any, and what is remembered of it; `told` is what the answer
+/// told when the role was handed out.
+fn with_hidden_site(told: Option<&str>) -> (DesiredPackage, AccessPackage, Applied) {
+    let mut site = role("site", "https://contoso.sharepoint.com/sites/a");
+    site.role_scope.scope.origin_system = OriginSystem::SharePointOnline;
+    let mut desired = desired(vec![site, role("group", "g")]);
+    desired.site_roles_are_told = false;
+    let mut memories: Vec<Memory> = plan(&desired, &Found::Unborn, &rules_of(Base::none()))
+        .steps
+        .iter()
+        .flat_map(|step| step.memories.clone())
+        .collect();
+    let mut observed = as_observed(&desired);
+    let scopes = observed.resource_role_scopes.known_mut().unwrap();
+    memories.extend(told.and_then(|id| {
+        scope_told(&ResourceRoleScope {
+            id: id.into(),
+            ..scopes.elements[0].clone()
+        })
+    }));
+    scopes.elements.remove(0);
+    (desired, observed, crate::plan::applied(&memories))
+}
+
+#[test]
+fn a_hidden_role_that_the_spec_drops_is_taken_out_by_the_id_that_was_told_for_it() {
+    let (mut desired, observed, applied) = with_hidden_site(Some("scope-of-the-site"));
+    let kept = plan_for(&desired, observed.clone(), &applied, CAUTIOUS);
+    assert_eq!((kept.steps.len(), kept.held.len()), (0, 0), "{kept:?}");
+    desired.roles.remove(0);
+    let dropped = plan_for(&desired, observed.clone(), &applied, CAUTIOUS);
+    let [step] = dropped.steps.as_slice() else {
+        panic!("{dropped:?}")
+    };
+    assert!(
+        matches!(&step.act, PackageAct::RemoveRole { id, .. } if id.as_str() == "scope-of-the-site"),
+        "{step:?}"
+    );
+    let mut after = applied;
+    step.memories.iter().for_each(|memory| memory.enter(&mut after));
+    assert!(plan_for(&desired, observed, &after, CAUTIOUS).is_quiet());
+    assert_eq!(remembered(Base::of(Some(&after))).count(), 1, "the group's");
+}
+
+#[test]
+fn a_package_that_owes_a_removal_that_nobody_can_make_is_not_ready() {
+    let (mut desired, observed, applied) = with_hidden_site(None);
+    desired.roles.remove(0);
+    let owes = plan_for(&desired, observed, &applied, CAUTIOUS);
+    assert_eq!(owes.steps, []);
+    let said = owes.obstacle("").unwrap();
+    assert_eq!(said.reason, Reason::OutcomeUnknown);
+    assert!(
+        said.message().contains("was handed out and is not named any more"),
+        "{}",
+        said.message()
+    );
+    let forgets = |memory: &Memory| matches!(memory, Memory::Forget { field } if field.contains("https://"));
+    assert!(!owes.found.iter().any(forgets));
+}
+
+#[test]
+fn what_late_reads_do_not_show_stays_remembered_and_keeps_the_package_from_being_ready() {
+    let mut desired = desired(vec![role("crm", "c"), role("group", "g")]);
+    let applied = applied(&desired);
+    desired.roles.remove(0);
+    let observed = as_observed(&desired);
+    desired.reads_may_be_late = true;
+    let late = plan_for(&desired, observed.clone(), &applied, CAUTIOUS);
+    assert_eq!(
+        late.obstacle("").map(|problem| problem.reason),
+        Some(Reason::OutcomeUnknown)
+    );
+    assert!(!late.found.iter().any(|memory| matches!(memory, Memory::Forget { .. })));
+    desired.reads_may_be_late = false;
+    let settled = plan_for(&desired, observed, &applied, CAUTIOUS);
+    assert!(settled.is_quiet());
+    assert!(
+        settled
+            .found
+            .iter()
+            .any(|memory| matches!(memory, Memory::Forget { .. }))
     );
 }

@@ -29,7 +29,7 @@ use k8s_openapi::jiff::Timestamp;
 pub use admission::{admits, admits_takeover, outside};
 pub use choices::{named_once, past_end, well_formed};
 pub use leave::{Keeper, leave};
-pub use roles::RoleAt;
+pub use roles::{Beyond, RoleAt};
 pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
 pub use way::{Judged, Way};
 

@@ -3,7 +3,26 @@
 use crate::{
     api::{CatalogSpec, CatalogStatus, Grant, ResourceRole},
     graph::{Listed, Read, ResourceRoleScope},
+    plan::{
+        Base,
+        access_package::{RoleKey, is_made_here, remembered},
+    },
 };
+
+/// What a package may have in Entra beyond what reads show.
+#[derive(Clone, Copy, Debug)]
+pub struct Beyond<'a> {
+    /// What reads show.
+    pub shown: &'a Read<Listed<ResourceRoleScope>>,
+    /// What the spec asks for: it counts by itself.
+    pub asked: &'a [RoleAt],
+    /// What status of the package remembers.
+    pub base: Base<'a>,
+    /// The package was made by us, whatever status remembers.
+    pub is_made_here: bool,
+    /// Packages show their roles of SharePoint sites.
+    pub tells_sites: bool,
+}
 
 /// A role that a package hands out, or shall hand out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,21 +88,71 @@ impl RoleAt {
         readable.chain(unreadable).collect()
     }
 
+    /// The roles that the package may have though no read shows them: each that we handed out, until its removal is
+    /// confirmed, and where roles of sites are not shown and somebody else has filled the package, each that a site offers.
+    #[must_use]
+    pub fn beyond_reads(beyond: Beyond<'_>, catalog: &CatalogSpec, status: Option<&CatalogStatus>) -> Vec<Self> {
+        let Beyond {
+            shown,
+            asked,
+            base,
+            is_made_here: is_made_now,
+            tells_sites,
+        } = beyond;
+        let is_shown = |key: &RoleKey| {
+            let shown = shown.known().into_iter().flat_map(|shown| &shown.elements);
+            shown.into_iter().any(|scope| RoleKey::of(scope) == *key)
+        };
+        // One that is asked for under no other name than this: whatever covers that covers this.
+        let is_asked = |role: &Self| {
+            asked.iter().any(|asked| {
+                let names = &asked.offered_as;
+                !names.is_empty() && names.iter().all(|name| role.offered_as.contains(name))
+            })
+        };
+        let mut roles: Vec<Self> = remembered(base)
+            .filter(|key| !is_shown(key))
+            .map(|key| {
+                let offered_as = offered_under(key.role(), key.scope(), status);
+                let which = match offered_as.first() {
+                    Some(ResourceRole { resource, role }) => format!("role {role:?} of {resource:?}"),
+                    None => format!("role {} of resource {}", key.role(), key.scope()),
+                };
+                Self {
+                    field: None,
+                    offered_as,
+                    words: format!("{which}, which was handed out and is not known to be taken back"),
+                }
+            })
+            .collect();
+        if !tells_sites && !is_made_now && !is_made_here(base) {
+            let sites = catalog
+                .resources
+                .iter()
+                .filter(|resource| resource.share_point_site.is_some());
+            roles.extend(sites.flat_map(|site| {
+                site.offered_roles().into_iter().map(|role| Self {
+                    field: None,
+                    words: format!(
+                        "role {role:?} of {:?}, which it may have, since Entra does not show us roles of SharePoint sites",
+                        site.name
+                    ),
+                    offered_as: vec![ResourceRole {
+                        resource: site.name.clone(),
+                        role,
+                    }],
+                })
+            }));
+        }
+        roles.retain(|role| !is_asked(role));
+        roles
+    }
+
     /// A role that the package has in Entra: known by the origins of resource and role, not by names.
     #[must_use]
     pub fn of_entra(held: &ResourceRoleScope, status: Option<&CatalogStatus>) -> Self {
         let (scope, role) = (&held.scope, &held.role);
-        let offered_as: Vec<ResourceRole> = status
-            .into_iter()
-            .flat_map(|status| &status.resources)
-            .filter(|listed| listed.origin_id.eq_ignore_ascii_case(&scope.origin_id))
-            .flat_map(|listed| listed.roles.iter().map(move |role| (&listed.name, role)))
-            .filter(|(_, listed)| listed.id.eq_ignore_ascii_case(&role.origin_id))
-            .map(|(resource, listed)| ResourceRole {
-                resource: resource.clone(),
-                role: listed.name.clone(),
-            })
-            .collect();
+        let offered_as = offered_under(&role.origin_id, &scope.origin_id, status);
         let words = match offered_as.first() {
             Some(ResourceRole { resource, role }) => format!("role {role:?} of {resource:?}, which it has in Entra"),
             None => format!(
@@ -97,6 +166,20 @@ impl RoleAt {
             words,
         }
     }
+}
+
+/// Resource and role as the Catalog names them, by their origin ids.
+fn offered_under(role: &str, scope: &str, status: Option<&CatalogStatus>) -> Vec<ResourceRole> {
+    let key = RoleKey::new(role, scope);
+    let listed = status.into_iter().flat_map(|status| &status.resources);
+    let roles = listed.flat_map(|listed| listed.roles.iter().map(move |role| (listed, role)));
+    roles
+        .filter(|(listed, role)| RoleKey::new(&role.id, &listed.origin_id) == key)
+        .map(|(listed, role)| ResourceRole {
+            resource: listed.name.clone(),
+            role: role.name.clone(),
+        })
+        .collect()
 }
 
 pub(super) fn offers(catalog: &CatalogSpec, role: &ResourceRole) -> bool {

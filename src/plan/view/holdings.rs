@@ -206,6 +206,19 @@ impl Holdings {
         self.parts(package).roles.made(at, role);
     }
 
+    /// When the youngest list of the package's roles was begun.
+    #[must_use]
+    pub fn roles_listed_at(&self, package: &AccessPackageId) -> Option<Moment> {
+        self.parts.get(&key(package))?.roles.listed_at()
+    }
+
+    /// A deletion of the role, begun then, was answered with 404. Whether that proves it gone: see [`Shelf::is_missed`].
+    pub fn role_missed(&mut self, package: &AccessPackageId, id: &ResourceRoleScopeId, begun: Moment) -> bool {
+        let roles = &mut self.parts(package).roles;
+        roles.miss(id.as_str(), begun, false);
+        roles.is_missed(id.as_str(), begun)
+    }
+
     /// We took a role out of the package.
     pub fn role_removed(&mut self, at: Moment, package: &AccessPackageId, id: &ResourceRoleScopeId) {
         self.parts(package).roles.removed(at, id.as_str());

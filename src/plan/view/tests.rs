@@ -596,3 +596,19 @@ fn nothing_came_of_an_intent_only_when_its_outcome_would_show() {
     assert!(!is_search_over(at(59), WINDOW));
     assert!(is_search_over(at(60), WINDOW));
 }
+
+#[test]
+fn what_no_read_shows_is_gone_when_a_deletion_of_it_was_answered_with_404_a_window_apart() {
+    let id = AccessPackageId::from("p");
+    let mut holdings = Holdings::new(&"cat".into(), WINDOW);
+    holdings.package_shown(at(0), whole("p", &["shown"], &[]));
+    assert!(!holdings.role_missed(&id, &"hidden".into(), at(10)));
+    assert!(!holdings.role_missed(&id, &"hidden".into(), at(40)));
+    assert!(holdings.role_missed(&id, &"hidden".into(), at(70)));
+    for moment in [10, 70, 200] {
+        assert!(
+            !holdings.role_missed(&id, &"shown".into(), at(moment)),
+            "a read shows it"
+        );
+    }
+}

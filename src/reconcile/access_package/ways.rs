@@ -2,14 +2,17 @@
 
 use kube::ResourceExt;
 
-use super::{super::subject::Subject, PackageReferences};
+use super::{
+    super::{Becomes, subject::Subject},
+    PackageReferences,
+};
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Grant, ResourceRole, UnmanagedPolicy},
+    api::{AccessPackage, AssignmentPolicy, EntraStatus as _, Grant, ResourceRole, UnmanagedPolicy},
     cluster::{Identity, Lookup},
     graph::{self, Listed},
     plan::{
-        Found, Problem, desire,
-        limits::{self, Judged, RoleAt, Way},
+        Base, Found, Problem, desire,
+        limits::{self, Beyond, Judged, RoleAt, Way},
     },
 };
 
@@ -19,7 +22,7 @@ pub(super) fn limit_of(
     subject: &Subject<AccessPackage>,
     references: &PackageReferences,
     observed: &Found<Box<graph::AccessPackage>>,
-    takes_over: bool,
+    becomes: Option<Becomes>,
 ) -> Option<Problem> {
     let spec = &subject.object.spec;
     let grants: Vec<&Grant> = references.grants.iter().collect();
@@ -36,7 +39,20 @@ pub(super) fn limit_of(
         .collect();
     let mut ways: Vec<Way> = references.policies.iter().filter_map(way_of_object).collect();
     if let Found::Present(package) = observed {
+        let takes_over = becomes == Some(Becomes::TakenOver);
         let mut there = RoleAt::all_of_entra(&package.resource_role_scopes, status);
+        let beyond = Beyond {
+            shown: &package.resource_role_scopes,
+            asked: &roles,
+            // What was applied to a former object is none of another's.
+            base: match becomes {
+                Some(_) => Base::none(),
+                None => Base::of(subject.status.applied()),
+            },
+            is_made_here: becomes == Some(Becomes::Recognised),
+            tells_sites: references.tenant.graph.tells_site_roles(),
+        };
+        there.extend(RoleAt::beyond_reads(beyond, catalog, status));
         // Entra lists them in no order; words that change say nothing new.
         there.sort_by(|one, other| one.words.cmp(&other.words));
         let open = ways_in(package, &references.policies);

@@ -5,11 +5,11 @@ use kube::ResourceExt;
 
 use super::{Around, PolicyReferences};
 use crate::{
-    api::{AccessPackage, Catalog, Grant, Reason},
+    api::{AccessPackage, Catalog, EntraStatus, Grant, Reason},
     graph,
     plan::{
-        Found, Problem,
-        limits::{self, RoleAt, Way},
+        Base, Found, Problem,
+        limits::{self, Beyond, RoleAt, Way},
     },
 };
 
@@ -56,7 +56,12 @@ impl Limited {
     }
 
     /// What forbids that anything of it is widened, with what Entra has and what is about to be written.
-    pub(super) fn by_entra(&self, package: &Found<Box<graph::AccessPackage>>, coming: Vec<RoleAt>) -> Option<Problem> {
+    pub(super) fn by_entra(
+        &self,
+        package: &Found<Box<graph::AccessPackage>>,
+        coming: Vec<RoleAt>,
+        tells_sites: bool,
+    ) -> Option<Problem> {
         if let Some(breach) = self.by_spec() {
             return Some(breach);
         }
@@ -77,6 +82,15 @@ impl Limited {
                         .iter()
                         .map(|held| RoleAt::of_entra(held, status))
                         .collect();
+                    let applied = self.package.status.as_ref().and_then(EntraStatus::applied);
+                    let beyond = Beyond {
+                        shown: &package.resource_role_scopes,
+                        asked: &roles,
+                        base: Base::of(applied),
+                        is_made_here: false,
+                        tells_sites,
+                    };
+                    there.extend(RoleAt::beyond_reads(beyond, &self.catalog.spec, status));
                     // Entra lists them in no order; words that change say nothing new.
                     there.sort_by(|one, other| one.words.cmp(&other.words));
                     roles.extend(there);
@@ -106,5 +120,5 @@ pub(super) fn limit_now(references: &PolicyReferences, around: &Around) -> Optio
         ..
     } = references;
     let coming = tenant.coming.roles(package_id.as_str(), &limits.uid);
-    limits.by_entra(&around.package, coming)
+    limits.by_entra(&around.package, coming, tenant.graph.tells_site_roles())
 }

@@ -13,7 +13,7 @@ use crate::{
     },
     plan::{
         Found,
-        view::{Search, is_search_over},
+        view::{Moment, Search, is_search_over},
     },
 };
 
@@ -178,6 +178,12 @@ impl Inventory {
             .holdings(catalog, |holdings| holdings.package_wrote(now, id, change));
     }
 
+    /// A package whose deletion, begun then, was answered with 404: one such answer as any.
+    pub(crate) fn package_missed(&self, catalog: &CatalogId, id: &AccessPackageId, begun: Moment) {
+        self.0
+            .holdings(catalog, |holdings| holdings.package_missed(id, begun, false));
+    }
+
     /// A package that we have deleted.
     pub(crate) fn package_gone(&self, catalog: &CatalogId, id: &AccessPackageId) {
         let now = self.0.now();
@@ -189,6 +195,28 @@ impl Inventory {
         let now = self.0.now();
         self.0
             .holdings(catalog, |holdings| holdings.role_added(now, package, scope));
+    }
+
+    /// Whether what a process before this one has written to the roles of the package may not show yet.
+    pub(crate) fn roles_may_be_late(&self, catalog: &CatalogId, package: &AccessPackageId) -> bool {
+        let visibility = self.0.visibility;
+        self.0.holdings(catalog, |holdings| {
+            let is_young = |begun| begun < visibility; // moments count from our own beginning
+            holdings.package_birth(package).is_none() && holdings.roles_listed_at(package).is_none_or(is_young)
+        })
+    }
+
+    /// Whether a role is gone whose deletion, begun then, was answered with 404: where no read shows it, and the same was
+    /// answered a window before.
+    pub(crate) fn is_role_gone(
+        &self,
+        catalog: &CatalogId,
+        package: &AccessPackageId,
+        id: &ResourceRoleScopeId,
+        begun: Moment,
+    ) -> bool {
+        self.0
+            .holdings(catalog, |holdings| holdings.role_missed(package, id, begun))
     }
 
     /// A role that we have taken out of the package.

@@ -11,7 +11,7 @@ use crate::{
     graph::{AccessPackageId, AssignmentPolicy, CatalogId, GraphErrorKind, Listed, PolicyId},
     plan::{
         Found,
-        view::{Search, is_search_over},
+        view::{Moment, Search, is_search_over},
     },
 };
 
@@ -156,6 +156,12 @@ impl Inventory {
         let now = self.0.now();
         self.0
             .holdings(catalog, |holdings| holdings.policy_wrote(now, package, policy));
+    }
+
+    /// A policy whose deletion, begun then, was answered with 404: one such answer as any.
+    pub(crate) fn policy_missed(&self, catalog: &CatalogId, package: &AccessPackageId, id: &PolicyId, begun: Moment) {
+        self.0
+            .holdings(catalog, |holdings| holdings.policy_missed(package, id, begun, false));
     }
 
     /// A policy that we have deleted.

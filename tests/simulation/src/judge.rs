@@ -21,7 +21,7 @@ pub struct Picture {
     pub cluster: BTreeMap<String, String>,
     /// Who has access, by which package.
     pub people: BTreeMap<String, usize>,
-    /// Every way in that there was at any time: package, role, policy, and what the policy asks for.
+    /// Every way in that there was at any time: a role, and what a policy asks of whom for it.
     pub ways: BTreeSet<String>,
 }
 
@@ -131,11 +131,10 @@ impl Parts {
                 .iter()
                 .filter(|scope| scope["accessPackageId"] == policy["accessPackageId"]);
             for scope in roles {
+                // Names may change on the way.
                 ways.insert(format!(
-                    "{}: {} by {} ({} {}), {asks}, for {}",
-                    self.package(&policy["accessPackageId"]),
+                    "{} ({} {}), {asks}, for {}",
                     Self::role(scope),
-                    text(&policy["displayName"]),
                     text(&policy["allowedTargetScope"]),
                     subjects(&policy["specificAllowedTargets"]),
                     policy["expiration"],

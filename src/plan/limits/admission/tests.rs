@@ -3,7 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     api::{AssignmentPolicySpec, CatalogStatus, ResourceRole},
-    graph::{AssignmentPolicy, ResourceRoleScope},
+    graph::{AssignmentPolicy, Listed, Read, ResourceRoleScope},
+    plan::{Base, Memory, limits::Beyond},
 };
 
 fn now() -> Timestamp {
@@ -361,4 +362,58 @@ fn one_resource_under_two_names_is_covered_by_either() {
     let role = RoleAt::of_entra(&held, Some(&status));
     assert_eq!(role.offered_as.len(), 2);
     assert_eq!(asked(&catalog, &[role], &[]), Ok(()));
+}
+
+/// With a site beside, whose roles Entra may or may not show.
+fn with_site() -> CatalogSpec {
+    let mut catalog = catalog(json!({}));
+    let site = json!({"name": "portal", "sharePointSite": {"url": "https://a.example/sites/p"}, "roles": ["Visitors"]});
+    catalog.resources.push(serde_json::from_value(site).unwrap());
+    catalog
+}
+
+fn beyond(fields: &[&str], shown: &Read<Listed<ResourceRoleScope>>, tells_sites: bool) -> Vec<String> {
+    let memories: Vec<Memory> = fields.iter().map(|field| Memory::keep(*field, "")).collect();
+    let applied = crate::plan::applied(&memories);
+    let beyond = Beyond {
+        shown,
+        asked: &[wanted("campaign-group", "Member")],
+        base: Base::of(Some(&applied)),
+        is_made_here: false,
+        tells_sites,
+    };
+    let roles = RoleAt::beyond_reads(beyond, &with_site(), Some(&status()));
+    roles.into_iter().map(|role| role.words).collect()
+}
+
+#[test]
+fn what_was_handed_out_counts_until_its_removal_is_confirmed() {
+    let none = Read::Read(Listed::default());
+    let handed_out = ["resourceRoles[r in s]", "resourceRoles[member_g in g]", "madeHere"];
+    assert_eq!(
+        beyond(&handed_out, &none, false),
+        ["role \"Reader\" of \"crm\", which was handed out and is not known to be taken back"],
+        "what is asked for counts by itself"
+    );
+    let strange = ["resourceRoles[9 in https://a.example/sites/x]", "madeHere"];
+    assert_eq!(beyond(&strange, &none, false).len(), 1);
+    let shown: ResourceRoleScope = serde_json::from_value(json!({"id": "x",
+        "role": {"originId": "R", "displayName": "R", "originSystem": "AadApplication"},
+        "scope": {"originId": "S", "originSystem": "AadApplication"}}))
+    .unwrap();
+    let shown = Read::Read(Listed::of(vec![shown]));
+    assert!(
+        beyond(&handed_out, &shown, false).is_empty(),
+        "what is shown counts as that"
+    );
+}
+
+#[test]
+fn roles_of_sites_that_are_not_shown_count_in_a_package_that_others_have_filled() {
+    let none = Read::Read(Listed::default());
+    let may_have =
+        "role \"Visitors\" of \"portal\", which it may have, since Entra does not show us roles of SharePoint sites";
+    assert_eq!(beyond(&[], &none, false), [may_have]);
+    assert!(beyond(&[], &none, true).is_empty());
+    assert!(beyond(&["madeHere"], &none, false).is_empty());
 }
