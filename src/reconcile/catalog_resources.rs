@@ -69,7 +69,7 @@ pub(crate) async fn with_unlisted_sites(
 /// A site whose roles are bound, with those that it was last seen to have, so that a title which means another one by
 /// now is told. Where they cannot be read, what is bound stands.
 async fn verified(tenant: &Tenant, catalog: &CatalogId, site: Resource, freshness: Freshness) -> Resource {
-    let roles = match tenant.site_roles.recent(&site.id, freshness) {
+    let roles = match tenant.site_roles.recent(&site.id, freshness, tenant.clock.instant()) {
         Some(roles) => roles,
         None => {
             let system = OriginSystem::SharePointOnline;
@@ -77,7 +77,7 @@ async fn verified(tenant: &Tenant, catalog: &CatalogId, site: Resource, freshnes
                 Ok(roles) if !roles.elements.is_empty() => Read::Read(roles),
                 Ok(_) | Err(_) => Read::Unread,
             };
-            tenant.site_roles.verified(&site.id, told)
+            tenant.site_roles.verified(&site.id, told, tenant.clock.instant())
         }
     };
     Resource { roles, ..site }

@@ -116,7 +116,7 @@ impl Tenant {
             cloud: spec.cloud,
             domain: spec.domain.clone(),
             inventory: Inventory::new(graph.clone(), settings.visibility, drift_interval, machine.clone()),
-            site_roles: SiteRoles::new(clock.clone(), directory.verify_after()),
+            site_roles: SiteRoles::new(directory.verify_after()),
             directory,
             clock,
             graph,
