@@ -352,7 +352,7 @@ pub struct ResourceStatus {
     /// Whether the operator brought it into the catalog; only then does the operator take it out.
     #[serde(default)]
     pub added: bool,
-    /// `Ready`, `Adding`, `Missing`, `Removing` or `Blocked`; a later version may know more.
+    /// `Ready`, `Requesting`, `Adding`, `Missing`, `Removing` or `Blocked`; a later version may know more.
     pub state: String,
     /// Why it is not Ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -364,6 +364,8 @@ pub struct ResourceStatus {
 pub enum ResourceState {
     /// In the catalog, with its roles.
     Ready,
+    /// About to be requested: an answer that is lost is no reason to forget who asked.
+    Requesting,
     /// Requested, not yet seen.
     Adding,
     /// Not in the catalog, and not to be added by us.
@@ -380,6 +382,7 @@ impl ResourceState {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ready => "Ready",
+            Self::Requesting => "Requesting",
             Self::Adding => "Adding",
             Self::Missing => "Missing",
             Self::Removing => "Removing",

@@ -142,6 +142,14 @@ pub(crate) async fn add_resources(
             to_ask.push(addition);
         }
     }
+    let before = subject.status.resources.clone();
+    if !to_ask.is_empty() {
+        for addition in &to_ask {
+            note(subject, addition);
+        }
+        // Whatever happens from here on, what comes of the requests is known to be ours.
+        subject.store().await?;
+    }
     let patience = if to_ask.is_empty() {
         Duration::ZERO
     } else {
@@ -172,6 +180,7 @@ pub(crate) async fn add_resources(
         let Some((addition, answer)) = answer else { continue };
         match judged(addition, answer) {
             Ok(Asked::Refused(problem)) => {
+                unnote(subject, addition, &before);
                 observed
                     .troubles
                     .insert(addition.name.clone(), Trouble::Refused(problem));
@@ -180,7 +189,8 @@ pub(crate) async fn add_resources(
                 tenant
                     .inventory
                     .resource_requested(&catalog, &addition.resource.origin_id);
-                record(subject, addition, is_ours);
+                // Whoever asked before this process may have been us.
+                record(subject, addition, is_ours || was_ours(&before, addition));
                 was_asked = true;
                 asked.push(Awaited {
                     name: &addition.name,
@@ -189,7 +199,11 @@ pub(crate) async fn add_resources(
                     id,
                 });
             }
-            Err(error) => end = end.or(Some(error)),
+            // It was not carried out.
+            Err(error) => {
+                unnote(subject, addition, &before);
+                end = end.or(Some(error));
+            }
         }
     }
     if let Some(error) = end {
@@ -329,37 +343,63 @@ fn judged(addition: &Addition, answer: Result<ResourceRequest, GraphError>) -> R
 }
 
 fn record(subject: &mut Subject<Catalog>, addition: &Addition, is_ours: bool) {
+    let known = entered(subject, addition);
+    known.added = is_ours;
+    known.state = ResourceState::Adding.name().into();
+}
+
+/// Notes that it is about to be asked for.
+fn note(subject: &mut Subject<Catalog>, addition: &Addition) {
+    let known = entered(subject, addition);
+    known.added = true;
+    known.state = ResourceState::Requesting.name().into();
+}
+
+/// Nothing came of the request: what was known before it stands.
+fn unnote(subject: &mut Subject<Catalog>, addition: &Addition, before: &[ResourceStatus]) {
+    let is_it = |status: &ResourceStatus| status.name == addition.name && speaks_of(status, &addition.resource);
+    let known = before.iter().find(|status| is_it(status));
+    // One that was noted by a process before stays noted: its request may have arrived.
+    match known {
+        Some(known) => *entered(subject, addition) = known.clone(),
+        None => subject.status.resources.retain(|status| !is_it(status)),
+    }
+}
+
+/// Whether it was brought in, or may have been, by us.
+fn was_ours(before: &[ResourceStatus], addition: &Addition) -> bool {
+    let is_it = |status: &&ResourceStatus| status.name == addition.name && speaks_of(status, &addition.resource);
+    before.iter().find(is_it).is_some_and(|status| status.added)
+}
+
+/// What status has of the resource.
+fn entered<'a>(subject: &'a mut Subject<Catalog>, addition: &Addition) -> &'a mut ResourceStatus {
     let Addition {
         name,
         resource,
         is_seen: _,
     } = addition;
-    let known = subject
-        .status
-        .resources
-        .iter_mut()
-        .find(|status| status.name == *name && speaks_of(status, resource));
-    match known {
-        Some(known) => known.added |= is_ours,
-        None => {
-            let is_named = |status: &ResourceStatus| status.name == *name;
-            // The name stood for another resource: that one is not forgotten.
-            for other in subject.status.resources.iter_mut().filter(|status| is_named(status)) {
-                other.name.push_str(" (leaving)");
-            }
-            subject.status.resources.push(ResourceStatus {
-                name: name.clone(),
-                id: None,
-                origin_id: resource.origin_id.clone(),
-                origin_system: resource.origin_system.to_string(),
-                scope_id: None,
-                roles: Vec::new(),
-                added: is_ours,
-                state: ResourceState::Adding.name().into(),
-                message: None,
-            });
+    let resources = &mut subject.status.resources;
+    let is_it = |status: &ResourceStatus| status.name == *name && speaks_of(status, resource);
+    let index = resources.iter().position(is_it).unwrap_or_else(|| {
+        // The name stood for another resource: that one is not forgotten.
+        for other in resources.iter_mut().filter(|status| status.name == *name) {
+            other.name.push_str(" (leaving)");
         }
-    }
+        resources.push(ResourceStatus {
+            name: name.clone(),
+            id: None,
+            origin_id: resource.origin_id.clone(),
+            origin_system: resource.origin_system.to_string(),
+            scope_id: None,
+            roles: Vec::new(),
+            added: false,
+            state: ResourceState::Requesting.name().into(),
+            message: None,
+        });
+        resources.len() - 1
+    });
+    &mut resources[index]
 }
 
 /// Looks until all have shown with their roles, soon at first, less often later: one list for several. What has not
