@@ -2,7 +2,7 @@
 //!
 //! | open intent | status id | `spec.id` | annotation | adoption | asks | stands |
 //! |---|---|---|---|---|---|---|
-//! | yes | any | any | any | any | for the intent's outcome | its outcome; or searching, until it must show; then new |
+//! | yes | any | any | any | any | for the intent's outcome | its outcome; or searching, until it must show; then as without an intent |
 //! | – | yes | any | any | any | nothing | known; where it is gone and one is made anew, its name has to be free |
 //! | – | – | yes | any | any | for that id | takes it over, or nothing of that id is there |
 //! | – | – | – | yes | by name | for that id | takes it over again |
@@ -118,6 +118,19 @@ impl Facts<'_> {
             (None, None, Adoption::ByName) => Question::ByName(self.display_name.to_owned()),
             (Some(_), _, _) | (None, None, Adoption::Never) => Question::Nothing,
         }
+    }
+
+    /// What is known once nothing has come of the intent, where that leaves something to ask.
+    #[must_use]
+    pub fn after(&self, stand: &Stand) -> Option<Self> {
+        let is_over = matches!(
+            stand,
+            Stand::New {
+                act: Some(IdentityAct::DropIntent)
+            }
+        );
+        let after = Self { intent: None, ..*self };
+        (is_over && self.known.is_none() && after.asks() != Question::Nothing).then_some(after)
     }
 
     /// Where the object stands, given the answer to [`Facts::asks`].

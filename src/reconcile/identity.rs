@@ -92,11 +92,43 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         ..facts::<K>(site, &display_name, &description)
     };
     let now = tenant.graph.service_time(context.now());
+    let found = ask(context, subject, site, &facts, now).await?;
+    // It can only show once it was carried out.
+    let under_way = intent.as_ref().map_or(Duration::ZERO, |intent| {
+        let ended = context.attempt_ended(&subject.uid(), &intent.nonce);
+        attempt(intent, ended.map(|time| tenant.graph.service_time(time)), CREATE)
+    });
+    let mut stand = facts.stands(&found, context.settings.visibility + under_way, now);
+    // Nothing came of the intent: what the spec asks to take over is looked for again.
+    if let Some(facts) = facts.after(&stand) {
+        let found = ask(context, subject, site, &facts, now).await?;
+        stand = match facts.stands(&found, context.settings.visibility, now) {
+            Stand::New { act: _ } => stand,
+            other => other,
+        };
+    }
+    if let (Stand::Known { id }, Some(entra)) = (&stand, &known) {
+        if let Err(other) = context.claims.claim(entra, &holder(&subject.object)) {
+            return Ok(Stand::Refused(claimed(id, &other.name)));
+        }
+        subject.mark().await?;
+    }
+    Ok(stand)
+}
+
+/// Puts the question to Entra; answers what was found, and who else holds it.
+async fn ask<K: Managed>(
+    context: &Context,
+    subject: &Subject<K>,
+    site: &Site,
+    facts: &Facts<'_>,
+    now: Timestamp,
+) -> Step<Vec<Candidate>> {
     let found = match facts.asks() {
         Question::Nothing => Vec::new(),
         Question::Outcome { name } => {
-            let began = intent
-                .as_ref()
+            let began = facts
+                .intent
                 .and_then(|intent| intent.started_at.parse::<Timestamp>().ok());
             let ago = began.and_then(|began| Duration::try_from(now.duration_since(began)).ok());
             // A time that cannot be read, or has not come, is now: the search goes on for as long as it may take.
@@ -108,20 +140,7 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         },
         Question::ByName(name) => K::look_by_name(site, &name).await?,
     };
-    let found = with_holders(context, subject, site, found);
-    // It can only show once it was carried out.
-    let under_way = intent.as_ref().map_or(Duration::ZERO, |intent| {
-        let ended = context.attempt_ended(&subject.uid(), &intent.nonce);
-        attempt(intent, ended.map(|time| tenant.graph.service_time(time)), CREATE)
-    });
-    let stand = facts.stands(&found, context.settings.visibility + under_way, now);
-    if let (Stand::Known { id }, Some(entra)) = (&stand, &known) {
-        if let Err(other) = context.claims.claim(entra, &holder(&subject.object)) {
-            return Ok(Stand::Refused(claimed(id, &other.name)));
-        }
-        subject.mark().await?;
-    }
-    Ok(stand)
+    Ok(with_holders(context, subject, site, found))
 }
 
 fn facts<'a, K: Managed>(site: &'a Site, display_name: &'a str, description: &'a str) -> Facts<'a> {

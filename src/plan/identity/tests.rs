@@ -247,3 +247,24 @@ fn a_restored_object_is_not_made_twice() {
     );
     assert_eq!(stands(&facts, &[]), Stand::New { act: None });
 }
+
+#[test]
+fn what_nothing_came_of_leaves_the_spec_to_be_asked_for() {
+    let intent = intent();
+    let over = Stand::New {
+        act: Some(IdentityAct::DropIntent),
+    };
+    let by_name = Facts {
+        intent: Some(&intent),
+        adoption: Adoption::ByName,
+        ..facts()
+    };
+    let after = by_name.after(&over).map(|facts| facts.asks());
+    assert!(matches!(after, Some(Question::ByName(_))), "{after:?}");
+    assert!(by_name.after(&Stand::New { act: None }).is_none(), "nothing is over");
+    let never = Facts {
+        adoption: Adoption::Never,
+        ..by_name
+    };
+    assert!(never.after(&over).is_none(), "nothing is to be asked");
+}
