@@ -102,6 +102,21 @@ pub(super) async fn conclude_visit<K: Kind>(
     (outcome, next)
 }
 
+/// The API server has taken a request and does not answer: the next visit finds what this one has done.
+pub(super) fn given_up<K: Kind>(context: &Context, subject: &Subject<K>) -> (Problem, Result<Again, Unfinished>) {
+    let key = title(&subject.object);
+    let problem = Problem::new(
+        Reason::Progressing,
+        "the API server does not answer, so what came of the visit could not be written down; it is looked at again",
+    );
+    let after = backoff(context.failed(&key), subject.drift_interval, &key);
+    let unfinished = Unfinished {
+        problem: problem.clone(),
+        after,
+    };
+    (problem, Err(unfinished))
+}
+
 async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, generation: i64) -> Step<()> {
     let before = subject
         .object

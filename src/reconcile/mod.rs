@@ -80,6 +80,10 @@ pub(crate) use standing::standing;
 /// The longest that one visit may take; it bounds a shutdown too.
 const LONGEST_VISIT: Duration = Duration::from_secs(120);
 
+/// The longest that writing down what came of a visit may take: an API server that takes a request and never answers holds up
+/// nothing for longer.
+const LONGEST_CONCLUSION: Duration = Duration::from_secs(60);
+
 /// A kind of object that is reconciled.
 pub(crate) trait Kind:
     crate::cluster::Tracked
@@ -398,11 +402,19 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
             Retry::Backoff,
         ))
     });
-    let (outcome, next) = conclude_visit(&context, &mut subject, result).await;
+    let concluded = clock.within(LONGEST_CONCLUSION, conclude_visit(&context, &mut subject, result));
+    let (outcome, next) = match concluded.await {
+        Some(concluded) => concluded,
+        None => conclusion::given_up(&context, &subject),
+    };
     let notes = report::gathered(std::mem::take(&mut subject.notes));
-    for note in &notes {
-        context.events.publish(&subject.object, note).await;
-    }
+    // What cannot be published for so long is in the log all the same.
+    let published = clock.within(LONGEST_CONCLUSION, async {
+        for note in &notes {
+            context.events.publish(&subject.object, note).await;
+        }
+    });
+    let _ = published.await;
     if is_ready(&subject.object) {
         context.is_ready(&subject.object);
     }
