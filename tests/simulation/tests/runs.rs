@@ -1,0 +1,73 @@
+//! Runs: what a seed repeats, and what a kill at any call leaves.
+
+use simulation::{
+    matrix::{Character, Disturbance, KILLS, run},
+    scenario::{Scenario, scenarios},
+    stage::Manner,
+    wire::Fault,
+};
+
+fn scenario(name: &str) -> Scenario {
+    scenarios().into_iter().find(|scenario| scenario.name == name).unwrap()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_byte_for_byte() {
+    let disturbance = Disturbance {
+        seed: 42,
+        manner: Manner::Unruly,
+        faults: [(9, Fault::CutAfter), (30, Fault::CrashAfter), (41, Fault::Hangs)].into(),
+    };
+    for character in Character::ALL {
+        let traces = [(); 2].map(|()| {
+            let run = run(&scenario("rename"), character, &disturbance);
+            let lines: Vec<String> = run.trace.iter().map(ToString::to_string).collect();
+            (lines.join("\n"), run.conditions, run.picture)
+        });
+        assert_eq!(traces[0], traces[1], "{}", character.name());
+    }
+}
+
+#[test]
+fn another_seed_gives_another_trace() {
+    let traces = [1, 2].map(|seed| {
+        let disturbance = Disturbance {
+            seed,
+            manner: Manner::Unruly,
+            ..Disturbance::default()
+        };
+        let run = run(&scenario("roles"), Character::Prompt, &disturbance);
+        run.trace.iter().map(|seen| seen.what.clone()).collect::<Vec<_>>()
+    });
+    assert_ne!(traces[0], traces[1]);
+}
+
+#[test]
+fn every_scenario_ends_alike_whatever_the_service_is_like() {
+    for scenario in scenarios() {
+        let mut right = None;
+        for character in Character::ALL {
+            let run = run(&scenario, character, &Disturbance::default());
+            assert_eq!(run.broken, None, "{} ({})", scenario.name, character.name());
+            let right = right.get_or_insert_with(|| run.picture.clone());
+            assert_eq!(run.wrong(right), [], "{} ({})", scenario.name, character.name());
+        }
+    }
+}
+
+#[test]
+fn a_kill_at_any_call_of_a_creation_or_a_deletion_leaves_what_would_be_there_without() {
+    for name in ["create", "delete-all"] {
+        let scenario = scenario(name);
+        let undisturbed = run(&scenario, Character::Lagging, &Disturbance::default());
+        let calls = undisturbed.trace.len() as u64;
+        for (call, fault) in (1..=calls).flat_map(|call| KILLS.map(|fault| (call, fault))) {
+            let disturbance = Disturbance {
+                faults: [(call, fault)].into(),
+                ..Disturbance::default()
+            };
+            let run = run(&scenario, Character::Lagging, &disturbance);
+            assert_eq!(run.wrong(&undisturbed.picture), [], "{name}, {fault} call {call}");
+        }
+    }
+}
