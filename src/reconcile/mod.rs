@@ -35,6 +35,7 @@ mod kinds;
 mod ledger;
 mod log;
 mod machine;
+mod names;
 mod pace;
 mod parting;
 mod settings;
@@ -439,6 +440,7 @@ async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Ou
             .any(|finalizer| finalizer == FINALIZER)
     {
         context.claims.release(&subject.uid());
+        context.names.release(&subject.uid());
         return Ok(Outcome::Released);
     }
     if subject.is_paused() {
@@ -449,6 +451,7 @@ async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Ou
         context.claims.let_go(&subject.uid());
         subject.set_finalizer(false).await?;
         context.claims.release(&subject.uid());
+        context.names.release(&subject.uid());
         return Ok(Outcome::Released);
     }
     subject.set_finalizer(true).await?;
