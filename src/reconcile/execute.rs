@@ -85,7 +85,7 @@ pub(super) async fn run<K: Managed>(
     let result = carry_out(context, subject, site, plan, observed).await;
     // With its intent open, the name is not free for others.
     if subject.status.intent().is_none() {
-        name.is_settled();
+        name.settle();
     }
     result
 }
@@ -198,7 +198,7 @@ async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
     match identity::require_free_name(context, subject, site).await {
         Ok(()) => Ok(name),
         Err(halt) => {
-            name.is_settled();
+            name.settle();
             Err(halt)
         }
     }

@@ -289,8 +289,9 @@ async fn observe<K: Managed>(
         return Err(Halt::sync(
             Reason::Elsewhere,
             format!(
-                "{} {id} was moved in Entra, to {place}: nothing is written to it there; move it back, or delete this object, which deletes it where it is",
-                K::NOUN
+                "{} {id} is in {place} of Entra, and not in {}, where the spec has it: it was moved there, or the spec was; nothing is written to it; put right what was moved, or delete this object, which deletes it where it is",
+                K::NOUN,
+                K::site(references).place.parent
             ),
             Retry::OnChange,
         ));

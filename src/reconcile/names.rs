@@ -76,7 +76,7 @@ impl Names {
 
 impl Reserved {
     /// What came of it is known, and stored.
-    pub(crate) fn is_settled(mut self) {
+    pub(crate) fn settle(mut self) {
         self.is_open = false;
     }
 }
@@ -116,8 +116,8 @@ mod tests {
         let reserve = |uid: &str, name: &str| names.reserve(("policy", "T", "Place", name), holder(uid), &clock);
         let first = reserve("a", "Twin").unwrap();
         assert_eq!(reserve("b", "TWIN").unwrap_err(), holder("a"));
-        reserve("b", "Other").unwrap().is_settled();
-        first.is_settled();
+        reserve("b", "Other").unwrap().settle();
+        first.settle();
         // The visit ends, and nobody knows what came of it.
         drop(reserve("a", "Twin").unwrap());
         assert_eq!(reserve("b", "Twin").unwrap_err(), holder("a"));

@@ -116,6 +116,7 @@ fn packages() -> Record {
         unresolved: Vec::new(),
         offered: BTreeSet::new(),
         site_roles_are_told: true,
+        reads_may_be_late: false,
     };
     let samples = pairs(
         &base,

@@ -347,6 +347,7 @@ fn what_was_moved_to_another_place_is_reported_left_alone_and_deleted_where_it_i
     let moved = wait_reason(&stage, &policy(), "Ready", "Elsewhere")?;
     let words = message(&moved, "Ready");
     assert!(words.contains(&other) && words.contains(&policy_id), "{words}");
+    assert!(words.contains("it was moved there, or the spec was"), "{words}");
     let from = mark(&stage);
     stage.emulator().patch_state(
         "assignmentPolicies",
