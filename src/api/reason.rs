@@ -251,7 +251,7 @@ impl Reason {
             Self::AssignmentsRemain => "People still hold access; the deletion waits for them.",
             Self::DependantsRemain => "Objects that need this one still exist.",
             Self::NotOurs => "What would be deleted or emptied holds objects that are not ours.",
-            Self::Elsewhere => "The object was moved in Entra to another catalog or package.",
+            Self::Elsewhere => "The object is in another catalog or package of Entra than the spec says.",
             Self::NeedsTenantPermission => "An application permission is missing in the tenant.",
             Self::AccessLost => "Entra refuses us what we could do before.",
             Self::GraphRefused => "Microsoft Graph refused a request.",

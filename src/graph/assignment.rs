@@ -142,14 +142,23 @@ impl Operation<'_> {
         }
         Ok(listed)
     }
+
+    /// The assignments of a package, id and state alone: no filter can ask for a state that this version does not know.
+    async fn of_any_state(&self, package: &AccessPackageId) -> Result<Listed<Assignment>, GraphError> {
+        let call = Call::get(self.entitlement(&["assignments"])?).query(&[
+            ("$filter", odata::eq("accessPackage/id", package.as_str())),
+            ("$select", "id,state".to_owned()),
+        ]);
+        self.all(call).await
+    }
 }
 
 impl Graph {
     /// The assignments of a package that are not expired: whatever blocks its deletion, hanging ones included.
     /// `GET assignments?$filter=accessPackage/id eq '…' and state ne 'expired'&$expand=target,assignmentPolicy`;
     /// EntitlementManagement.Read.All or a role on the catalog. Where the service refuses that filter, each live state is
-    /// asked for, in one batch, so that thousands of past assignments are never listed; the refusal is remembered. One
-    /// that cannot be read is told apart, and may be live.
+    /// asked for, in one batch, and of all others id and state alone: one in a state that this version does not know is
+    /// live. The refusal is remembered. One that cannot be read is told apart, and may be live.
     ///
     /// # Errors
     ///
@@ -179,6 +188,7 @@ impl Graph {
         }
         let states = LIVE.iter().map(AssignmentState::as_str);
         let mut listed: Listed<Assignment> = op.by_states("assignments", package, states, EXPAND).await?;
+        listed.extend(op.of_any_state(package).await?);
         // The package itself may have been what was wrong: only an answer proves that the filter was.
         refused.store(true, Ordering::Relaxed);
         let mut known = HashSet::new();

@@ -227,8 +227,27 @@ impl Facts<'_> {
             [] => Stand::New {
                 act: Some(IdentityAct::DropIntent),
             },
-            [_, _, ..] => Stand::Refused(self.taken(&intent.display_name, found)),
+            [_, _, ..] => Stand::Refused(self.ambiguous(intent, &ours)),
         }
+    }
+
+    /// Several may be what an intent has made, and none is proven to be.
+    fn ambiguous(&self, intent: &Intent, ours: &[&Candidate]) -> Problem {
+        let mut ids: Vec<&str> = ours.iter().map(|candidate| candidate.id.as_str()).collect();
+        ids.sort_unstable();
+        Problem::new(
+            Reason::NameTaken,
+            format!(
+                "a create of {} {:?} was begun at {} and its answer was lost; {} that it may have made are in {}, and nobody can tell which it was: {}",
+                self.noun,
+                intent.display_name,
+                intent.started_at,
+                ids.len(),
+                self.place,
+                ids.join(", ")
+            ),
+        )
+        .remedy("have those deleted in Entra that are too many: the one that is left is this object's")
     }
 
     /// The name is taken by something that is not ours.
@@ -308,6 +327,21 @@ pub fn is_open(intent: &Intent, visibility: Duration, now: Timestamp) -> bool {
         Ok(started) => now.as_second() - started.as_second() < seconds(visibility),
         Err(_) => true,
     }
+}
+
+/// Whether a create of another object goes before one of this name in this place, ours being begun with `own`, if it is: it was
+/// begun, or begun earlier, and what came of it is not known.
+#[must_use]
+pub fn goes_first(other: &Intent, own: Option<&Intent>, name: &str, tenant_id: &str, parent_id: &str) -> bool {
+    let is_here = other.parent_id.eq_ignore_ascii_case(parent_id)
+        && other
+            .tenant
+            .as_ref()
+            .is_none_or(|tenant| tenant.tenant_id.eq_ignore_ascii_case(tenant_id));
+    // Names that differ by case alone are one name to the service.
+    let is_named = other.display_name.to_lowercase() == name.to_lowercase();
+    let age = |intent: &Intent| (intent.started_at.parse::<Timestamp>().ok(), intent.nonce.clone());
+    is_here && is_named && own.is_none_or(|own| age(other) < age(own))
 }
 
 /// Whether the candidate can have come from this intent: made after it, and with what was sent.

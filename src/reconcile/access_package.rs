@@ -11,7 +11,7 @@ use super::{
     coming::{Announced, Announcement},
     context::Context,
     execute::{Done, Failure, latch},
-    grants::{catalog_of_id, granted},
+    grants::{catalog_of_id, granted, limit},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
@@ -33,7 +33,7 @@ use crate::{
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::RoleAt,
+        limits::{self, RoleAt},
     },
     report::Report,
 };
@@ -145,6 +145,8 @@ impl Managed for AccessPackage {
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<PackageReferences> {
         let (namespace, name) = (subject.namespace(), subject.object.name_any());
+        let spec = &subject.object.spec;
+        limits::well_named(Some(&spec.display_name), spec.id.as_deref()).map_err(limit)?;
         let (catalog, grants) = granted(
             context,
             &subject.object.spec.catalog_ref.name,

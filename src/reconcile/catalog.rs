@@ -10,6 +10,7 @@ use super::{
     coming::Announcement,
     context::Context,
     execute::{Done, Failure},
+    grants::limit,
     halt::{Halt, Retry, Step},
     identity::{Place, Site, refuse_unreadable},
     inventory::Freshness,
@@ -146,6 +147,8 @@ impl Managed for Catalog {
     }
 
     async fn resolve(context: &Context, subject: &mut Subject<Self>) -> Step<CatalogReferences> {
+        let spec = &subject.object.spec;
+        limits::well_named(spec.display_name.as_deref(), spec.id.as_deref()).map_err(limit)?;
         let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         let resolved = resolve_resources(&tenant, subject).await?;

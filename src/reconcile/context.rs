@@ -19,6 +19,7 @@ use super::{
     kinds::{KindVisitor, each_kind},
     ledger,
     machine::Machine,
+    names::Names,
     settings::Settings,
     tenant::Tenant,
 };
@@ -58,6 +59,8 @@ pub struct Context {
     pub(crate) machine: Machine,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) claims: Claims,
+    /// The names that are being given.
+    pub(crate) names: Names,
     pub(crate) metrics: Arc<Metrics>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
     failures: Mutex<HashMap<String, Failures>>,
@@ -91,6 +94,7 @@ impl Context {
             settings,
             cluster,
             claims: Claims::default(),
+            names: Names::default(),
             metrics,
             tenants: Mutex::default(),
             failures: Mutex::default(),

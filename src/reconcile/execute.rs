@@ -12,6 +12,7 @@ use super::{
     context::Context,
     halt::{Halt, Retry, Stage, Step},
     identity::{self, Site},
+    names::Reserved,
     parting::may_write,
     subject::Subject,
 };
@@ -77,9 +78,26 @@ pub(super) async fn run<K: Managed>(
         Some(turn) if creates => turn.acquire().await.ok(),
         Some(_) | None => None,
     };
-    if creates {
-        begin(context, subject, site).await?;
+    if !creates {
+        return carry_out(context, subject, site, plan, observed).await;
     }
+    let name = begin(context, subject, site).await?;
+    let result = carry_out(context, subject, site, plan, observed).await;
+    // With its intent open, the name is not free for others.
+    if subject.status.intent().is_none() {
+        name.settle();
+    }
+    result
+}
+
+async fn carry_out<K: Managed>(
+    context: &Context,
+    subject: &mut Subject<K>,
+    site: &Site,
+    plan: &Plan<K::Act>,
+    observed: &mut Found<K::Observed>,
+) -> Step<()> {
+    let creates = plan.creates();
     let was_gone = matches!(observed, Found::Gone { .. });
     let mut found = Some(&plan.found);
     let mut unproven = None;
@@ -154,8 +172,9 @@ fn not_found(act: &impl std::fmt::Display) -> Halt {
     )
 }
 
-/// Before a create: there must be time to hear its answer, it must not have been refused just now, and its name must be free.
-async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &Site) -> Step<()> {
+/// Before a create: there must be time to hear its answer, it must not have been refused just now, and its name must be free,
+/// and nobody else's to give.
+async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &Site) -> Step<Reserved> {
     if subject.left(context) < CREATE {
         return Err(Halt::sync(
             Reason::Progressing,
@@ -175,7 +194,14 @@ async fn begin<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
             retry: Retry::After(left),
         });
     }
-    identity::require_free_name(context, subject, site).await
+    let name = identity::reserve_name(context, subject, site)?;
+    match identity::require_free_name(context, subject, site).await {
+        Ok(()) => Ok(name),
+        Err(halt) => {
+            name.settle();
+            Err(halt)
+        }
+    }
 }
 
 /// Nothing is written once the tenant is only observed, also between two requests of one visit.
@@ -206,6 +232,7 @@ async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
         IdentityAct::DropIntent => subject.abandon().await,
         IdentityAct::Recognise { id, .. } => {
             subject.identify(context, site.identity(id, &subject.uid())).await?;
+            context.names.release(&subject.uid());
             subject.notes.push(Note::done(Reason::Created, act.to_string()));
             Ok(())
         }

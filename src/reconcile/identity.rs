@@ -10,6 +10,7 @@ use super::{
     context::{Context, holder},
     execute::{CREATE, ServiceTime as _},
     halt::{Halt, Retry, Stage, Step},
+    names::Reserved,
     subject::Subject,
     tenant::Tenant,
 };
@@ -17,7 +18,7 @@ use crate::{
     api::{EntraObject, EntraStatus, Reason},
     plan::{
         Found, Problem,
-        identity::{Candidate, Facts, Question, Stand, attempt, claimed},
+        identity::{Candidate, Facts, Question, Stand, attempt, claimed, goes_first},
     },
 };
 
@@ -176,6 +177,38 @@ fn with_holders<K: Managed>(
             }
         })
         .collect()
+}
+
+/// Takes the name of what is about to be made for this object alone. Ends the visit where another object of ours is being made
+/// under it and what came of that is not known: of two of one name, nobody could tell which is whose.
+pub(super) fn reserve_name<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site) -> Step<Reserved> {
+    let name = subject.object.display_name();
+    let (tenant, place, uid) = (&site.tenant.id, &site.place.parent_id, subject.uid());
+    let waits = |other: &str| {
+        Halt::sync(
+            Reason::Progressing,
+            format!(
+                "spec.displayName: {other} is being made under the name {name:?} in {}, and what came of it is not known yet; waiting for that",
+                site.place.parent
+            ),
+            Retry::Backoff,
+        )
+    };
+    let own = subject.status.intent();
+    let others = context.cluster.all::<K>();
+    let mut others = others.iter().filter(|other| other.uid() != uid);
+    let begun = others.find(|other| {
+        let intent = other.readable().and_then(|object| object.status()?.intent());
+        intent.is_some_and(|intent| goes_first(intent, own, &name, tenant, place))
+    });
+    if let Some(begun) = begun {
+        return Err(waits(&begun.title()));
+    }
+    let kind = K::kind(&());
+    context
+        .names
+        .reserve((&kind, tenant, place, &name), holder(&subject.object), &context.clock)
+        .map_err(|other| waits(&other.name))
 }
 
 /// Ends the visit where the name of what is about to be made is taken.

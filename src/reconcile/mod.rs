@@ -35,6 +35,7 @@ mod kinds;
 mod ledger;
 mod log;
 mod machine;
+mod names;
 mod pace;
 mod parting;
 mod settings;
@@ -294,8 +295,9 @@ async fn observe<K: Managed>(
         return Err(Halt::sync(
             Reason::Elsewhere,
             format!(
-                "{} {id} was moved in Entra, to {place}: nothing is written to it there; move it back, or delete this object, which deletes it where it is",
-                K::NOUN
+                "{} {id} is in {place} of Entra, and not in {}, where the spec has it: it was moved there, or the spec was; nothing is written to it; put right what was moved, or delete this object, which deletes it where it is",
+                K::NOUN,
+                K::site(references).place.parent
             ),
             Retry::OnChange,
         ));
@@ -453,6 +455,7 @@ async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Ou
             .any(|finalizer| finalizer == FINALIZER)
     {
         context.claims.release(&subject.uid());
+        context.names.release(&subject.uid());
         return Ok(Outcome::Released);
     }
     if subject.is_paused() {
@@ -463,6 +466,7 @@ async fn attend<K: Kind>(context: &Context, subject: &mut Subject<K>) -> Step<Ou
         context.claims.let_go(&subject.uid());
         subject.set_finalizer(false).await?;
         context.claims.release(&subject.uid());
+        context.names.release(&subject.uid());
         return Ok(Outcome::Released);
     }
     subject.set_finalizer(true).await?;

@@ -200,8 +200,15 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             id
         }
         Stand::Becomes { .. } | Stand::New { .. } => return Ok(()),
-        Stand::Searching(problem) | Stand::Refused(problem) if subject.status.intent().is_some() => {
-            return Err(identity::refused(problem));
+        Stand::Searching(problem) if subject.status.intent().is_some() => return Err(identity::refused(problem)),
+        Stand::Refused(problem) if subject.status.intent().is_some() => {
+            // Several may be ours, and none is proven to be.
+            return Err(identity::refused(problem.remedy(format!(
+                "have those deleted in Entra that are too many: the one that is left is deleted with this object; or, to leave them all there, where the grant allows Orphan: kubectl annotate {} {} -n {} {ORPHAN}=true",
+                K::plural(&()),
+                subject.object.name_any(),
+                subject.namespace()
+            ))));
         }
         // What another object holds is not this one's to delete.
         Stand::Searching(_) | Stand::Refused(_) => return Ok(()),

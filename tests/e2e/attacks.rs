@@ -295,7 +295,10 @@ fn a_policy_that_is_paused_or_observed_counts_as_entra_has_it() -> Result<()> {
     )?;
     wait_reason(&stage, &policy(), "Ready", "ObserveOnly")?;
     let said = is_refused(&stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
-    assert!(said.contains("in Entra, managed by AssignmentPolicy"), "{said}");
+    assert!(
+        said.contains("in Entra, managed by AssignmentPolicy marketing/campaign"),
+        "{said}"
+    );
     visits(&stage, &package(), 1)?;
     each_pair_is_within_one_grant(&stage, &grants);
 

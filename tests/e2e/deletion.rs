@@ -535,3 +535,71 @@ fn what_somebody_deletes_while_we_delete_it_is_proven_gone_and_goes() -> Outcome
     }
     Ok(())
 }
+
+/// A policy whose create was not heard of, and of which somebody made a second one that is the same; it is being deleted.
+fn doubled(stage: &Stage, name: &str) -> Outcome<Value> {
+    let twin = crate::support::renamed(policy(), name, name);
+    let before = collection(stage, "assignmentPolicies")?.len();
+    stage.emulator().set_quirks(&json!({
+        "dropAfterCommit": {"count": 1, "method": "POST", "path": "assignmentPolicies"},
+        "replicationLag": {"lists": 60_000, "expands": 60_000},
+    }))?;
+    stage.apply_object(&twin)?;
+    wait_state(stage, "the create to be carried out", |state| {
+        state["assignmentPolicies"]
+            .as_array()
+            .is_some_and(|all| all.len() > before)
+    })?;
+    let made = collection(stage, "assignmentPolicies")?;
+    let mut second = made
+        .iter()
+        .find(|one| one["displayName"] == name)
+        .cloned()
+        .unwrap_or_default();
+    if let Some(second) = second.as_object_mut() {
+        second.remove("id");
+    }
+    stage.emulator().create_state("assignmentPolicies", &second)?;
+    stage.emulator().set_quirks(&json!({}))?;
+    delete(stage, &twin)?;
+    let waiting = stage.wait_object(
+        "AssignmentPolicy",
+        name,
+        Some(NAMESPACE),
+        "to say what helps",
+        SOON,
+        |object| message(object, "Ready").contains("is deleted with this object"),
+    )?;
+    assert_eq!(reason(&waiting, "Ready"), "NameTaken");
+    Ok(twin)
+}
+
+#[test]
+fn a_deletion_that_cannot_tell_which_is_its_own_says_what_ends_it_and_ends_by_that() -> Outcome {
+    let stage = bare_builder()
+        .argument("--visibility-seconds=12")
+        .argument("--log-level=info,entra_access_operator=debug")
+        .start()?;
+    stage.apply_object(&tenant(&stage))?;
+    stage.apply_object(&namespace(NAMESPACE))?;
+    apply_ready(&stage, &catalog_with_limits(json!({"deletion": ["Delete", "Orphan"]})))?;
+    apply_ready(&stage, &package())?;
+    let one = doubled(&stage, "one")?;
+    let made = collection(&stage, "assignmentPolicies")?;
+    stage
+        .emulator()
+        .delete_state("assignmentPolicies", text(&made[0]["id"]))?;
+    gone(&stage, &one)?;
+    assert_eq!(collection(&stage, "assignmentPolicies")?, [json!(null); 0]);
+    let other = doubled(&stage, "other")?;
+    stage.annotate(
+        "AssignmentPolicy",
+        "other",
+        Some(NAMESPACE),
+        "access.entra-operator.io/orphan",
+        Some("true"),
+    )?;
+    gone(&stage, &other)?;
+    assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 2);
+    Ok(())
+}

@@ -351,6 +351,7 @@ fn what_was_moved_to_another_place_is_reported_left_alone_and_deleted_where_it_i
     let moved = wait_reason(&stage, &policy(), "Ready", "Elsewhere")?;
     let words = message(&moved, "Ready");
     assert!(words.contains(&other) && words.contains(&policy_id), "{words}");
+    assert!(words.contains("it was moved there, or the spec was"), "{words}");
     let from = mark(&stage);
     stage.emulator().patch_state(
         "assignmentPolicies",
@@ -449,5 +450,44 @@ fn a_create_that_is_refused_is_not_sent_again_at_once() -> Outcome {
     std::thread::sleep(Duration::from_secs(5)); // how often in a time is what is asked
     let sent = writes_since(&stage, from);
     assert!(sent.len() <= 6, "{sent:#?}");
+    Ok(())
+}
+
+#[test]
+fn two_objects_of_one_name_whose_answers_are_lost_are_one_and_one_that_says_so() -> Outcome {
+    let stage = patient_builder(6).start()?;
+    for object in [tenant(&stage), namespace(NAMESPACE), catalog(), package()] {
+        stage.apply_object(&object)?;
+    }
+    stage.wait_ready("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
+    stage.emulator().set_quirks(&json!({
+        "dropAfterCommit": {"count": 2, "method": "POST", "path": "/assignmentPolicies"},
+        "replicationLag": {"lists": 3_000, "expands": 3_000},
+    }))?;
+    let twins = ["one", "other"].map(|name| renamed(policy(), name, "Twin"));
+    stage.apply(&twins.each_ref().map(Value::to_string).join("\n---\n"))?;
+    wait_for("one to be Ready and one to be told so", SOON, || {
+        let mut reasons = twins.each_ref().map(|twin| {
+            now(&stage, twin)
+                .map(|object| crate::support::reason(&object, "Ready"))
+                .unwrap_or_default()
+        });
+        reasons.sort();
+        if reasons == ["InSync", "NameTaken"] {
+            Ok(())
+        } else {
+            Err(reasons.join(", "))
+        }
+    })?;
+    assert_eq!(count(&stage, "assignmentPolicies")?, 1);
+    for twin in &twins {
+        let (kind, name, namespace) = place(twin);
+        stage.delete(kind, name, namespace)?;
+    }
+    for twin in &twins {
+        let (kind, name, namespace) = place(twin);
+        stage.wait_gone(kind, name, namespace, SOON)?;
+    }
+    assert_eq!(count(&stage, "assignmentPolicies")?, 0);
     Ok(())
 }

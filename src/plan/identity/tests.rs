@@ -268,3 +268,39 @@ fn what_nothing_came_of_leaves_the_spec_to_be_asked_for() {
     };
     assert!(never.after(&over).is_none(), "nothing is to be asked");
 }
+
+#[test]
+fn of_several_that_an_intent_may_have_made_none_is_taken_and_the_words_say_what_ends_it() {
+    let intent = intent();
+    let facts = Facts {
+        intent: Some(&intent),
+        ..facts()
+    };
+    let Stand::Refused(problem) = stands(&facts, &[candidate("b"), candidate("a")]) else {
+        panic!("one was taken");
+    };
+    assert_eq!(problem.reason, Reason::NameTaken);
+    let said = problem.message();
+    assert!(
+        said.contains("2 that it may have made") && said.contains(": a, b; have those deleted"),
+        "{said}"
+    );
+    assert!(!said.contains("choose another name"), "{said}");
+}
+
+#[test]
+fn of_two_creates_of_one_name_in_one_place_one_goes_first() {
+    let earlier = intent();
+    let later = Intent {
+        nonce: "later".into(),
+        started_at: "2026-11-25T10:00:30Z".into(),
+        display_name: earlier.display_name.to_uppercase(),
+        ..intent()
+    };
+    let (tenant, parent) = ("t", earlier.parent_id.as_str());
+    let first = |other: &Intent, own: Option<&Intent>| goes_first(other, own, "marketing", tenant, parent);
+    assert!(first(&later, None) && first(&earlier, Some(&later)));
+    assert!(!first(&later, Some(&earlier)), "or both would wait for ever");
+    assert!(!goes_first(&earlier, None, "Other", tenant, parent));
+    assert!(!goes_first(&earlier, None, "Marketing", tenant, "elsewhere"));
+}

@@ -4,8 +4,8 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{
-        Approval, ApprovalStage, Approver, AssignmentPolicySpec, Escalation, Expiration, NamedApprover, Reason, Refers,
-        RequestorScope, Requestors, Target,
+        Approval, ApprovalStage, Approver, AssignmentPolicySpec, Escalation, Expiration, IsoDuration, NamedApprover,
+        Reason, Refers, RequestorScope, Requestors, Target,
     },
     plan::Problem,
 };
@@ -15,10 +15,55 @@ use crate::{
 /// # Errors
 /// [`Reason::InvalidSpec`] with the field and what to write.
 pub fn well_formed(spec: &AssignmentPolicySpec) -> Result<(), Problem> {
+    named(Some(&spec.display_name), spec.id.as_deref())?;
     requestors(spec.requestors.as_ref())?;
     approval(spec.approval.as_ref())?;
     expiration(spec.expiration.as_ref())?;
     named_once(spec)
+}
+
+/// Whether an object of Entra can have this name, and be of this id.
+///
+/// # Errors
+/// [`Reason::InvalidSpec`] with the field and what to write.
+pub fn named(display_name: Option<&str>, id: Option<&str>) -> Result<(), Problem> {
+    if display_name.is_some_and(|name| name.trim().is_empty()) {
+        return Err(invalid(
+            "spec.displayName",
+            "it is empty",
+            "write a name that people can read",
+        ));
+    }
+    if let Some(id) = id.filter(|id| !is_guid(id)) {
+        return Err(invalid(
+            "spec.id",
+            format!("{id:?} is no id of Entra"),
+            "write one such as 56ff43fd-6b05-48df-9634-956a777fce6d",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether it has the form of an id of Entra, as the rule of the definitions has it.
+fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// The days of a duration of whole days, as the rules of the definitions have them: `P14D`.
+fn days(duration: &IsoDuration) -> Option<u32> {
+    let days = duration.as_str().strip_prefix('P')?.strip_suffix('D')?;
+    let is_number = !days.starts_with('0') && days.bytes().all(|byte| byte.is_ascii_digit());
+    days.parse().ok().filter(|_| is_number)
+}
+
+/// Whether it is of days and hours and not nothing, as the rule of the definitions has it: `P90D`, `PT8H`.
+fn is_of_days_and_hours(duration: &IsoDuration) -> bool {
+    let text = duration.as_str();
+    let is_form = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"PTDH".contains(&byte));
+    is_form && duration.as_duration().is_some_and(|length| !length.is_zero())
 }
 
 /// Whether each user, group, application and site of the spec is given in one way.
@@ -160,19 +205,35 @@ fn approval(approval: Option<&Approval>) -> Result<(), Problem> {
         let ApprovalStage {
             approvers,
             fallback_approvers,
-            decision_timeout: _,
+            decision_timeout,
             justification: _,
             escalation,
         } = stage;
         let field = format!("spec.approval.stages[{index}]");
         each_approver(&field, approvers, fallback_approvers)?;
+        let Some(timeout) = days(decision_timeout).filter(|days| (1..=14).contains(days)) else {
+            return Err(invalid(
+                &format!("{field}.decisionTimeout"),
+                format!("{decision_timeout} is not one to fourteen days"),
+                "write P1D to P14D",
+            ));
+        };
         if let Some(Escalation {
-            after: _,
+            after,
             approvers,
             fallback_approvers,
         }) = escalation
         {
             each_approver(&format!("{field}.escalation"), approvers, fallback_approvers)?;
+            if days(after).is_none_or(|after| after >= timeout) {
+                return Err(invalid(
+                    &format!("{field}.escalation.after"),
+                    format!(
+                        "{after} is not one day or more and less than the stage's decisionTimeout {decision_timeout}"
+                    ),
+                    "write less: after the timeout the request is denied, and nobody is asked any more",
+                ));
+            }
         }
     }
     Ok(())
@@ -204,6 +265,23 @@ fn each_approver(field: &str, approvers: &[Approver], fallbacks: &[NamedApprover
             ],
             "{requestorManager: {level: 1}}",
         )?;
+        if let Some(level) = requestor_manager.map(|manager| manager.level)
+            && !(1..=2).contains(&level)
+        {
+            return Err(invalid(
+                &format!("{field}.approvers[{index}].requestorManager.level"),
+                format!("{level} is nobody"),
+                "write 1, the manager, or 2, the manager's manager",
+            ));
+        }
+    }
+    let is_named = |approver: &Approver| approver.user.is_some() || approver.group.is_some();
+    if fallbacks.is_empty() && !approvers.iter().any(is_named) {
+        return Err(invalid(
+            &format!("{field}.fallbackApprovers"),
+            "only managers or sponsors are asked here, and somebody may have none",
+            "write for example fallbackApprovers: [{group: {displayName: Approvers}}]",
+        ));
     }
     for (index, NamedApprover { user, group }) in fallbacks.iter().enumerate() {
         one_of(
@@ -244,12 +322,12 @@ fn expiration(expiration: Option<&Expiration>) -> Result<(), Problem> {
         ));
     }
     if let Some(duration) = after_duration
-        && duration.as_duration().is_none()
+        && !is_of_days_and_hours(duration)
     {
         return Err(invalid(
             "spec.expiration.afterDuration",
-            format!("{duration} is no duration of days and hours"),
-            "write for example P90D",
+            format!("{duration} is no duration of days and hours, or none at all"),
+            "write for example P90D, or PT8H",
         ));
     }
     Ok(())

@@ -86,7 +86,7 @@ fn each_strict_limit_is_refused_in_words() {
             "spec.expiration.afterDateTime: grant \"g\" allows at most P365D",
         ),
         (
-            json!({"id": "x", "deletionPolicy": "Delete"}),
+            json!({"id": "56ff43fd-6b05-48df-9634-956a777fce6d", "deletionPolicy": "Delete"}),
             "spec.id: grant \"g\" does not allow taking over",
         ),
         (

@@ -59,13 +59,11 @@ impl Way {
         }
     }
 
-    /// What a policy of Entra lets people do; `managed_by` is the AssignmentPolicy that stands for it.
+    /// What a policy of Entra lets people do; `managed_by` is the object that stands for it, in words.
     #[must_use]
     pub fn of_entra(policy: &AssignmentPolicy, managed_by: Option<&str>) -> Self {
         let (name, id) = (&policy.fields.display_name, &policy.id);
-        let whose = managed_by.map_or("not managed here".to_owned(), |object| {
-            format!("managed by AssignmentPolicy {object:?}")
-        });
+        let whose = managed_by.map_or("not managed here".to_owned(), |object| format!("managed by {object}"));
         Self {
             who: Some(format!("policy {name:?} ({id}) in Entra, {whose}")),
             terms: Judged::Terms(Terms::of_entra(&policy.fields)),

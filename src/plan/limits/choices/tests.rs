@@ -145,3 +145,80 @@ fn an_end_that_has_passed_is_told_and_a_later_one_is_not() {
     assert_eq!(at("2026-01-01T00:00:01Z"), None);
     assert_eq!(past_end(&policy("/displayName", json!("P")), now), None);
 }
+
+#[test]
+fn what_the_rules_of_the_definitions_refuse_is_refused_without_them() {
+    let cases = [
+        ("/displayName", json!("  \t"), "spec.displayName: it is empty"),
+        (
+            "/approval/stages/0",
+            json!({"approvers": [{"requestorManager": {"level": 1}}]}),
+            "spec.approval.stages[0].fallbackApprovers: only managers or sponsors",
+        ),
+        (
+            "/approval/stages/0",
+            json!({"approvers": [{"internalSponsors": {}}, {"externalSponsors": {}}]}),
+            "spec.approval.stages[0].fallbackApprovers: only managers or sponsors",
+        ),
+        (
+            "/approval/stages/0/escalation/approvers",
+            json!([{"requestorManager": {"level": 2}}]),
+            "spec.approval.stages[0].escalation.fallbackApprovers: only managers",
+        ),
+        (
+            "/approval/stages/0/approvers/0",
+            json!({"requestorManager": {"level": 0}}),
+            "spec.approval.stages[0].approvers[0].requestorManager.level: 0 is nobody",
+        ),
+        (
+            "/approval/stages/0/escalation/approvers/0",
+            json!({"requestorManager": {"level": 9}}),
+            "spec.approval.stages[0].escalation.approvers[0].requestorManager.level: 9 is nobody",
+        ),
+        (
+            "/approval/stages/0",
+            json!({"approvers": [{"user": {"id": "u"}}], "decisionTimeout": "P0D"}),
+            "spec.approval.stages[0].decisionTimeout: P0D is not one to fourteen days",
+        ),
+        (
+            "/approval/stages/0",
+            json!({"approvers": [{"user": {"id": "u"}}], "decisionTimeout": "P15D"}),
+            "spec.approval.stages[0].decisionTimeout: P15D is not",
+        ),
+        (
+            "/approval/stages/0/escalation/after",
+            json!("P14D"),
+            "spec.approval.stages[0].escalation.after: P14D is not one day or more and less than",
+        ),
+        (
+            "/approval/stages/0/escalation/after",
+            json!("P0D"),
+            "spec.approval.stages[0].escalation.after: P0D is not",
+        ),
+        (
+            "/expiration/afterDuration",
+            json!("P0D"),
+            "spec.expiration.afterDuration: P0D is no duration",
+        ),
+        (
+            "/expiration/afterDuration",
+            json!("PT30M"),
+            "spec.expiration.afterDuration: PT30M is no duration",
+        ),
+    ];
+    for (pointer, value, said) in cases {
+        let refused = well_formed(&policy(pointer, value)).unwrap_err();
+        assert_eq!(refused.reason, Reason::InvalidSpec);
+        assert!(refused.message().starts_with(said), "{}", refused.message());
+    }
+    for id in [
+        "NOT-A-GUID/../catalogs",
+        "%2e%2e/assignmentPolicies",
+        "",
+        "56ff43fd6b05-48df-9634-956a-777fce6d",
+    ] {
+        let refused = named(Some("P"), Some(id)).unwrap_err();
+        assert!(refused.message().starts_with("spec.id: "), "{}", refused.message());
+    }
+    assert_eq!(named(None, Some("56FF43fd-6b05-48df-9634-956a777fce6d")), Ok(()));
+}
