@@ -1,5 +1,7 @@
 //! Runs: what a seed repeats, and what a kill at any call leaves.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share fails as a test does")]
+
 use simulation::{
     matrix::{Character, Disturbance, KILLS, run},
     scenario::{Scenario, scenarios},
