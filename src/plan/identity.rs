@@ -337,11 +337,11 @@ pub fn goes_first(other: &Intent, own: Option<&Intent>, name: &str, tenant_id: &
         && other
             .tenant
             .as_ref()
-            .is_none_or(|tenant| tenant.tenant_id.eq_ignore_ascii_case(tenant_id));
+            .is_none_or(|tenant| tenant.tenant_id.eq_ignore_ascii_case(tenant_id)); // not told: it may be this one
     // Names that differ by case alone are one name to the service.
     let is_named = other.display_name.to_lowercase() == name.to_lowercase();
     let age = |intent: &Intent| (intent.started_at.parse::<Timestamp>().ok(), intent.nonce.clone());
-    is_here && is_named && own.is_none_or(|own| age(other) < age(own))
+    is_here && is_named && own.is_none_or(|own| age(other) < age(own)) // what is not begun comes after all that is
 }
 
 /// Whether the candidate can have come from this intent: made after it, and with what was sent.

@@ -65,7 +65,7 @@ impl From<Halt> for Failure {
 }
 
 /// Carries out a plan, in its order.
-pub(super) async fn run<K: Managed>(
+pub(super) async fn carry_out<K: Managed>(
     context: &Context,
     subject: &mut Subject<K>,
     site: &Site,
@@ -79,10 +79,10 @@ pub(super) async fn run<K: Managed>(
         Some(_) | None => None,
     };
     if !creates {
-        return carry_out(context, subject, site, plan, observed).await;
+        return run(context, subject, site, plan, observed).await;
     }
     let name = begin(context, subject, site).await?;
-    let result = carry_out(context, subject, site, plan, observed).await;
+    let result = run(context, subject, site, plan, observed).await;
     // With its intent open, the name is not free for others.
     if subject.status.intent().is_none() {
         name.settle();
@@ -90,7 +90,8 @@ pub(super) async fn run<K: Managed>(
     result
 }
 
-async fn carry_out<K: Managed>(
+/// The loop.
+async fn run<K: Managed>(
     context: &Context,
     subject: &mut Subject<K>,
     site: &Site,

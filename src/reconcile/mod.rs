@@ -274,7 +274,7 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
         around = K::look_around(&references, Freshness::Now).await?; // reads Graph
         plan = weigh(subject, &references, &desired, (&observed, &around), &stand, true); // pure
     }
-    execute::run(context, subject, &site, &plan, &mut observed).await?; // writes Graph
+    execute::carry_out(context, subject, &site, &plan, &mut observed).await?; // writes Graph
     let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
     Ok(Visited { report, retry })

@@ -51,6 +51,7 @@ impl Names {
         let uid = holder.uid.clone();
         let now = clock.instant();
         let mut given = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without an end its visit is under way.
         given.retain(|_, (_, until)| until.is_none_or(|until| now < until));
         match given.get(&key) {
             Some((other, _)) if other.uid != uid => return Err(other.clone()),
@@ -84,7 +85,8 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         let mut given = self.names.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if given.get(&self.key).is_none_or(|(holder, _)| holder.uid != self.uid) {
+        let is_own = given.get(&self.key).is_some_and(|(holder, _)| holder.uid == self.uid);
+        if !is_own {
             return;
         }
         if self.is_open {

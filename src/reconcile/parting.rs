@@ -196,7 +196,7 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
                 K::Act::from(act),
                 crate::plan::Stake::NEUTRAL,
             )]);
-            execute::run(context, subject, &site, &plan, &mut Found::Unborn).await?;
+            execute::carry_out(context, subject, &site, &plan, &mut Found::Unborn).await?;
             id
         }
         Stand::Becomes { .. } | Stand::New { .. } => return Ok(()),
@@ -233,7 +233,7 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             Found::Present(_) => {}
         }
         let (plan, next) = K::plan_leaving(subject, &site, &seen, holders.as_ref(), method); // pure
-        execute::run(context, subject, &site, &plan, &mut seen).await?; // writes Graph
+        execute::carry_out(context, subject, &site, &plan, &mut seen).await?; // writes Graph
         match next {
             Next::Done => {
                 return match plan.held_problem("") {

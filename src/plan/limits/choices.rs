@@ -225,7 +225,8 @@ fn approval(approval: Option<&Approval>) -> Result<(), Problem> {
         }) = escalation
         {
             each_approver(&format!("{field}.escalation"), approvers, fallback_approvers)?;
-            if days(after).is_none_or(|after| after >= timeout) {
+            let is_in_time = days(after).is_some_and(|after| after < timeout);
+            if !is_in_time {
                 return Err(invalid(
                     &format!("{field}.escalation.after"),
                     format!(

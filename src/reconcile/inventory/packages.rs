@@ -202,6 +202,7 @@ impl Inventory {
         let visibility = self.0.visibility;
         self.0.holdings(catalog, |holdings| {
             let is_young = |begun| begun < visibility; // moments count from our own beginning
+            // What was never listed may be anything.
             holdings.package_birth(package).is_none() && holdings.roles_listed_at(package).is_none_or(is_young)
         })
     }

@@ -297,6 +297,11 @@ impl Wire {
 
 fn named<B>(request: &Request<B>) -> String {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    // An event is named by the machine's clock, which no seed repeats.
+    let target = match target.split_once("/events/") {
+        Some((before, _)) => format!("{before}/events/…"),
+        None => target.to_owned(),
+    };
     format!("{} {target}", request.method())
 }
 
