@@ -15,6 +15,8 @@ pub enum Act {
     Refused(Value),
     /// `kubectl patch`, as the administrator; also of a status.
     Patch(Target, Value),
+    /// Somebody who may write status, or a restored backup, puts the status of one object into another.
+    CopyStatus(Target, Target),
     /// `kubectl delete`.
     Delete(Target),
     /// Somebody makes this in the portal.
@@ -96,6 +98,16 @@ impl Act {
                 .patch(at.kind, at.name, at.namespace, patch)
                 .map(drop)
                 .map_err(|refusal| wrong(&refusal)),
+            Self::CopyStatus(from, to) => {
+                let original = stage.cluster.get(from.kind, from.name, from.namespace);
+                let status = original.map(|object| object["status"].clone());
+                let patch = json!({"status": status});
+                stage
+                    .cluster
+                    .patch(to.kind, to.name, to.namespace, &patch)
+                    .map(drop)
+                    .map_err(|refusal| wrong(&refusal))
+            }
             Self::Delete(at) => stage
                 .cluster
                 .delete(at.kind, at.name, at.namespace)
@@ -225,6 +237,15 @@ fn policy() -> Value {
 fn by_hand(name: &str) -> Value {
     json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": name, "description": "By hand",
         "catalog": {"id": "@catalogs/Marketing"}})
+}
+
+/// This user holds the package by the policy.
+fn held_by(user: &'static str) -> Act {
+    Act::PortalCreate(
+        "assignments",
+        json!({"accessPackage": {"id": "@accessPackages/Campaign"}, "assignmentPolicy": {"id": "@assignmentPolicies/Members"},
+            "target": user, "state": "delivered"}),
+    )
 }
 
 fn all() -> Vec<Act> {
@@ -467,6 +488,82 @@ pub fn scenarios() -> Vec<Scenario> {
                 Act::Delete(PACKAGE),
             ]),
         ),
+        // Somebody holds the package through the policy; both are deleted, and access is taken away with them.
+        scenario("deleted-with-holders", {
+            let leave = json!({"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
+                "limits": {"adoption": "Allowed", "deletionPolicies": ["Delete", "DeleteWithAssignments"]}}]});
+            let takes = spec(json!({"deletionPolicy": "DeleteWithAssignments"}));
+            ready([
+                Act::Patch(CATALOG, spec(leave)),
+                Act::Patch(PACKAGE, takes.clone()),
+                Act::Patch(POLICY, takes),
+                held_by("ann@contoso.com"),
+                Act::Settle,
+                Act::Delete(POLICY),
+                Act::Delete(PACKAGE),
+            ])
+        }),
+        // Somebody holds it, and nobody said that this is to end: the deletion waits.
+        scenario(
+            "deletion-waits-for-holders",
+            ready([
+                held_by("ann@contoso.com"),
+                Act::Settle,
+                Act::Delete(POLICY),
+                Act::Settle,
+                Act::Patch(PACKAGE, spec(json!({"description": "Somebody holds it"}))),
+            ]),
+        ),
+        // The status of one object is written into another one, which is then deleted.
+        scenario(
+            "status-copied",
+            ready([
+                Act::Apply(with(
+                    package(),
+                    &json!({"metadata": {"name": "copy"}, "spec": {"displayName": "Copy", "resourceRoles": []}}),
+                )),
+                Act::Settle,
+                Act::CopyStatus(
+                    PACKAGE,
+                    Target {
+                        name: "copy",
+                        ..PACKAGE
+                    },
+                ),
+                Act::Settle,
+                Act::Delete(Target {
+                    name: "copy",
+                    ..PACKAGE
+                }),
+            ]),
+        ),
+        // Two policies at once on one package, as a team applies its folder.
+        scenario(
+            "two-policies-at-once",
+            ready([
+                Act::Apply(with(
+                    policy(),
+                    &json!({"metadata": {"name": "second"}, "spec": {"displayName": "Second"}}),
+                )),
+                Act::Apply(with(
+                    policy(),
+                    &json!({"metadata": {"name": "third"}, "spec": {"displayName": "Third"}}),
+                )),
+            ]),
+        ),
+        // A name that somebody else's object has, and no leave to take it over.
+        scenario("name-taken", {
+            let mut acts: Vec<Act> = [namespace(), tenant(), catalog()].map(Act::Apply).into();
+            acts.extend([
+                Act::Settle,
+                Act::PortalCreate("accessPackages", by_hand("Campaign")),
+                Act::Pass(Duration::from_secs(60)),
+                Act::Apply(package()),
+                Act::Settle,
+                Act::Delete(PACKAGE),
+            ]);
+            acts
+        }),
         scenario("two-tenants", {
             let mut acts = ready([
                 Act::Apply(with(tenant(), &json!({"metadata": {"name": "other"}}))),
