@@ -491,7 +491,7 @@ pub fn scenarios() -> Vec<Scenario> {
         // Somebody holds the package through the policy; both are deleted, and access is taken away with them.
         scenario("deleted-with-holders", {
             let leave = json!({"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
-                "limits": {"adoption": "Allowed", "deletionPolicies": ["Delete", "DeleteWithAssignments"]}}]});
+                "limits": {"adoption": "Allowed", "deletion": ["Delete", "DeleteWithAssignments"]}}]});
             let takes = spec(json!({"deletionPolicy": "DeleteWithAssignments"}));
             ready([
                 Act::Patch(CATALOG, spec(leave)),
