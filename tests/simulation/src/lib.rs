@@ -7,6 +7,7 @@
 //! | [`scenario`] | what people do, as data |
 //! | [`judge`] | what is right at the end, and what there never may be |
 //! | [`matrix`] | runs, undisturbed and disturbed |
+//! | [`table`] | operation × failure |
 //! | [`stage`] | all of it together, and who is visited when |
 
 pub mod api_server;
@@ -14,4 +15,5 @@ pub mod judge;
 pub mod matrix;
 pub mod scenario;
 pub mod stage;
+pub mod table;
 pub mod wire;

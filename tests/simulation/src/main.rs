@@ -23,6 +23,7 @@ use simulation::{
     matrix::{Character, Disturbance, KILLS, Run, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
+    table,
     wire::Fault,
 };
 
@@ -65,6 +66,12 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Every operation of Graph, failing in every way: what the user sees, and how it heals
+    Table {
+        /// Where to write the document; only the figures are shown without
+        #[arg(long)]
+        write: Option<std::path::PathBuf>,
+    },
     /// One run by its seed, with what the operator sent
     Replay {
         /// The seed
@@ -92,6 +99,7 @@ fn main() -> ExitCode {
         Command::Matrix => kills(&chosen, &characters, &Kills::Single),
         Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
         Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count),
+        Command::Table { write } => table(write.as_deref()),
         Command::Replay { seed } => replay(&chosen, &characters, seed),
     }
 }
@@ -328,6 +336,38 @@ fn schedules(chosen: &[Scenario], characters: &[Character], first: u64, count: u
         })
         .collect();
     report(&tasks, begun)
+}
+
+fn table(write: Option<&std::path::Path>) -> ExitCode {
+    let begun = Instant::now();
+    let cells = table::cells(|words| println!("{words}"));
+    let bad: Vec<_> = cells.iter().filter(|cell| !cell.wrong.is_empty()).collect();
+    for cell in &bad {
+        println!(
+            "FAILED {}, {}, at call {} of {}",
+            cell.operation, cell.failure, cell.at.1, cell.at.0
+        );
+        for wrong in &cell.wrong {
+            println!("  {wrong}");
+        }
+    }
+    if let Some(path) = write
+        && let Err(error) = std::fs::write(path, table::document(&cells))
+    {
+        println!("{}: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
+    println!(
+        "{} cells, {} of them do not heal; {:.0} s",
+        cells.len(),
+        bad.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    if bad.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> ExitCode {

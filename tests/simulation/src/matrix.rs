@@ -1,6 +1,6 @@
 //! Runs: undisturbed, with faults at given calls, and all of them one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -58,6 +58,8 @@ pub struct Run {
     pub conditions: Vec<String>,
     /// Why it did not come to an end.
     pub broken: Option<Broken>,
+    /// Every reason for which an object was not Ready, Synced or Healthy at any time, with its kind.
+    pub reasons: BTreeSet<String>,
     /// What the operator sent.
     pub trace: Vec<Seen>,
 }
@@ -99,6 +101,7 @@ pub fn run(scenario: &Scenario, character: Character, disturbance: &Disturbance)
             picture: Picture::of(&stage, &ways),
             conditions: stage.conditions(),
             broken: played.err(),
+            reasons: stage.reasons(),
             trace: stage.trace(),
         };
         stage.kill();

@@ -316,6 +316,24 @@ impl Stage {
         said
     }
 
+    /// Every reason for which an object was not Ready, Synced or Healthy at any time, with its kind.
+    #[must_use]
+    pub fn reasons(&self) -> BTreeSet<String> {
+        let mut reasons = BTreeSet::new();
+        for event in self.cluster.events_since(0) {
+            let conditions = event.object["status"]["conditions"].as_array();
+            for condition in conditions
+                .into_iter()
+                .flatten()
+                .filter(|condition| condition["status"] == "False")
+            {
+                let reason = condition["reason"].as_str().unwrap_or_default();
+                reasons.insert(format!("{} {reason}", event.kind));
+            }
+        }
+        reasons
+    }
+
     /// What the operator sent, in order.
     #[must_use]
     pub fn trace(&self) -> Vec<Seen> {

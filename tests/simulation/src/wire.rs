@@ -18,6 +18,8 @@ use entra_access_operator::{
 use graph_emulator::Front;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
+use k8s_openapi::jiff::SignedDuration;
+use serde_json::Value;
 use tokio::{sync::Notify, time::Instant};
 use tower::Service;
 
@@ -54,8 +56,40 @@ pub enum Fault {
     CutAfter,
     /// It is not carried out, and answered with this status.
     Refused(u16),
+    /// It is not carried out, and answered 429, with a wait in this form.
+    Throttled(Wait),
+    /// It is carried out, and its answer is spoilt.
+    Spoilt(Spoilt),
     /// It is never answered, and not carried out.
     Hangs,
+}
+
+/// How a 429 says for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Not at all.
+    Untold,
+    /// `Retry-After: 17`.
+    Seconds,
+    /// `Retry-After`, as a date twenty seconds ahead.
+    Date,
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoilt {
+    /// Its second half is missing.
+    Truncated,
+    /// A proxy's page, with 200.
+    Html,
+    /// A redirect to another host.
+    Redirect,
+    /// What follows is to be read from another host.
+    ForeignNextLink,
+    /// Each object lacks its id.
+    WithoutId,
+    /// Each enumeration has a value that nobody knows.
+    UnknownEnum,
 }
 
 impl fmt::Display for Fault {
@@ -66,6 +100,15 @@ impl fmt::Display for Fault {
             Self::CutBefore => formatter.write_str("cut before"),
             Self::CutAfter => formatter.write_str("cut after"),
             Self::Refused(status) => write!(formatter, "answered {status}"),
+            Self::Throttled(Wait::Untold) => formatter.write_str("429"),
+            Self::Throttled(Wait::Seconds) => formatter.write_str("429, wait in seconds"),
+            Self::Throttled(Wait::Date) => formatter.write_str("429, wait as a date"),
+            Self::Spoilt(Spoilt::Truncated) => formatter.write_str("truncated"),
+            Self::Spoilt(Spoilt::Html) => formatter.write_str("HTML with 200"),
+            Self::Spoilt(Spoilt::Redirect) => formatter.write_str("redirect"),
+            Self::Spoilt(Spoilt::ForeignNextLink) => formatter.write_str("foreign nextLink"),
+            Self::Spoilt(Spoilt::WithoutId) => formatter.write_str("without id"),
+            Self::Spoilt(Spoilt::UnknownEnum) => formatter.write_str("unknown enum value"),
             Self::Hangs => formatter.write_str("hangs"),
         }
     }
@@ -74,6 +117,8 @@ impl fmt::Display for Fault {
 /// A call as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
+    /// Which call it is, counted from 1 in the order in which they are sent.
+    pub number: u64,
     /// When, in milliseconds since the wire was made.
     pub at: u128,
     /// To whom.
@@ -95,6 +140,7 @@ impl Seen {
 impl fmt::Display for Seen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            number,
             at,
             side,
             what,
@@ -102,7 +148,7 @@ impl fmt::Display for Seen {
         } = self;
         write!(
             formatter,
-            "{:>9}.{:03} {side:<5} {what} -> {outcome}",
+            "{number:>4} {:>6}.{:03} {side:<5} {what} -> {outcome}",
             at / 1_000,
             at % 1_000
         )
@@ -210,15 +256,16 @@ impl Wire {
         )
     }
 
-    fn send(&self) -> Option<Fault> {
+    fn send(&self) -> (u64, Option<Fault>) {
         let mut inner = self.inner();
         inner.count += 1;
         let number = inner.count;
-        inner.plan.get(&number).copied()
+        (number, inner.plan.get(&number).copied())
     }
 
-    fn enter(&self, side: Side, what: &str, outcome: String) {
+    fn enter(&self, number: u64, side: Side, what: &str, outcome: String) {
         let seen = Seen {
+            number,
             at: self.clock.since(self.begun).as_millis(),
             side,
             what: what.to_owned(),
@@ -251,27 +298,40 @@ impl Wire {
         what: String,
         call: impl Future<Output = Result<Response<T>, E>>,
         cut: impl Fn(&str) -> E,
-        refused: impl Fn(u16) -> Response<T>,
+        refused: impl Fn(u16, Option<String>) -> Response<T>,
+        spoil: fn(Response<T>, Spoilt) -> Spoiling<T>,
     ) -> Result<Response<T>, E> {
-        let fault = self.send();
+        let (number, fault) = self.send();
         match fault {
             Some(Fault::CrashBefore) => {
-                self.enter(side, &what, "not sent: the operator is killed".to_owned());
+                self.enter(number, side, &what, "not sent: the operator is killed".to_owned());
                 return self.kill().await;
             }
             Some(Fault::CutBefore) => {
-                self.enter(side, &what, "not sent: cut".to_owned());
+                self.enter(number, side, &what, "not sent: cut".to_owned());
                 return Err(cut("the connection was cut"));
             }
             Some(Fault::Refused(status)) => {
-                self.enter(side, &what, format!("not sent: answered {status}"));
-                return Ok(refused(status));
+                self.enter(number, side, &what, format!("not sent: answered {status}"));
+                return Ok(refused(status, None));
+            }
+            Some(Fault::Throttled(wait)) => {
+                self.enter(number, side, &what, "not sent: answered 429".to_owned());
+                let until = match wait {
+                    Wait::Untold => None,
+                    Wait::Seconds => Some("17".to_owned()),
+                    Wait::Date => {
+                        let then = self.clock.now() + SignedDuration::from_secs(20);
+                        Some(then.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+                    }
+                };
+                return Ok(refused(429, until));
             }
             Some(Fault::Hangs) => {
-                self.enter(side, &what, "not sent: hangs".to_owned());
+                self.enter(number, side, &what, "not sent: hangs".to_owned());
                 return pending().await;
             }
-            Some(Fault::CrashAfter | Fault::CutAfter) | None => {}
+            Some(Fault::CrashAfter | Fault::CutAfter | Fault::Spoilt(_)) | None => {}
         }
         let answer = call.await;
         let outcome = match &answer {
@@ -280,15 +340,20 @@ impl Wire {
         };
         match fault {
             Some(Fault::CrashAfter) => {
-                self.enter(side, &what, format!("{outcome}, and the operator is killed"));
+                self.enter(number, side, &what, format!("{outcome}, and the operator is killed"));
                 self.kill().await
             }
             Some(Fault::CutAfter) => {
-                self.enter(side, &what, format!("{outcome}, and the answer is cut"));
+                self.enter(number, side, &what, format!("{outcome}, and the answer is cut"));
                 Err(cut("the connection was cut"))
             }
-            Some(Fault::CrashBefore | Fault::CutBefore | Fault::Refused(_) | Fault::Hangs) | None => {
-                self.enter(side, &what, outcome);
+            Some(Fault::Spoilt(spoilt)) => {
+                self.enter(number, side, &what, format!("{outcome}, and the answer is spoilt"));
+                Ok(spoil(answer?, spoilt).await)
+            }
+            Some(Fault::CrashBefore | Fault::CutBefore | Fault::Refused(_) | Fault::Throttled(_) | Fault::Hangs)
+            | None => {
+                self.enter(number, side, &what, outcome);
                 answer
             }
         }
@@ -334,11 +399,15 @@ impl Service<Request<Full<Bytes>>> for ToEntra {
                 Ok(answer.map(|body| body.map_err(|error| Box::new(error) as LineError).boxed_unsync()))
             };
             let cut = |why: &str| -> LineError { why.to_owned().into() };
-            let refused = |status: u16| {
+            let refused = |status: u16, wait: Option<String>| {
                 let body = format!(r#"{{"error":{{"code":"Simulated{status}","message":"a fault"}}}}"#);
-                answered(status, body, |error| match error {})
+                let mut answer = answered(status, body, |error| match error {});
+                if let Some(wait) = wait.and_then(|wait| wait.parse().ok()) {
+                    answer.headers_mut().insert(http::header::RETRY_AFTER, wait);
+                }
+                answer
             };
-            wire.pass(Side::Entra, what, call, cut, refused).await
+            wire.pass(Side::Entra, what, call, cut, refused, spoilt_by).await
         })
     }
 }
@@ -357,6 +426,93 @@ where
     let json = http::HeaderValue::from_static("application/json");
     answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
     answer
+}
+
+/// An answer that is being spoilt.
+type Spoiling<T> = Pin<Box<dyn Future<Output = Response<T>> + Send>>;
+
+/// Graph's answer, spoilt in this way.
+fn spoilt_by(answer: Response<LineBody>, how: Spoilt) -> Spoiling<LineBody> {
+    Box::pin(spoil(answer, how))
+}
+
+async fn spoil(answer: Response<LineBody>, how: Spoilt) -> Response<LineBody> {
+    let (mut parts, body) = answer.into_parts();
+    // A body in memory is read to its end.
+    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let json = || serde_json::from_slice::<Value>(&whole).unwrap_or_default();
+    let spoilt = match how {
+        Spoilt::Truncated => whole.slice(..whole.len() / 2),
+        Spoilt::Html => {
+            let html = http::HeaderValue::from_static("text/html");
+            parts.headers.insert(http::header::CONTENT_TYPE, html);
+            parts.status = http::StatusCode::OK;
+            Bytes::from_static(b"<html><body>Sign in to the guest network</body></html>")
+        }
+        Spoilt::Redirect => {
+            parts.status = http::StatusCode::FOUND;
+            let elsewhere = http::HeaderValue::from_static("https://elsewhere.example/v1.0");
+            parts.headers.insert(http::header::LOCATION, elsewhere);
+            Bytes::new()
+        }
+        Spoilt::ForeignNextLink => {
+            let mut json = json();
+            if json.is_object() {
+                json["@odata.nextLink"] = "https://elsewhere.example/v1.0/next".into();
+            }
+            Bytes::from(json.to_string())
+        }
+        Spoilt::WithoutId => {
+            let mut json = json();
+            without_ids(&mut json);
+            Bytes::from(json.to_string())
+        }
+        Spoilt::UnknownEnum => {
+            let mut json = json();
+            with_unknown_values(&mut json);
+            Bytes::from(json.to_string())
+        }
+    };
+    parts.headers.remove(http::header::CONTENT_LENGTH);
+    let body = Full::new(spoilt).map_err(|error| match error {}).boxed_unsync();
+    Response::from_parts(parts, body)
+}
+
+fn without_ids(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove("id");
+            members.values_mut().for_each(without_ids);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(without_ids),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The properties of entitlement management that are enumerations.
+const ENUMERATIONS: [&str; 6] = [
+    "state",
+    "catalogType",
+    "allowedTargetScope",
+    "type",
+    "requestType",
+    "originSystem",
+];
+
+fn with_unknown_values(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if ENUMERATIONS.contains(&name.as_str()) && value.is_string() {
+                    *value = "brandNew".into();
+                } else {
+                    with_unknown_values(value);
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(with_unknown_values),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 #[derive(Clone)]
@@ -379,12 +535,16 @@ impl Service<Request<kube::client::Body>> for ToApiServer {
         Box::pin(async move {
             let what = named(&request);
             let cut = |why: &str| kube::Error::Service(why.to_owned().into());
-            let refused = |status: u16| {
+            let refused = |status: u16, _: Option<String>| {
                 let body = serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
                     "message": "a fault", "reason": "InternalError", "code": status});
                 answered(status, body.to_string(), |error| error)
             };
-            wire.pass(Side::ApiServer, what, door.call(request), cut, refused).await
+            // Nobody spoils what the API server says.
+            let whole =
+                |answer: Response<AnswerBody>, _: Spoilt| -> Spoiling<AnswerBody> { Box::pin(async { answer }) };
+            wire.pass(Side::ApiServer, what, door.call(request), cut, refused, whole)
+                .await
         })
     }
 }
