@@ -139,6 +139,9 @@ impl Operation<'_> {
                 if status == 401 {
                     return Err(Failure::Token(token.generation, error));
                 }
+                if call.replay == Replay::Never && is_not_graphs(status, &error) {
+                    return Err(Failure::Final(of_somebody_else(error, status)));
+                }
                 if status == 403 {
                     self.graph.shared.sign_in.was_forbidden(token.generation);
                 }
@@ -196,6 +199,20 @@ pub(super) fn sign(outcome: Outcome, kind: GraphErrorKind) -> Sign {
         // Nothing was sent.
         Outcome::Held(_) => Sign::Lost,
     }
+}
+
+/// Whether somebody between us and Graph has answered, as a proxy does: Graph says why, by a code. What it is asked to wait for
+/// has not been carried out, whoever says so.
+fn is_not_graphs(status: u16, error: &GraphError) -> bool {
+    error.code.is_none() && (300..500).contains(&status) && status != 429
+}
+
+/// Somebody else's answer tells nothing of a request that may have been carried out.
+fn of_somebody_else(mut error: GraphError, status: u16) -> GraphError {
+    error.kind = GraphErrorKind::OutcomeUnknown;
+    error.message =
+        format!("HTTP {status} without Graph's reason is not Graph's answer: check any proxy and the Graph URL");
+    error
 }
 
 /// Graph accepts not even a fresh token.

@@ -83,6 +83,19 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_answers_to_a_create_tells_nothing_of_it() {
+    for status in [302, 400, 403, 404, 409] {
+        let stand_in = StandIn::playing(vec![Reply::Text(status, vec![], "<html>a proxy</html>")]).await;
+
+        let error = stand_in.graph().create_access_package(&package()).await.unwrap_err();
+
+        assert_eq!(error.kind, GraphErrorKind::OutcomeUnknown, "{error}");
+        assert!(error.to_string().contains("is not Graph's answer"), "{error}");
+        assert_eq!(stand_in.seen().len(), 1, "it is not sent again");
+    }
+}
+
+#[tokio::test]
 async fn every_request_carries_the_bearer_and_an_id_of_its_own() {
     let stand_in = StandIn::playing(vec![
         Reply::error(404, "ResourceNotFound", vec![]),

@@ -179,8 +179,10 @@ fn canonical(object: &Value) -> Value {
                 "id",
                 "createdDateTime",
                 "modifiedDateTime",
+                "expiredDateTime",
                 "catalogId",
                 "accessPackageId",
+                "assignmentPolicyId",
             ];
             let kept = members.iter().filter(|(name, _)| !own.contains(&name.as_str()));
             Value::Object(
