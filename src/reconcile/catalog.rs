@@ -211,7 +211,7 @@ impl Managed for Catalog {
     }
 
     async fn perform(
-        _context: &Context,
+        context: &Context,
         subject: &mut Subject<Self>,
         site: &Site,
         act: &CatalogAct,
@@ -237,7 +237,7 @@ impl Managed for Catalog {
                 tenant.inventory.remember_catalog(catalog);
             }
             CatalogAct::AddResources(additions) => {
-                return Ok(add_resources(tenant, subject, observed, additions).await?);
+                return Ok(add_resources(context, tenant, subject, observed, additions).await?);
             }
             CatalogAct::RemoveResource { name, id } => {
                 let done = remove_resource(tenant, observed, name, id).await?;

@@ -11,7 +11,10 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{catalog::Observed, execute::Done, halt::Step, inventory::Freshness, subject::Subject, tenant::Tenant};
+use super::{
+    catalog::Observed, context::Context, execute::Done, halt::Step, inventory::Freshness, subject::Subject,
+    tenant::Tenant,
+};
 use crate::{
     api::{Catalog, Reason, ResourceState, ResourceStatus},
     graph::{
@@ -123,6 +126,7 @@ struct Awaited<'a> {
 /// Asks for resources side by side and waits until they show, all of them together; a refusal is that resource's
 /// trouble, not the catalog's end.
 pub(crate) async fn add_resources(
+    context: &Context,
     tenant: &Tenant,
     subject: &mut Subject<Catalog>,
     observed: &mut Observed,
@@ -138,6 +142,10 @@ pub(crate) async fn add_resources(
                 request: None,
                 id: None,
             });
+        } else if let Some(problem) = rests(context, subject, addition) {
+            observed
+                .troubles
+                .insert(addition.name.clone(), Trouble::Refused(problem));
         } else {
             to_ask.push(addition);
         }
@@ -181,6 +189,9 @@ pub(crate) async fn add_resources(
         match judged(addition, answer) {
             Ok(Asked::Refused(problem)) => {
                 unnote(subject, addition, &before);
+                // Its note comes and goes in status, which wakes the Catalog: that alone is no reason to ask again.
+                let (key, longest) = (rest_key(subject, addition), subject.drift_interval);
+                context.rest(&key, subject.generation(), &problem, longest);
                 observed
                     .troubles
                     .insert(addition.name.clone(), Trouble::Refused(problem));
@@ -340,6 +351,20 @@ fn judged(addition: &Addition, answer: Result<ResourceRequest, GraphError>) -> R
         Err(error) if error.is_transient() => return Err(error),
         Err(error) => Asked::Refused(refused(name, resource, *is_seen, &error)),
     })
+}
+
+/// Under which a request for the resource that was refused rests.
+fn rest_key(subject: &Subject<Catalog>, addition: &Addition) -> String {
+    format!("{}/{}", subject.uid(), addition.resource.origin_id)
+}
+
+/// What a request for the resource was refused with a moment ago; nothing where somebody asks for a visit.
+fn rests(context: &Context, subject: &Subject<Catalog>, addition: &Addition) -> Option<Problem> {
+    if subject.requested().is_some() {
+        return None;
+    }
+    let rest = context.rests(&rest_key(subject, addition), subject.generation());
+    rest.map(|(problem, _)| problem)
 }
 
 fn record(subject: &mut Subject<Catalog>, addition: &Addition, is_ours: bool) {

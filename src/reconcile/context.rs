@@ -68,7 +68,7 @@ pub struct Context {
     compared: Mutex<HashMap<String, Instant>>,
     /// When the newest create for each object was answered or given up, by the mark of its intent.
     attempts: Mutex<HashMap<String, (String, Option<Timestamp>)>>,
-    /// The creates that were refused, by the uid of their object.
+    /// The creates that were refused, by the uid of their object; requests for resources, by that and their origin.
     rests: Mutex<HashMap<String, Rest>>,
     /// The words by which the API server refuses the status of an object, once told.
     refusals: Mutex<HashMap<String, String>>,
@@ -308,7 +308,9 @@ impl Context {
         self.claims.forget(uid);
         self.succeeded(title);
         self.tells_refusal(title, None);
-        self.rests.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        rests.retain(|key, _| !key.starts_with(uid));
+        drop(rests);
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.compared.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.ready_once

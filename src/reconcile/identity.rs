@@ -306,8 +306,7 @@ pub(super) fn refuse_unreadable(unreadable: &[crate::graph::Unreadable], place: 
 /// The end of a visit whose object cannot be the one that it wants to be.
 pub(super) fn refused(problem: Problem) -> Halt {
     let retry = match problem.reason {
-        Reason::OutcomeUnknown | Reason::AlreadyClaimed => Retry::Backoff,
-        Reason::NameTaken => Retry::After(Duration::from_secs(60)),
+        Reason::OutcomeUnknown | Reason::AlreadyClaimed | Reason::NameTaken => Retry::Backoff,
         _ => Retry::OnChange, // an edit of this object is what helps, and wakes us
     };
     Halt {

@@ -246,6 +246,24 @@ impl Picture {
         }
     }
 
+    /// What Entra lacks of what it must hold exactly once, and holds of what it must lack.
+    #[must_use]
+    pub fn ends(&self, holds: &[&str], lacks: &[&str]) -> Vec<Wrong> {
+        let count = |begins: &str| -> usize {
+            let found = self.entra.iter().filter(|(object, _)| object.starts_with(begins));
+            found.map(|(_, count)| count).sum()
+        };
+        let missing = holds.iter().filter(|begins| count(begins) == 0);
+        let twins = holds.iter().filter(|begins| count(begins) > 1);
+        let left = lacks.iter().filter(|begins| count(begins) > 0);
+        let words = |begins: &&str| (*begins).to_owned();
+        missing
+            .map(|begins| Wrong::Missing(words(begins)))
+            .chain(twins.map(|begins| Wrong::Duplicate(words(begins))))
+            .chain(left.map(|begins| Wrong::LeftOver(words(begins))))
+            .collect()
+    }
+
     /// What is wrong with this run, where `right` is how it ends undisturbed.
     #[must_use]
     pub fn faults(&self, right: &Self) -> Vec<Wrong> {

@@ -132,6 +132,17 @@ fn undisturbed<'a>(
                 tell(&run);
                 return Err(ExitCode::FAILURE);
             }
+            if !run.ends.is_empty() {
+                println!(
+                    "{} ({}) ends otherwise than it must, undisturbed:",
+                    scenario.name,
+                    character.name()
+                );
+                for wrong in &run.ends {
+                    println!("  {wrong}");
+                }
+                return Err(ExitCode::FAILURE);
+            }
             let picture = run.picture;
             let calls = run.trace.len() as u64;
             match &prompt {

@@ -56,6 +56,8 @@ pub struct Run {
     pub picture: Picture,
     /// What the conditions of every custom resource said at the end.
     pub conditions: Vec<String>,
+    /// What the scenario says that its end must be, and was not.
+    pub ends: Vec<Wrong>,
     /// Why it did not come to an end.
     pub broken: Option<Broken>,
     /// Every reason for which an object was not Ready, Synced or Healthy at any time, with its kind.
@@ -97,8 +99,10 @@ pub fn run(scenario: &Scenario, character: Character, disturbance: &Disturbance)
         let mut stage = Stage::new(&setting);
         let ways = Ways::watched(&stage);
         let played = scenario.play(&mut stage).await;
+        let picture = Picture::of(&stage, &ways);
         let run = Run {
-            picture: Picture::of(&stage, &ways),
+            ends: picture.ends(scenario.holds, scenario.lacks),
+            picture,
             conditions: stage.conditions(),
             broken: played.err(),
             reasons: stage.reasons(),
@@ -115,7 +119,7 @@ impl Run {
     pub fn wrong(&self, right: &Picture) -> Vec<Wrong> {
         match &self.broken {
             Some(broken) => vec![Wrong::Restless(format!("{broken:?}"))],
-            None => self.picture.faults(right),
+            None => [self.picture.faults(right), self.ends.clone()].concat(),
         }
     }
 }

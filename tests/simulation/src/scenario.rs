@@ -51,6 +51,10 @@ pub struct Scenario {
     pub name: &'static str,
     /// What happens, in order.
     pub acts: Vec<Act>,
+    /// What Entra must hold at the end, by how it begins in [`crate::judge::Picture::entra`]; whatever the operator is like.
+    pub holds: &'static [&'static str],
+    /// What Entra must not hold at the end.
+    pub lacks: &'static [&'static str],
 }
 
 /// Why a story could not be played.
@@ -262,11 +266,49 @@ fn ready(then: impl IntoIterator<Item = Act>) -> Vec<Act> {
     acts
 }
 
+/// What a scenario ends with and without, where that is more than that nothing disturbs it.
+fn ends(name: &str) -> (&'static [&'static str], &'static [&'static str]) {
+    const MADE: &[&str] = &[
+        "catalog Marketing ",
+        "package Marketing/Campaign ",
+        "policy Marketing/Campaign/Members ",
+    ];
+    match name {
+        "create" | "create-in-reverse" | "changed-in-flight" | "drift-mended" | "secret-rotated" => (MADE, &[]),
+        "delete-all" => (&[], MADE),
+        "namespace-deleted" | "delete-package-first" | "deleted-with-holders" => {
+            (&["catalog Marketing "], &["package Marketing/Campaign ", "policy "])
+        }
+        "deletion-waits-for-holders" => (&["policy Marketing/Campaign/Members "], &[]),
+        // What somebody else made stays as it is.
+        "name-taken" => (&["package Marketing/Campaign {\"description\":\"By hand\""], &[]),
+        // A copied status is no proof: what it names stays, and so does what it had stood for.
+        "status-copied" => (&["package Marketing/Campaign "], &[]),
+        "two-policies-at-once" => (
+            &[
+                "policy Marketing/Campaign/Members ",
+                "policy Marketing/Campaign/Second ",
+                "policy Marketing/Campaign/Third ",
+            ],
+            &[],
+        ),
+        _ => (&[], &[]), // that of its undisturbed run
+    }
+}
+
 /// Every scenario.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
     let spec = |changes: Value| json!({"spec": changes});
-    let scenario = |name, acts| Scenario { name, acts };
+    let scenario = |name, acts| {
+        let (holds, lacks) = ends(name);
+        Scenario {
+            name,
+            acts,
+            holds,
+            lacks,
+        }
+    };
     let annotated = |name: &str, value: Value| json!({"metadata": {"annotations": {name: value}}});
     vec![
         scenario("create", all()),
