@@ -24,7 +24,9 @@ use crate::{
     plan::{
         Problem,
         catalog::{Addition, SeenCatalog},
-        resources::{self, ResolvedResource, Trouble, handed_out, is_site, speaks_of, unlisted_sites, untold},
+        resources::{
+            self, ResolvedResource, Trouble, handed_out, is_site, remembered, speaks_of, unlisted_sites, untold,
+        },
         sites::same_origin,
     },
 };
@@ -151,16 +153,14 @@ pub(crate) async fn add_resources(
         }
     }
     let before = subject.status.resources.clone();
-    if !to_ask.is_empty() {
+    let patience = if to_ask.is_empty() {
+        Duration::ZERO
+    } else {
         for addition in &to_ask {
             note(subject, addition);
         }
         // Whatever happens from here on, what comes of the requests is known to be ours.
         subject.store().await?;
-    }
-    let patience = if to_ask.is_empty() {
-        Duration::ZERO
-    } else {
         LONGEST_WAIT
     };
     let stopped = AtomicBool::new(false);
@@ -367,6 +367,7 @@ fn rests(context: &Context, subject: &Subject<Catalog>, addition: &Addition) -> 
     rest.map(|(problem, _)| problem)
 }
 
+/// It was asked for.
 fn record(subject: &mut Subject<Catalog>, addition: &Addition, is_ours: bool) {
     let known = entered(subject, addition);
     known.added = is_ours;
@@ -382,19 +383,19 @@ fn note(subject: &mut Subject<Catalog>, addition: &Addition) {
 
 /// Nothing came of the request: what was known before it stands.
 fn unnote(subject: &mut Subject<Catalog>, addition: &Addition, before: &[ResourceStatus]) {
-    let is_it = |status: &ResourceStatus| status.name == addition.name && speaks_of(status, &addition.resource);
-    let known = before.iter().find(|status| is_it(status));
     // One that was noted by a process before stays noted: its request may have arrived.
-    match known {
+    match remembered(&addition.name, &addition.resource, before) {
         Some(known) => *entered(subject, addition) = known.clone(),
-        None => subject.status.resources.retain(|status| !is_it(status)),
+        None => {
+            let is_it = |status: &ResourceStatus| status.name == addition.name && speaks_of(status, &addition.resource);
+            subject.status.resources.retain(|status| !is_it(status));
+        }
     }
 }
 
 /// Whether it was brought in, or may have been, by us.
 fn was_ours(before: &[ResourceStatus], addition: &Addition) -> bool {
-    let is_it = |status: &&ResourceStatus| status.name == addition.name && speaks_of(status, &addition.resource);
-    before.iter().find(is_it).is_some_and(|status| status.added)
+    remembered(&addition.name, &addition.resource, before).is_some_and(|status| status.added)
 }
 
 /// What status has of the resource.
