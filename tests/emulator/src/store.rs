@@ -1,6 +1,7 @@
 //! What the tenant holds: raw JSON objects by collection, each with its recent versions, so that a lagging replica
 //! can be shown.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
@@ -307,36 +308,28 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 pub(crate) enum Ids {
     /// Chance.
     Random,
-    /// SplitMix64.
-    Seeded(std::cell::Cell<u64>),
+    /// By a seed.
+    Seeded(RefCell<fastrand::Rng>),
 }
 
 impl Ids {
     /// The same ids for the same seed.
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self::Seeded(std::cell::Cell::new(seed))
+        Self::Seeded(RefCell::new(fastrand::Rng::with_seed(seed)))
     }
 
     /// One that nothing has yet.
     pub(crate) fn fresh(&self) -> String {
         match self {
             Self::Random => uuid::Uuid::new_v4().to_string(),
-            Self::Seeded(state) => {
-                let number = (u128::from(next(state)) << 64) | u128::from(next(state));
+            Self::Seeded(seeded) => {
+                let number = seeded.borrow_mut().u128(..);
                 uuid::Builder::from_random_bytes(number.to_be_bytes())
                     .into_uuid()
                     .to_string()
             }
         }
     }
-}
-
-fn next(state: &std::cell::Cell<u64>) -> u64 {
-    let now = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-    state.set(now);
-    let mixed = (now ^ (now >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 /// The same id for the same words on every start.

@@ -93,15 +93,16 @@ fn main() -> ExitCode {
         println!("no scenario of that name, or no such character");
         return ExitCode::from(2);
     }
-    match options.command {
-        Command::Show => show(&chosen, &characters),
-        Command::Kill { at } => kill(&chosen, &characters, &at),
+    let outcome = match options.command {
+        Command::Show => Ok(show(&chosen, &characters)),
+        Command::Kill { at } => Ok(kill(&chosen, &characters, &at)),
         Command::Matrix => kills(&chosen, &characters, &Kills::Single),
         Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
         Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count),
-        Command::Table { write } => table(write.as_deref()),
+        Command::Table { write } => Ok(table(write.as_deref())),
         Command::Replay { seed } => replay(&chosen, &characters, seed),
-    }
+    };
+    outcome.unwrap_or_else(|code| code)
 }
 
 /// One run to be made.
@@ -178,6 +179,21 @@ fn tell(run: &Run) {
     }
 }
 
+/// As [`undisturbed`], saying how long that took.
+fn undisturbed_in_time<'a>(
+    chosen: &'a [Scenario],
+    characters: &[Character],
+    begun: Instant,
+) -> Result<Vec<(&'a Scenario, Character, Picture, u64)>, ExitCode> {
+    let right = undisturbed(chosen, characters)?;
+    println!(
+        "{} scenarios undisturbed, {:.1} s",
+        right.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(right)
+}
+
 fn show(chosen: &[Scenario], characters: &[Character]) -> ExitCode {
     for scenario in chosen {
         for character in characters {
@@ -251,17 +267,9 @@ enum Kills {
     Pairs(usize),
 }
 
-fn kills(chosen: &[Scenario], characters: &[Character], which: &Kills) -> ExitCode {
+fn kills(chosen: &[Scenario], characters: &[Character], which: &Kills) -> Result<ExitCode, ExitCode> {
     let begun = Instant::now();
-    let right = match undisturbed(chosen, characters) {
-        Ok(right) => right,
-        Err(code) => return code,
-    };
-    println!(
-        "{} scenarios undisturbed, {:.1} s",
-        right.len(),
-        begun.elapsed().as_secs_f64()
-    );
+    let right = undisturbed_in_time(chosen, characters, begun)?;
     let mut tasks = Vec::new();
     for (scenario, character, picture, calls) in &right {
         let points: Vec<(u64, Fault)> = (1..=*calls).flat_map(|call| KILLS.map(|fault| (call, fault))).collect();
@@ -294,7 +302,7 @@ fn kills(chosen: &[Scenario], characters: &[Character], which: &Kills) -> ExitCo
             });
         }
     }
-    report(&tasks, begun)
+    Ok(report(&tasks, begun))
 }
 
 /// What the seed makes of a scenario: its faults, and the manner of the scheduler.
@@ -323,17 +331,9 @@ fn by_seed(seed: u64, calls: u64) -> Disturbance {
     }
 }
 
-fn schedules(chosen: &[Scenario], characters: &[Character], first: u64, count: u64) -> ExitCode {
+fn schedules(chosen: &[Scenario], characters: &[Character], first: u64, count: u64) -> Result<ExitCode, ExitCode> {
     let begun = Instant::now();
-    let right = match undisturbed(chosen, characters) {
-        Ok(right) => right,
-        Err(code) => return code,
-    };
-    println!(
-        "{} scenarios undisturbed, {:.1} s",
-        right.len(),
-        begun.elapsed().as_secs_f64()
-    );
+    let right = undisturbed_in_time(chosen, characters, begun)?;
     let tasks: Vec<Task<'_>> = (first..first + count)
         .map(|seed| {
             let (scenario, character, picture, calls) = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
@@ -346,7 +346,7 @@ fn schedules(chosen: &[Scenario], characters: &[Character], first: u64, count: u
             }
         })
         .collect();
-    report(&tasks, begun)
+    Ok(report(&tasks, begun))
 }
 
 fn table(write: Option<&std::path::Path>) -> ExitCode {
@@ -381,11 +381,8 @@ fn table(write: Option<&std::path::Path>) -> ExitCode {
     }
 }
 
-fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> ExitCode {
-    let right = match undisturbed(chosen, characters) {
-        Ok(right) => right,
-        Err(code) => return code,
-    };
+fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> Result<ExitCode, ExitCode> {
+    let right = undisturbed(chosen, characters)?;
     let (scenario, character, picture, calls) = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
     let disturbance = by_seed(seed, *calls);
     println!("{} ({}), {:?}", scenario.name, character.name(), disturbance.faults);
@@ -395,11 +392,11 @@ fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> ExitCode 
     for wrong in &wrong {
         println!("{wrong}");
     }
-    if wrong.is_empty() {
+    Ok(if wrong.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
+    })
 }
 
 /// Runs everything on all cores, saying how far it is, and ends with one line of figures.

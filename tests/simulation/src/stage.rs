@@ -14,7 +14,7 @@ use entra_access_operator::{
     chance::Chance,
     clock::Clock,
     metrics::Metrics,
-    operator::{Again, Key, Operator, Place, Told},
+    operator::{Again, Key, Operator, Told},
     reconcile::{Machine, Settings},
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
@@ -507,14 +507,5 @@ fn lateness(chance: &Chance) -> Duration {
         Duration::from_secs_f64(share * 3.0)
     } else {
         Duration::from_secs_f64(share * 60.0)
-    }
-}
-
-/// Where an object of this kind stands.
-#[must_use]
-pub fn key(kind: KindName, namespace: Option<&str>, name: &str) -> Key {
-    Key {
-        kind,
-        place: Place::new(namespace, name),
     }
 }

@@ -3,10 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    rc::Rc,
 };
 
 use crate::{
-    judge::{Picture, Wrong},
+    judge::Wrong,
     matrix::{Character, Disturbance, Run, run},
     scenario::{Scenario, scenarios},
     wire::{Fault, Seen, Side, Spoilt, Wait},
@@ -88,20 +89,25 @@ pub struct Cell {
 }
 
 /// Where each operation is sent first, with how that scenario ends.
-fn places() -> BTreeMap<String, (Scenario, u64, Run)> {
+fn places() -> BTreeMap<String, (Scenario, u64, Rc<Run>)> {
     let mut places = BTreeMap::new();
     for scenario in scenarios() {
-        let undisturbed = run(&scenario, Character::Prompt, &Disturbance::default());
+        let undisturbed = Rc::new(run(&scenario, Character::Prompt, &Disturbance::default()));
         for seen in &undisturbed.trace {
             let Some(name) = operation(seen) else { continue };
             if places.contains_key(&name) {
                 continue;
             }
-            let again = run(&scenario, Character::Prompt, &Disturbance::default());
-            places.insert(name, (scenario.clone(), seen.number, again));
+            places.insert(name, (scenario.clone(), seen.number, Rc::clone(&undisturbed)));
         }
     }
     places
+}
+
+/// Every operation that the scenarios send.
+#[must_use]
+pub fn operations() -> BTreeSet<String> {
+    places().into_keys().collect()
 }
 
 /// Runs every cell.
@@ -112,7 +118,6 @@ pub fn cells(mut tell: impl FnMut(&str)) -> Vec<Cell> {
     let count = places.len();
     for (index, (operation, (scenario, call, right))) in places.into_iter().enumerate() {
         tell(&format!("{} of {count}: {operation}, in {}", index + 1, scenario.name));
-        let usual = reasons(&right);
         for failure in FAILURES {
             let disturbance = Disturbance {
                 faults: [(call, failure)].into(),
@@ -123,21 +128,13 @@ pub fn cells(mut tell: impl FnMut(&str)) -> Vec<Cell> {
                 operation: operation.clone(),
                 failure,
                 at: (scenario.name, call),
-                seen: reasons(&run).difference(&usual).cloned().collect(),
+                seen: run.reasons.difference(&right.reasons).cloned().collect(),
                 later: last_write(&run) - last_write(&right),
-                wrong: wrong(&run, &right.picture),
+                wrong: run.wrong(&right.picture),
             });
         }
     }
     cells
-}
-
-fn wrong(run: &Run, right: &Picture) -> Vec<Wrong> {
-    run.wrong(right)
-}
-
-fn reasons(run: &Run) -> BTreeSet<String> {
-    run.reasons.clone()
 }
 
 fn last_write(run: &Run) -> i64 {

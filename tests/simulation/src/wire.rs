@@ -202,12 +202,6 @@ impl Wire {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many calls were sent.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.inner().count
-    }
-
     /// The calls, in the order of their outcomes.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {

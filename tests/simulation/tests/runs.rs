@@ -6,6 +6,7 @@ use simulation::{
     matrix::{Character, Disturbance, KILLS, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
+    table,
     wire::Fault,
 };
 
@@ -70,6 +71,32 @@ fn a_kill_at_any_call_of_a_creation_or_a_deletion_leaves_what_would_be_there_wit
             };
             let run = run(&scenario, Character::Lagging, &disturbance);
             assert_eq!(run.wrong(&undisturbed.picture), [], "{name}, {fault} call {call}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_failures_has_every_operation_and_no_empty_cell() {
+    let text = include_str!("../../../docs/failure-table.md");
+    let sections: Vec<(&str, &str)> = text
+        .split("\n## ")
+        .skip(1)
+        .map(|part| part.split_once('\n').unwrap())
+        .collect();
+    let written: Vec<String> = sections.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let sent: Vec<String> = table::operations().into_iter().collect();
+    assert_eq!(
+        written, sent,
+        "write it anew: cargo simulate table --write docs/failure-table.md"
+    );
+    for (operation, section) in sections {
+        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        assert_eq!(rows.len(), table::FAILURES.len(), "{operation}");
+        for (row, failure) in rows.iter().zip(table::FAILURES) {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            assert_eq!(cells.len(), 3, "{operation}: {row}");
+            assert_eq!(cells[0], failure.to_string(), "{operation}");
+            assert!(cells.iter().all(|cell| !cell.is_empty()), "{operation}: {row}");
         }
     }
 }

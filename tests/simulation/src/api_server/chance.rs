@@ -1,48 +1,30 @@
 //! What is chance in an API server, by a seed: uids, and the ends of generated names.
 
-/// A stream of numbers by a seed (SplitMix64). Clones go on from where the original is.
+/// A stream of numbers by a seed.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(u64);
+pub(super) struct Chance(fastrand::Rng);
 
 /// Of these a generated name ends in five: no vowels, so that no words come of it.
 const LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 impl Chance {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(fastrand::Rng::with_seed(seed))
     }
 
     /// A uid, of the form of a version 4 UUID.
     pub(super) fn uid(&mut self) -> String {
-        let (high, low) = (self.next(), self.next());
-        format!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            0x8000 | ((low >> 48) & 0x3fff),
-            low & 0xffff_ffff_ffff,
-        )
+        let number = self.0.u128(..);
+        uuid::Builder::from_random_bytes(number.to_be_bytes())
+            .into_uuid()
+            .to_string()
     }
 
     /// The end of a name that the client began.
     pub(super) fn suffix(&mut self) -> String {
-        let mut number = self.next();
-        let mut suffix = String::with_capacity(5);
-        for _ in 0..5 {
-            let index = usize::try_from(number % 27).unwrap_or_default(); // below 27
-            suffix.push(char::from(LETTERS[index]));
-            number /= 27;
-        }
-        suffix
+        (0..5)
+            .map(|_| char::from(LETTERS[self.0.usize(..LETTERS.len())]))
+            .collect()
     }
 }
 
