@@ -237,8 +237,11 @@ impl Container {
         })?;
         self.end();
         let path = format!("/api/v1/namespaces/{RELEASE}/pods/{name}?gracePeriodSeconds=0");
-        cluster.request("DELETE", &path, "", None)?;
-        Ok(())
+        // One that ended before it was deleted is gone already.
+        match cluster.request("DELETE", &path, "", None) {
+            Err(error) if error.code() != Some(404) => Err(error.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }
 

@@ -421,6 +421,17 @@ fn the_garbage_collector_is_not_hindered() -> Outcome {
         "uid": package["metadata"]["uid"], "blockOwnerDeletion": true,
     }]}});
     cluster.patch("AssignmentPolicy", "campaign", campaign, &owner)?;
+    // The collector reads each kind by itself: an owner that it sees go before it has read of its dependant has none
+    // to it. It takes an orphan only after all that was written to the kind before.
+    let mut orphan = json!({
+        "apiVersion": format!("{GROUP}/v1alpha1"), "kind": "AssignmentPolicy",
+        "metadata": {"name": "orphan", "namespace": "marketing"}, "spec": policy(),
+    });
+    orphan["metadata"]["ownerReferences"] = owner["metadata"]["ownerReferences"].clone();
+    orphan["metadata"]["ownerReferences"][0]["name"] = json!("nobody");
+    orphan["metadata"]["ownerReferences"][0]["uid"] = json!("00000000-0000-4000-8000-000000000000");
+    cluster.apply_object(&orphan)?;
+    cluster.wait_gone("AssignmentPolicy", "orphan", campaign, SOON)?;
     let path = format!("/apis/{GROUP}/v1alpha1/namespaces/marketing/accesspackages/campaign");
     let foreground = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"});
     cluster.request("DELETE", &path, "application/json", Some(&foreground))?;
