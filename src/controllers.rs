@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     api::KindName,
-    cluster::{Aftermath, Cluster, Key, Labels, Lookup, NamespaceNews, News, Place},
+    cluster::{Aftermath, Cluster, Key, Labels, Lookup, NamespaceNews, News, Place, slim},
     metrics::Metrics,
     reconcile::{
         Again, Context, Kind, KindVisitor, LeftBehind, Machine, Settings, Unfinished, each_kind, reconcile, standing,
@@ -94,11 +94,17 @@ pub async fn run(
         std::future::pending::<()>().await;
     };
     let told = tell(&context, left_behind);
+    let answered = async {
+        loop {
+            bells.pass_on(cluster.aftermath().await);
+        }
+    };
     tokio::select! {
         _ = join_all(controllers) => {}
         _ = watches => {}
         () = filled => {}
         () = told => {}
+        () = answered => {}
     }
 }
 
@@ -240,14 +246,6 @@ where
     watcher::watcher(api, watcher::Config::default()).modify(slim)
 }
 
-/// Most of an object's size in memory is who owns which of its fields, and a copy of what was applied. Neither is needed: the
-/// API server keeps both where a write leaves them out.
-fn slim<T: Resource>(object: &mut T) {
-    const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-    object.meta_mut().managed_fields = None;
-    object.annotations_mut().remove(LAST_APPLIED);
-}
-
 fn drive<K: Kind>(
     store: Store<Lookup<K>>,
     rings: impl Stream<Item = ObjectRef<Lookup<K>>> + Send + 'static,
@@ -269,8 +267,13 @@ fn drive<K: Kind>(
         .boxed()
 }
 
-async fn visit<K: Kind>(object: Arc<Lookup<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
-    reconcile(object, context).await.map(|again| match again {
+/// The queue's own store knows only what the watch has told; the cluster also knows what was answered to this process.
+async fn visit<K: Kind>(queued: Arc<Lookup<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
+    let Place { namespace, name } = queued.place();
+    let Some(object) = context.cluster.get::<K>(namespace.as_deref(), &name) else {
+        return Ok(Action::await_change());
+    };
+    reconcile(Arc::new(object), context).await.map(|again| match again {
         Again::After(after) => Action::requeue(after),
         Again::OnNews => Action::await_change(),
     })

@@ -78,6 +78,13 @@ impl Operator {
         self.follow(aftermath).await
     }
 
+    /// What the API server has answered to its own requests since this was last asked is news as well: answers who has to
+    /// look.
+    pub async fn answered(&self) -> Vec<Key> {
+        let aftermath = self.context.cluster.take_aftermath();
+        self.follow(aftermath).await
+    }
+
     /// Forgets what is gone, and tells of what was left behind.
     async fn follow(&self, aftermath: Aftermath) -> Vec<Key> {
         let Aftermath { wake, departed } = aftermath;

@@ -69,6 +69,9 @@ pub struct Intent {
     pub parent_id: String,
     /// When it was begun (RFC 3339).
     pub started_at: String,
+    /// When the same create was sent once more (RFC 3339), where its name cannot be given twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_again_at: Option<String>,
     /// Digest of the description that was sent: what somebody else makes under the same name at the same time differs
     /// in it.
     #[serde(default)]

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
+use kube::{Resource, ResourceExt as _};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
@@ -150,11 +150,35 @@ impl<K: Tracked> Lookup<K> {
         self.identity() != Identity::None || self.is_begun()
     }
 
+    /// Whether this was written after `other`. Versions of one kind are numbers that grow with every write, those of an object
+    /// and of its successors alike; of what is no number nothing is told.
+    ///
+    /// Source: Kubernetes API Concepts, "Resource versions"; comparing them is part of the contract since 1.35.
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        let version = |object: &Self| object.meta().resource_version.as_deref()?.parse::<u64>().ok();
+        version(self)
+            .zip(version(other))
+            .is_some_and(|(one, other)| one > other)
+    }
+
+    /// Whether nothing holds it any more: the API server answers so to the write that let it go.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_going() && self.meta().finalizers.as_deref().is_none_or(<[_]>::is_empty) // an empty list is left out
+    }
+
     /// Whether `other` is this very object at this very version.
     pub(super) fn is_version_of(&self, other: &Self) -> bool {
         let (one, other) = (self.meta(), other.meta());
         one.resource_version.is_some() && one.resource_version == other.resource_version && one.uid == other.uid
     }
+}
+
+/// Most of an object's size in memory is who owns which of its fields, and a copy of what was applied. Neither is needed: the
+/// API server keeps both where a write leaves them out.
+pub(crate) fn slim<T: Resource>(object: &mut T) {
+    const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+    object.meta_mut().managed_fields = None;
+    object.annotations_mut().remove(LAST_APPLIED);
 }
 
 impl<'de, K: Tracked> Deserialize<'de> for Lookup<K> {

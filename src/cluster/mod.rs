@@ -10,26 +10,31 @@
 //! | `tracked` | what the tables need to know of a kind |
 //! | `table` | the objects of one kind, by name and by parent |
 //! | `wake` | which news wakes whom: the table of the rules is on top |
+//! | `grounds` | what else a decision about an object rests on |
 //!
-//! There is no client here and no clock: news goes in by [`Cluster::apply`], and a value comes out.
+//! There is no client here and no clock: news goes in by [`Cluster::apply`], and a value comes out. What the API server
+//! answers to this process is news as well ([`Cluster::hears`]), and what is older than what is known is none: a watch that
+//! stalls takes nothing back that was written meanwhile.
 
+mod grounds;
 mod lookup;
 mod table;
 mod tracked;
 mod wake;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::api::{
     AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraTenant, KindName, ManagedStatus, Reason,
 };
 
-pub(crate) use lookup::{Identity, Lookup};
+pub(crate) use grounds::{Form, Ground, Grounds};
+pub(crate) use lookup::{Identity, Lookup, slim};
 use table::Table;
 pub(crate) use tracked::Tracked;
 
@@ -53,6 +58,13 @@ impl Place {
             namespace: namespace.map(str::to_owned),
             name: name.to_owned(),
         }
+    }
+
+    /// Where this object stands.
+    pub(crate) fn of<K: Tracked>(object: &K) -> Self {
+        let meta = object.meta();
+        // Every object has a name; one without would stand by itself.
+        Self::new(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default())
     }
 }
 
@@ -134,6 +146,9 @@ pub(crate) struct Tables {
     /// Who says that it is which object of Entra.
     by_entra: HashMap<EntraKey, BTreeSet<Key>>,
     by_uid: HashMap<String, Key>,
+    /// The uids of objects that this process has let go, until the watch has told so too: until then it may tell of them as
+    /// they were before.
+    let_go: HashSet<String>,
     /// Which kinds have been listed.
     listed: BTreeSet<KindName>,
     namespaces_are_listed: bool,
@@ -144,6 +159,9 @@ pub(crate) struct Tables {
 pub(crate) struct Cluster {
     tables: RwLock<Tables>,
     is_filled: watch::Sender<bool>,
+    /// What follows from what was heard beside the watches.
+    heard: Mutex<Aftermath>,
+    hears: Notify,
 }
 
 impl Default for Cluster {
@@ -151,6 +169,8 @@ impl Default for Cluster {
         Self {
             tables: RwLock::default(),
             is_filled: watch::Sender::new(false),
+            heard: Mutex::default(),
+            hears: Notify::new(),
         }
     }
 }
@@ -162,6 +182,80 @@ impl Cluster {
         let aftermath = tables.apply(news);
         self.tell_filled(&tables);
         aftermath
+    }
+
+    /// Takes the object as the API server has answered it to a request of this process, before a watch tells of it: nothing is
+    /// decided on an older form than that. [`Cluster::aftermath`] has what follows.
+    pub(crate) fn hears<K: Tracked>(&self, object: &K) {
+        let mut object = object.clone();
+        slim(&mut object);
+        let object = Lookup::Readable(Arc::new(object));
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let aftermath = match object.is_over().then(|| object.uid().to_owned()) {
+            None => tables.apply(News::Applied(object)),
+            Some(uid) => {
+                // Where the watch has told already, no late word of it is to come.
+                let is_known = tables.by_uid.contains_key(&uid);
+                let aftermath = tables.apply(News::Deleted(object));
+                if is_known {
+                    tables.let_go.insert(uid);
+                }
+                aftermath
+            }
+        };
+        drop(tables);
+        self.follows(aftermath);
+    }
+
+    /// The API server has answered that there is no object of this name.
+    pub(crate) fn hears_of_none<K: Tracked>(&self, place: &Place) {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let aftermath = K::table(&tables)
+            .get(place)
+            .cloned()
+            .map(|known| tables.apply(News::Deleted(known)));
+        drop(tables);
+        aftermath.into_iter().for_each(|aftermath| self.follows(aftermath));
+    }
+
+    /// The API server has answered that these are the labels of the namespace; none where it is gone.
+    pub(crate) fn hears_labels(&self, namespace: &str, labels: Option<Labels>) {
+        let news = match labels {
+            Some(labels) => NamespaceNews::Applied(namespace.to_owned(), labels),
+            None => NamespaceNews::Deleted(namespace.to_owned()),
+        };
+        let aftermath = self.apply_namespaces(news);
+        self.follows(aftermath);
+    }
+
+    fn follows(&self, aftermath: Aftermath) {
+        let Aftermath { wake, departed } = aftermath;
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.wake.extend(wake);
+        heard.departed.extend(departed);
+        drop(heard);
+        self.hears.notify_one();
+    }
+
+    /// What follows from what was heard since this was last asked.
+    pub(crate) fn take_aftermath(&self) -> Aftermath {
+        std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As [`Cluster::take_aftermath`], once there is something.
+    pub(crate) async fn aftermath(&self) -> Aftermath {
+        loop {
+            let aftermath = self.take_aftermath();
+            if aftermath != Aftermath::default() {
+                return aftermath;
+            }
+            self.hears.notified().await;
+        }
+    }
+
+    /// What a decision about this object rests on beside itself, as it is known now.
+    pub(crate) fn grounds<K: Tracked>(&self, object: &K) -> Grounds {
+        Grounds::of(&self.read(), object)
     }
 
     /// Takes news of namespaces.
@@ -346,10 +440,13 @@ impl Tables {
         match news {
             News::Applied(object) => {
                 let place = object.place();
-                self.change(place, Some(object), &mut aftermath);
+                if !self.is_outdated(&place, &object) {
+                    self.change(place, Some(object), &mut aftermath);
+                }
             }
             News::Deleted(object) => {
                 let place = object.place();
+                self.let_go.remove(object.uid());
                 // A late word about an object that has a successor of the same name already.
                 let is_same = K::table(self)
                     .get(&place)
@@ -368,13 +465,23 @@ impl Tables {
                 for place in gone.cloned().collect::<Vec<_>>() {
                     self.change::<K>(place, None, &mut aftermath);
                 }
+                self.let_go
+                    .retain(|uid| there.values().any(|object| object.uid() == uid));
                 for (place, object) in there {
-                    self.change(place, Some(object), &mut aftermath);
+                    if !self.is_outdated(&place, &object) {
+                        self.change(place, Some(object), &mut aftermath);
+                    }
                 }
                 self.listed.insert(K::KIND);
             }
         }
         aftermath
+    }
+
+    /// Whether more is known of the object than this tells: a newer form of it, or that it is gone.
+    fn is_outdated<K: Tracked>(&self, place: &Place, object: &Lookup<K>) -> bool {
+        let known = K::table(self).get(place);
+        self.let_go.contains(object.uid()) || known.is_some_and(|known| known.is_newer_than(object))
     }
 
     /// One object goes from what is known of it to `after`.
@@ -384,6 +491,9 @@ impl Tables {
             place: place.clone(),
         };
         let before = K::table(self).get(&place).cloned();
+        if before.is_none() && after.is_none() {
+            return;
+        }
         if let (Some(before), Some(after)) = (&before, &after)
             && before.is_version_of(after)
         {

@@ -593,3 +593,83 @@ fn a_finalizer_that_is_taken_off_is_a_departure_once() {
     let last = stage.delete::<AssignmentPolicy>(freed).departed;
     assert_eq!((last.len(), last[0].is_gone, last[0].was_held), (1, true, false));
 }
+
+#[test]
+fn what_the_api_server_has_answered_is_not_taken_back_by_a_watch_that_lags() {
+    let mut stage = Stage::new();
+    let late = stage.read::<AccessPackage>(package("marketing"));
+    let made = with(
+        package("marketing"),
+        json!({"status": {"entra": entra("p", "package-marketing")}}),
+    );
+    let made = stage.read::<AccessPackage>(made);
+    stage.cluster.hears(made.readable().unwrap().as_ref());
+    let woken = names(&stage.cluster.take_aftermath());
+    assert!(
+        woken.contains(&"AssignmentPolicy marketing/open".to_owned()),
+        "{woken:?}"
+    );
+    let knows = |stage: &Stage| {
+        let known = stage.cluster.package("marketing", "campaign").unwrap();
+        known.identity() != Identity::None
+    };
+    assert!(knows(&stage));
+    let other = stage.cluster.package("curious", "campaign").unwrap();
+    for news in [News::Applied(late.clone()), News::Listed(vec![late, other])] {
+        stage.cluster.apply(news);
+        assert!(knows(&stage));
+    }
+    // It is told once.
+    assert_eq!(stage.cluster.apply(News::Applied(made)), Aftermath::default());
+}
+
+#[test]
+fn what_was_let_go_does_not_come_back_by_a_late_word() {
+    let mut stage = Stage::new();
+    let going = with(
+        package("marketing"),
+        json!({"metadata": {"deletionTimestamp": "2026-11-25T10:00:00Z"}}),
+    );
+    let late = stage.read::<AccessPackage>(going.clone());
+    let free = with(going.clone(), json!({"metadata": {"finalizers": []}}));
+    let free = stage.read::<AccessPackage>(free);
+    stage.cluster.hears(free.readable().unwrap().as_ref());
+    let [departed] = stage.cluster.take_aftermath().departed.try_into().unwrap();
+    assert!(departed.is_gone && departed.was_held);
+    assert_eq!(stage.cluster.apply(News::Applied(late.clone())), Aftermath::default());
+    assert!(stage.cluster.package("marketing", "campaign").is_none());
+    // Its successor is another, and once the watch has told of the end, no word is too late.
+    assert_eq!(stage.delete::<AccessPackage>(going), Aftermath::default());
+    stage.apply::<AccessPackage>(with(package("marketing"), json!({"metadata": {"uid": "second"}})));
+    assert_eq!(stage.cluster.package("marketing", "campaign").unwrap().uid(), "second");
+}
+
+#[test]
+fn a_decision_rests_on_all_that_the_object_belongs_to_and_on_the_labels_of_its_namespace() {
+    let mut stage = Stage::new();
+    let grounds = |stage: &Stage| {
+        let policy = stage.cluster.policy("marketing", "open").unwrap();
+        stage.cluster.grounds(policy.readable().unwrap().as_ref())
+    };
+    let before = grounds(&stage);
+    let kinds: Vec<KindName> = before.parents.iter().map(|ground| ground.key.kind).collect();
+    assert_eq!(
+        kinds,
+        [KindName::AccessPackage, KindName::Catalog, KindName::EntraTenant]
+    );
+    assert!(before.parents.iter().all(|ground| ground.form.is_some()));
+    stage.labels("marketing", json!({"team": "other"}));
+    assert_ne!(grounds(&stage), before);
+    stage.labels("marketing", json!({}));
+    // Only what others are decided by: of status this process is the writer.
+    stage.apply::<Catalog>(with(catalog(), ready("True", "Ready", "well")));
+    assert_eq!(grounds(&stage), before);
+    stage.apply::<Catalog>(with(catalog(), json!({"metadata": {"generation": 2}})));
+    assert_ne!(grounds(&stage), before);
+    stage.delete::<Catalog>(catalog());
+    assert_eq!(
+        grounds(&stage).parents.len(),
+        2,
+        "nobody knows the tenant of a Catalog that is gone"
+    );
+}

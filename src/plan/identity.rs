@@ -3,6 +3,7 @@
 //! | open intent | status id | `spec.id` | annotation | adoption | asks | stands |
 //! |---|---|---|---|---|---|---|
 //! | yes | any | any | any | any | for the intent's outcome | its outcome; or searching, until it must show; then as without an intent |
+//! | yes | any | any | any | any | likewise, and nothing of its name shows | where the service refuses a second one of that name: the same create may be sent once more |
 //! | – | yes | any | any | any | nothing | known; where it is gone and one is made anew, its name has to be free |
 //! | – | – | yes | any | any | for that id | takes it over, or nothing of that id is there |
 //! | – | – | – | yes | by name | for that id | takes it over again |
@@ -21,6 +22,10 @@ use crate::api::{Adoption, EXTERNAL_ID, EntraObject, Intent, Reason};
 
 /// Times of Graph are told in whole seconds, by more than one machine.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// How long after a create whose answer was lost the same one may be sent once more, where names are unique: long enough that
+/// the service is not still about the first, so that it can tell.
+const SECOND_TRY: Duration = Duration::from_secs(10);
 
 /// What is known of the object before anybody asks Entra.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +50,8 @@ pub struct Facts<'a> {
     pub external_id: Option<&'a str>,
     /// `spec.adoption`.
     pub adoption: Adoption,
+    /// Whether the service refuses a second object of the intent's name where it would be made now.
+    pub names_are_unique: bool,
 }
 
 /// What has to be asked.
@@ -100,6 +107,9 @@ pub enum Stand {
     },
     /// Nobody can tell yet: nothing is done until it shows.
     Searching(Problem),
+    /// As [`Stand::Searching`], and nothing of that name shows: the same create may be sent once more, for of two of one name
+    /// the service refuses the second.
+    Again(Problem),
     /// None that may be ours.
     Refused(Problem),
 }
@@ -217,18 +227,42 @@ impl Facts<'_> {
                     what: format!("{} {:?}", self.noun, one.display_name),
                 },
             },
-            [] if is_open(intent, visibility, now) => Stand::Searching(Problem::new(
-                Reason::OutcomeUnknown,
-                format!(
-                    "a create of {} {:?} was begun at {} and its outcome is not known; looking for it before trying again",
-                    self.noun, intent.display_name, intent.started_at
-                ),
-            )),
+            [] if is_open(intent, visibility, now) => {
+                let problem = self.unknown(intent, visibility);
+                if found.is_empty() && self.may_try_again(intent, now) {
+                    Stand::Again(problem)
+                } else {
+                    Stand::Searching(problem)
+                }
+            }
             [] => Stand::New {
                 act: Some(IdentityAct::DropIntent),
             },
             [_, _, ..] => Stand::Refused(self.ambiguous(intent, &ours)),
         }
+    }
+
+    /// What came of the intent is not known, and until when that may last.
+    fn unknown(&self, intent: &Intent, visibility: Duration) -> Problem {
+        let until = last_try(intent).and_then(|tried| {
+            let until = tried.as_second().checked_add(seconds(visibility))?;
+            Timestamp::from_second(until).ok()
+        });
+        let until = until.map_or_else(String::new, |until| format!(", until {until} at the latest"));
+        Problem::new(
+            Reason::OutcomeUnknown,
+            format!(
+                "a create of {} {:?} was begun at {} and its outcome is not known; looking for it before trying again{until}",
+                self.noun, intent.display_name, intent.started_at
+            ),
+        )
+    }
+
+    /// Whether the very same create may be sent once more; once, so that the search has an end.
+    fn may_try_again(&self, intent: &Intent, now: Timestamp) -> bool {
+        let is_same = intent.display_name == self.display_name && intent.fingerprint == fingerprint(self.description);
+        let is_over = last_try(intent).is_some_and(|tried| now.as_second() - tried.as_second() >= seconds(SECOND_TRY));
+        self.names_are_unique && is_same && is_over && intent.tried_again_at.is_none()
     }
 
     /// Several may be what an intent has made, and none is proven to be.
@@ -308,7 +342,7 @@ pub fn fingerprint(description: &str) -> String {
 /// `longest` while it is under way.
 #[must_use]
 pub fn attempt(intent: &Intent, ended: Option<Timestamp>, longest: Duration) -> Duration {
-    let Ok(started) = intent.started_at.parse::<Timestamp>() else {
+    let Some(started) = last_try(intent) else {
         return longest;
     };
     match ended {
@@ -323,10 +357,16 @@ pub fn attempt(intent: &Intent, ended: Option<Timestamp>, longest: Duration) -> 
 /// unknown is not over.
 #[must_use]
 pub fn is_open(intent: &Intent, visibility: Duration, now: Timestamp) -> bool {
-    match intent.started_at.parse::<Timestamp>() {
-        Ok(started) => now.as_second() - started.as_second() < seconds(visibility),
-        Err(_) => true,
+    match last_try(intent) {
+        Some(started) => now.as_second() - started.as_second() < seconds(visibility),
+        None => true,
     }
+}
+
+/// When the create was last begun; none where that cannot be read.
+fn last_try(intent: &Intent) -> Option<Timestamp> {
+    let time = intent.tried_again_at.as_ref().unwrap_or(&intent.started_at);
+    time.parse().ok()
 }
 
 /// Whether a create of another object goes before one of this name in this place, ours being begun with `own`, if it is: it was

@@ -185,6 +185,11 @@ pub enum IdentityAct {
         /// Digest of the description.
         fingerprint: String,
     },
+    /// Before the same create is sent once more.
+    TryAgain {
+        /// Display name.
+        display_name: String,
+    },
     /// Nothing came of an intent.
     DropIntent,
     /// The outcome of an intent was found.
@@ -207,6 +212,7 @@ impl fmt::Display for IdentityAct {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoteIntent { display_name, .. } => write!(formatter, "note that {display_name:?} is being made"),
+            Self::TryAgain { display_name } => write!(formatter, "note that {display_name:?} is tried once more"),
             Self::DropIntent => formatter.write_str("drop an intent that nothing came of"),
             Self::Recognise { id, what } => write!(formatter, "found {what} ({id}), whose creation had been begun"),
             Self::TakeOver { id, what } => write!(formatter, "take over {what} ({id})"),

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
-use kube::{Client, Resource, ResourceExt};
+use kube::{Api, Client, Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     claims::{Claims, Holder},
     credentials::{Secrets, credential},
     events::Events,
-    halt::{Halt, Retry, Step},
+    halt::{Halt, Retry, Step, kubernetes},
     kinds::{KindVisitor, each_kind},
     ledger,
     machine::Machine,
@@ -24,9 +25,9 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{EntraObject, EntraTenant, ManagedStatus, Reason},
+    api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant, KindName, ManagedStatus, Reason},
     clock::Clock,
-    cluster::{Cluster, Identity, Labels, Lookup},
+    cluster::{Cluster, Form, Ground, Grounds, Identity, Labels, Lookup, Place},
     graph::Observer,
     metrics::Metrics,
     plan::Problem,
@@ -146,6 +147,47 @@ impl Context {
     fn oldest(&self, age: impl Fn(&Tenant) -> Option<Duration>) -> Option<Duration> {
         let tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         tenants.values().filter_map(|tenant| age(tenant)).max()
+    }
+
+    /// Ends the visit where what it was decided by is no longer so, whatever the watches have told until now.
+    pub(crate) async fn assert_grounds(&self, grounds: &Grounds) -> Step<()> {
+        let Grounds { parents, namespace } = grounds;
+        for ground in parents {
+            match ground.key.kind {
+                KindName::EntraTenant => self.assert_ground::<EntraTenant>(ground).await?,
+                KindName::Catalog => self.assert_ground::<Catalog>(ground).await?,
+                KindName::AccessPackage => self.assert_ground::<AccessPackage>(ground).await?,
+                KindName::AssignmentPolicy => self.assert_ground::<AssignmentPolicy>(ground).await?,
+            }
+        }
+        let Some((namespace, labels)) = namespace else {
+            return Ok(());
+        };
+        let read = Api::<Namespace>::all(self.client.clone())
+            .get_metadata_opt(namespace)
+            .await;
+        let read = read.map_err(|error| kubernetes("reading the namespace", &error))?;
+        // No labels are an empty set of them: the API server leaves it out.
+        let now = read.map(|namespace| namespace.metadata.labels.unwrap_or_default());
+        if now.as_ref() == labels.as_deref() {
+            return Ok(());
+        }
+        self.cluster.hears_labels(namespace, now);
+        Err(Halt::stale())
+    }
+
+    async fn assert_ground<K: Kind>(&self, ground: &Ground) -> Step<()> {
+        let Place { namespace, name } = &ground.key.place;
+        let read = K::api(&self.client, namespace.as_deref()).get_opt(name).await;
+        let now = read.map_err(|error| kubernetes(&format!("reading {} {name:?}", K::KIND.name()), &error))?;
+        if now.as_ref().map(Form::of) == ground.form {
+            return Ok(());
+        }
+        match &now {
+            Some(now) => self.cluster.hears(now),
+            None => self.cluster.hears_of_none::<K>(&ground.key.place),
+        }
+        Err(Halt::stale())
     }
 
     /// Waits until the whole cluster is known, then enters who holds what: before the first write, not after.

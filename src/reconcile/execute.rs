@@ -230,6 +230,14 @@ async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
             }
             Ok(())
         }
+        IdentityAct::TryAgain { .. } => {
+            let began = site.tenant.graph.service_time(context.now());
+            subject.try_again(began).await?;
+            if let Some(intent) = subject.status.intent() {
+                context.begins_attempt(&subject.uid(), &intent.nonce);
+            }
+            Ok(())
+        }
         IdentityAct::DropIntent => subject.abandon().await,
         IdentityAct::Recognise { id, .. } => {
             subject.identify(context, site.identity(id, &subject.uid())).await?;
@@ -289,6 +297,22 @@ async fn failed<K: Managed>(
             },
             retry: Retry::After(Duration::from_millis(500)),
             ..halt
+        };
+    }
+    // What came of the first try is not told by the answer to the second.
+    if subject.is_second_try() {
+        return if is_conflict {
+            Halt::sync(
+                Reason::OutcomeUnknown,
+                format!(
+                    "Entra has {} {:?} already, so what was begun may have come to be; looking for it",
+                    K::NOUN,
+                    subject.intended()
+                ),
+                Retry::Backoff,
+            )
+        } else {
+            Halt::from(error)
         };
     }
     // The request was sent once, and this is the answer to it: nothing came of it.

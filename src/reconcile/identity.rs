@@ -90,6 +90,10 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
         id: id.as_deref(),
         external_id: external_id.as_deref(),
         adoption,
+        names_are_unique: K::NAMES_ARE_UNIQUE
+            && intent
+                .as_ref()
+                .is_some_and(|intent| intent.parent_id == site.place.parent_id),
         ..facts::<K>(site, &display_name, &description)
     };
     let now = tenant.graph.service_time(context.now());
@@ -156,6 +160,7 @@ fn facts<'a, K: Managed>(site: &'a Site, display_name: &'a str, description: &'a
         id: None,
         external_id: None,
         adoption: crate::api::Adoption::Never,
+        names_are_unique: false,
     }
 }
 

@@ -254,6 +254,7 @@ pub(crate) enum Becomes {
 
 /// The table of contents.
 async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> Step<Visited> {
+    let grounds = context.cluster.grounds(&subject.object); // before anything is decided by them
     let references = K::resolve(context, subject).await?; // reads Kubernetes and the directory
     let desired = K::desire(subject, &references)?; // pure
     let site = K::site(&references);
@@ -269,11 +270,13 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
     let mut _announced = None;
     if subject.has_news(&plan) {
         subject.assert_current().await?; // reads Kubernetes
+        context.assert_grounds(&grounds).await?; // reads Kubernetes
         _announced = K::announce(subject, &references); // others see it until the visit ends
         observed = observe::<K>(&references, &stand, Freshness::Now).await?; // reads Graph, this object alone
         around = K::look_around(&references, Freshness::Now).await?; // reads Graph
         plan = weigh(subject, &references, &desired, (&observed, &around), &stand, true); // pure
     }
+    may_go_on(&stand, &plan)?; // pure
     execute::carry_out(context, subject, &site, &plan, &mut observed).await?; // writes Graph
     let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
     let retry = K::comes_back(&report, &references);
@@ -288,7 +291,7 @@ async fn observe<K: Managed>(
 ) -> Step<Found<K::Observed>> {
     let found = match stand {
         Stand::Known { id } | Stand::Becomes { id, .. } => K::observe(references, Some(id), freshness).await?,
-        Stand::New { .. } => K::observe(references, None, freshness).await?,
+        Stand::New { .. } | Stand::Again(_) => K::observe(references, None, freshness).await?,
         Stand::Searching(problem) | Stand::Refused(problem) => return Err(identity::refused(problem.clone())),
     };
     if let Found::Elsewhere { id, place } = &found {
@@ -317,7 +320,9 @@ fn weigh<K: Managed>(
     let site = K::site(references);
     let becomes = match stand {
         Stand::Becomes { act, .. } | Stand::New { act: Some(act) } => Some(act.clone()),
-        Stand::Known { .. } | Stand::New { act: None } | Stand::Searching(_) | Stand::Refused(_) => None,
+        Stand::Known { .. } | Stand::New { act: None } | Stand::Again(_) | Stand::Searching(_) | Stand::Refused(_) => {
+            None
+        }
     };
     // What was applied to a former object is no base for another.
     let base = match &becomes {
@@ -330,7 +335,7 @@ fn weigh<K: Managed>(
         becomes: becomes.as_ref().and_then(|act| match act {
             IdentityAct::TakeOver { .. } => Some(Becomes::TakenOver),
             IdentityAct::Recognise { .. } => Some(Becomes::Recognised),
-            IdentityAct::NoteIntent { .. } | IdentityAct::DropIntent => None,
+            IdentityAct::NoteIntent { .. } | IdentityAct::TryAgain { .. } | IdentityAct::DropIntent => None,
         }),
     };
     let mut plan = K::plan(subject, references, desired, observed, around, weighing)
@@ -338,9 +343,17 @@ fn weigh<K: Managed>(
         .managed(subject.object.management());
     let before = |act: IdentityAct| plan::Step::new(K::Act::from(act), Stake::NEUTRAL);
     if plan.creates() {
-        let intent = IdentityAct::NoteIntent {
-            display_name: subject.object.display_name(),
-            fingerprint: plan::identity::fingerprint(&subject.object.description()),
+        let display_name = subject.object.display_name();
+        let intent = match stand {
+            Stand::Again(_) => IdentityAct::TryAgain { display_name },
+            Stand::Known { .. }
+            | Stand::Becomes { .. }
+            | Stand::New { .. }
+            | Stand::Searching(_)
+            | Stand::Refused(_) => IdentityAct::NoteIntent {
+                display_name,
+                fingerprint: plan::identity::fingerprint(&subject.object.description()),
+            },
         };
         plan.steps.insert(0, before(intent));
     }
@@ -352,6 +365,19 @@ fn weigh<K: Managed>(
         plan.steps.insert(0, before(act));
     }
     plan
+}
+
+/// Where a create may be sent once more and is not, its outcome goes on being searched.
+fn may_go_on<A: plan::Act>(stand: &Stand, plan: &Plan<A>) -> Step<()> {
+    match stand {
+        Stand::Again(problem) if !plan.creates() => Err(identity::refused(problem.clone())),
+        Stand::Again(_)
+        | Stand::Known { .. }
+        | Stand::Becomes { .. }
+        | Stand::New { .. }
+        | Stand::Searching(_)
+        | Stand::Refused(_) => Ok(()),
+    }
 }
 
 /// What a visit found, and when the next is worth while.

@@ -200,7 +200,9 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             id
         }
         Stand::Becomes { .. } | Stand::New { .. } => return Ok(()),
-        Stand::Searching(problem) if subject.status.intent().is_some() => return Err(identity::refused(problem)),
+        Stand::Searching(problem) | Stand::Again(problem) if subject.status.intent().is_some() => {
+            return Err(identity::refused(problem));
+        }
         Stand::Refused(problem) if subject.status.intent().is_some() => {
             // Several may be ours, and none is proven to be.
             return Err(identity::refused(problem.remedy(format!(
@@ -211,7 +213,7 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             ))));
         }
         // What another object holds is not this one's to delete.
-        Stand::Searching(_) | Stand::Refused(_) => return Ok(()),
+        Stand::Searching(_) | Stand::Again(_) | Stand::Refused(_) => return Ok(()),
     };
     if site.tenant.management == Management::Observe {
         return Err(observed(&site.tenant.name));
@@ -233,6 +235,9 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             Found::Present(_) => {}
         }
         let (plan, next) = K::plan_leaving(subject, &site, &seen, holders.as_ref(), method); // pure
+        if !plan.steps.is_empty() {
+            subject.assert_current().await?; // reads Kubernetes
+        }
         execute::carry_out(context, subject, &site, &plan, &mut seen).await?; // writes Graph
         match next {
             Next::Done => {

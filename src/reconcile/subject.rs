@@ -4,7 +4,7 @@
 //! cannot overwrite what an earlier one stored. Two writes go before the end of the visit: the intent to create, before
 //! the create is sent, and the identity, as soon as it is known.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -26,6 +26,7 @@ use crate::{
     },
     chance::Chance,
     clock::Clock,
+    cluster::{Cluster, Place},
     plan::{self, Drift, Plan},
     report::{self, Note, Report},
 };
@@ -54,6 +55,7 @@ pub(crate) struct Subject<K: Kind> {
     /// The status as it was when it was last read or written by us.
     known: Option<K::Status>,
     api: Api<K>,
+    cluster: Arc<Cluster>,
     clock: Clock,
     chance: Chance,
 }
@@ -74,6 +76,7 @@ impl<K: Kind> Subject<K> {
             notes: Vec::new(),
             drift_interval: Duration::from_secs(600),
             api,
+            cluster: Arc::clone(&context.cluster),
             clock: context.clock.clone(),
             chance: context.machine.chance.clone(),
         }
@@ -163,6 +166,12 @@ impl<K: Kind> Subject<K> {
         if exists || !wanted { Ok(()) } else { Err(Halt::stale()) }
     }
 
+    /// Goes on with the object as the API server has just answered it, and so does everybody else here who reads it.
+    fn take(&mut self, object: K) {
+        self.cluster.hears(&object);
+        self.object = object;
+    }
+
     /// Whether the object is still there.
     async fn patch(&mut self, patch: &serde_json::Value, doing: &str) -> Step<bool> {
         let patched = self
@@ -171,7 +180,7 @@ impl<K: Kind> Subject<K> {
             .await;
         match patched {
             Ok(object) => {
-                self.object = object;
+                self.take(object);
                 Ok(true)
             }
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
@@ -180,18 +189,28 @@ impl<K: Kind> Subject<K> {
         }
     }
 
-    /// Ends the visit where the object in the cluster is no longer the one that was decided on: another spec, or a status
-    /// that an earlier visit has written and that this one has not seen.
+    /// Ends the visit where the object in the cluster is no longer the one that was decided on: another spec, a status that
+    /// an earlier visit has written and that this one has not seen, or an annotation that lets Entra be.
     pub(crate) async fn assert_current(&self) -> Step<()> {
         let now = self.api.get_opt(&self.object.name_any()).await;
         let now = now.map_err(|error| kubernetes("reading the object", &error))?;
-        let is_same = now.is_some_and(|now| {
+        let is_same = now.as_ref().is_some_and(|now| {
+            let leaves = |object: &K| [PAUSED, ORPHAN].map(|name| object.annotations().get(name).cloned());
             now.uid() == self.object.uid()
                 && now.meta().generation == Some(self.generation)
                 && now.meta().deletion_timestamp == self.object.meta().deletion_timestamp
                 && now.status() == self.known.as_ref()
+                && leaves(now) == leaves(&self.object)
         });
-        if is_same { Ok(()) } else { Err(Halt::stale()) }
+        if is_same {
+            return Ok(());
+        }
+        // The next visit begins from it, whether the watch has told by then or not.
+        match now {
+            Some(now) => self.cluster.hears(&now),
+            None => self.cluster.hears_of_none::<K>(&Place::of(&self.object)),
+        }
+        Err(Halt::stale())
     }
 
     /// Writes the status where it says something new. Where the object changed meanwhile, what was done is written into it
@@ -233,7 +252,7 @@ impl<K: Kind> Subject<K> {
         let name = object.name_any();
         match self.api.replace_status(&name, &PostParams::default(), &object).await {
             Ok(object) => {
-                self.object = object;
+                self.take(object);
                 self.known = self.object.status().cloned();
                 Ok(())
             }
@@ -269,7 +288,7 @@ impl<K: Kind> Subject<K> {
             let patch = Patch::Merge(&patch);
             match self.api.patch_status(&name, &PatchParams::default(), &patch).await {
                 Ok(object) => {
-                    self.object = object;
+                    self.take(object);
                     self.known = self.object.status().cloned();
                     return Ok(());
                 }
@@ -288,10 +307,14 @@ impl<K: Kind> Subject<K> {
         let now = self.api.get_opt(&self.object.name_any()).await;
         match now {
             Ok(Some(now)) if now.uid() == self.object.uid() && now.status() == self.known.as_ref() => {
-                self.object = now;
+                self.take(now);
                 Ok(())
             }
-            Ok(_) => Err(Halt::stale()),
+            Ok(Some(now)) => {
+                self.cluster.hears(&now);
+                Err(Halt::stale())
+            }
+            Ok(None) => Err(Halt::stale()),
             // The API server is away: the next try says whether it is back.
             Err(_) => Ok(()),
         }
@@ -346,6 +369,7 @@ impl<K: Managed> Subject<K> {
             display_name: display_name.to_owned(),
             parent_id: place.parent_id.clone(),
             started_at: started_at.to_string(),
+            tried_again_at: None,
             fingerprint,
             catalog_id: (!place.catalog_id.is_empty()).then(|| place.catalog_id.clone()),
             tenant: Some(TenantOfIntent {
@@ -356,6 +380,20 @@ impl<K: Managed> Subject<K> {
         *self.status.entra_mut() = None;
         *self.status.applied_mut() = None;
         self.put().await
+    }
+
+    /// Writes that the create of the intent is sent once more, before it is.
+    pub(crate) async fn try_again(&mut self, now: Timestamp) -> Step<()> {
+        if let Some(intent) = self.status.intent_mut() {
+            intent.tried_again_at = Some(now.to_string());
+        }
+        self.put().await
+    }
+
+    /// Whether the create of the intent was sent before.
+    pub(crate) fn is_second_try(&self) -> bool {
+        let intent = self.status.intent();
+        intent.is_some_and(|intent| intent.tried_again_at.is_some())
     }
 
     /// The create was refused: nothing came of the intent.

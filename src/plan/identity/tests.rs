@@ -46,6 +46,7 @@ fn facts() -> Facts<'static> {
         id: None,
         external_id: None,
         adoption: Adoption::Never,
+        names_are_unique: false,
     }
 }
 
@@ -303,4 +304,75 @@ fn of_two_creates_of_one_name_in_one_place_one_goes_first() {
     assert!(!first(&later, Some(&earlier)), "or both would wait for ever");
     assert!(!goes_first(&earlier, None, "Other", tenant, parent));
     assert!(!goes_first(&earlier, None, "Marketing", tenant, "elsewhere"));
+}
+
+#[test]
+fn where_names_are_unique_the_same_create_is_sent_once_more_and_only_once() {
+    let first = intent();
+    let facts = Facts {
+        intent: Some(&first),
+        names_are_unique: true,
+        ..facts()
+    };
+    let (soon, later) = (at("2026-11-25T10:00:09Z"), at("2026-11-25T10:00:10Z"));
+    let stands = |facts: &Facts<'_>, found: &[Candidate], now| facts.stands(found, VISIBILITY, now);
+    assert!(
+        matches!(stands(&facts, &[], soon), Stand::Searching(_)),
+        "the service may be about the first"
+    );
+    let Stand::Again(problem) = stands(&facts, &[], later) else {
+        panic!("{:?}", stands(&facts, &[], later))
+    };
+    assert!(
+        problem.what.ends_with("until 2026-11-25T10:02:00Z at the latest"),
+        "{problem:?}"
+    );
+    let foreign = Candidate {
+        description: Some("other words".into()),
+        ..candidate("a")
+    };
+    assert!(
+        matches!(stands(&facts, &[foreign], later), Stand::Searching(_)),
+        "the name is somebody's"
+    );
+    let otherwise = [
+        Facts {
+            display_name: "Sales",
+            ..facts
+        },
+        Facts {
+            description: "other words",
+            ..facts
+        },
+        Facts {
+            names_are_unique: false,
+            ..facts
+        },
+    ];
+    for facts in otherwise {
+        assert!(matches!(stands(&facts, &[], later), Stand::Searching(_)), "{facts:?}");
+    }
+    let second = Intent {
+        tried_again_at: Some("2026-11-25T10:00:10Z".into()),
+        ..intent()
+    };
+    let facts = Facts {
+        intent: Some(&second),
+        ..facts
+    };
+    let last = at("2026-11-25T10:02:09Z");
+    assert!(
+        matches!(stands(&facts, &[], last), Stand::Searching(_)),
+        "of the second try"
+    );
+    let over = at("2026-11-25T10:02:10Z");
+    assert!(matches!(stands(&facts, &[], over), Stand::New { .. }));
+    let late = Candidate {
+        created: Some("2026-11-25T10:00:01Z".into()),
+        ..candidate("a")
+    };
+    assert!(
+        matches!(stands(&facts, &[late], last), Stand::Becomes { .. }),
+        "what the first has made is ours"
+    );
 }

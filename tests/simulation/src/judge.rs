@@ -23,11 +23,39 @@ pub struct Picture {
     pub people: BTreeMap<String, usize>,
     /// Every way in that there was at any time: a role, and what a policy asks of whom for it.
     pub ways: BTreeSet<String>,
+    /// To how few roles each package fell at any time at which roles were taken out of it: whoever holds it had no more then.
+    pub fell_to: BTreeMap<String, usize>,
 }
 
 /// Gathers the ways in while a run lasts.
 #[derive(Clone, Debug, Default)]
-pub struct Ways(Arc<Mutex<BTreeSet<String>>>);
+pub struct Ways(Arc<Mutex<Gathered>>);
+
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    ways: BTreeSet<String>,
+    /// How many roles each package has, by its id.
+    roles: BTreeMap<String, usize>,
+    fell_to: BTreeMap<String, usize>,
+}
+
+impl Gathered {
+    fn look(&mut self, parts: &Parts) {
+        self.ways.extend(parts.ways());
+        let mut roles = BTreeMap::new();
+        for package in &parts.packages {
+            let of = |scope: &&Value| scope["accessPackageId"] == package["id"];
+            let count = parts.scopes.iter().filter(of).count();
+            let id = text(&package["id"]).to_owned();
+            if self.roles.get(&id).is_some_and(|before| count < *before) {
+                let least = self.fell_to.entry(parts.package(&package["id"])).or_insert(count);
+                *least = count.min(*least);
+            }
+            roles.insert(id, count);
+        }
+        self.roles = roles;
+    }
+}
 
 impl Ways {
     /// Looks at the tenant after each write that the operator sends.
@@ -40,14 +68,11 @@ impl Ways {
     }
 
     fn look(&self, entra: &Tenant) {
-        let state = Parts::of(entra);
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(state.ways());
+        let parts = Parts::of(entra);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).look(&parts);
     }
 
-    fn all(&self) -> BTreeSet<String> {
+    fn all(&self) -> Gathered {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -238,11 +263,17 @@ impl Picture {
                 json!({"package": parts.package(&assignment["accessPackageId"]), "assignment": canonical(assignment)});
             *people.entry(line.to_string()).or_default() += 1;
         }
+        let Gathered {
+            ways,
+            roles: _,
+            fell_to,
+        } = ways.all();
         Self {
             entra,
             cluster: cluster(&stage.cluster, &parts),
             people,
-            ways: ways.all(),
+            ways,
+            fell_to,
         }
     }
 
@@ -315,6 +346,13 @@ impl Picture {
             wrong.push(Wrong::People(format!("{:?}, and not {:?}", self.people, right.people)));
         }
         wrong.extend(self.ways.difference(&right.ways).cloned().map(Wrong::Open));
+        for (package, least) in &self.fell_to {
+            if right.fell_to.get(package).is_none_or(|right| least < right) {
+                wrong.push(Wrong::People(format!(
+                    "whoever holds {package} had {least} of its roles for a while, and undisturbed never so few"
+                )));
+            }
+        }
         wrong
     }
 }

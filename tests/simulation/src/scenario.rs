@@ -424,6 +424,30 @@ pub fn scenarios() -> Vec<Scenario> {
             ]),
         ),
         scenario("delete-policy", ready([Act::Delete(POLICY)])),
+        // What a grant no longer allows is not written, however late the news of it comes.
+        scenario(
+            "grant-narrowed",
+            ready([
+                Act::Patch(
+                    CATALOG,
+                    spec(json!({"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
+                        "limits": {"adoption": "Allowed", "maxDuration": "P60D"}}]})),
+                ),
+                Act::Patch(POLICY, spec(json!({"expiration": {"afterDuration": "P85D"}}))),
+            ]),
+        ),
+        scenario(
+            "grant-withdrawn",
+            ready([
+                Act::Patch(CATALOG, spec(json!({"grants": []}))),
+                Act::Patch(
+                    PACKAGE,
+                    spec(
+                        json!({"resourceRoles": [{"resource": "crm", "role": "Writer"}, {"resource": "campaign-group", "role": "Member"}]}),
+                    ),
+                ),
+            ]),
+        ),
         scenario(
             "delete-package-first",
             ready([Act::Delete(PACKAGE), Act::Settle, Act::Delete(POLICY)]),

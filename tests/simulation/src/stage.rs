@@ -390,6 +390,8 @@ impl Life {
 
     /// Tells what has arrived.
     async fn deliver(&mut self, cluster: &ApiServer, now: Instant, manner: Manner, chance: &Chance) {
+        let woken = self.operator.answered().await;
+        self.wake(woken, now);
         let (arrived, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.news)
             .into_iter()
             .partition(|(at, _, _)| *at <= now);
