@@ -477,14 +477,14 @@ impl Life {
             .filter(|(_, at)| **at <= now)
             .map(|(key, _)| key.clone())
             .collect();
-        due.retain(|key| self.has_place(key.kind));
+        let mut full = self.full();
         while !due.is_empty() {
             let index = match manner {
                 Manner::Orderly => 0,
                 Manner::Unruly => pick(chance, due.len()),
             };
             let key = due.remove(index);
-            if !self.has_place(key.kind) {
+            if full.contains(&key.kind) {
                 continue;
             }
             self.due.remove(&key);
@@ -494,6 +494,7 @@ impl Life {
                 let again = operator.visit(&key).await;
                 (key, again)
             }));
+            full = self.full();
         }
     }
 
@@ -513,13 +514,21 @@ impl Life {
     fn next(&self) -> Option<Instant> {
         let news = self.news.iter().map(|(at, _, _)| *at);
         // Where as many of its kind are visited as may be, whoever is due waits for one of them, and time goes on.
-        let due = self.due.iter().filter(|(key, _)| self.has_place(key.kind));
+        let full = self.full();
+        let due = self.due.iter().filter(|(key, _)| !full.contains(&key.kind));
         due.map(|(_, at)| *at).chain(news).min()
     }
 
-    /// Whether one more of this kind may be visited.
-    fn has_place(&self, kind: KindName) -> bool {
-        self.visited.keys().filter(|key| key.kind == kind).count() < CONCURRENCY
+    /// The kinds of which no more may be visited now.
+    fn full(&self) -> Vec<KindName> {
+        if self.visits.len() < CONCURRENCY {
+            return Vec::new();
+        }
+        let count = |kind: &KindName| self.visited.keys().filter(|key| key.kind == *kind).count();
+        KindName::ALL
+            .into_iter()
+            .filter(|kind| count(kind) >= CONCURRENCY)
+            .collect()
     }
 }
 
