@@ -170,13 +170,13 @@ pub(crate) async fn add_resources(
             let (stopped, catalog) = (&stopped, &catalog);
             async move {
                 if stopped.load(Ordering::Relaxed) {
-                    return None;
+                    return (addition, None);
                 }
                 let answer = ask_for_resource(tenant, catalog, &addition.resource).await;
-                if answer.as_ref().is_err_and(GraphError::is_transient) {
+                if answer.as_ref().is_err_and(ends_the_visit) {
                     stopped.store(true, Ordering::Relaxed);
                 }
-                Some((addition, answer))
+                (addition, Some(answer))
             }
         })
         .collect();
@@ -184,8 +184,12 @@ pub(crate) async fn add_resources(
     let mut end = None;
     let mut was_asked = false;
     let mut answers = stream::iter(requests).buffer_unordered(SIDE_BY_SIDE);
-    while let Some(answer) = answers.next().await {
-        let Some((addition, answer)) = answer else { continue };
+    while let Some((addition, answer)) = answers.next().await {
+        let Some(answer) = answer else {
+            // It was not sent: nothing of it is ours.
+            unnote(subject, addition, &before);
+            continue;
+        };
         match judged(addition, answer) {
             Ok(Asked::Refused(problem)) => {
                 unnote(subject, addition, &before);
@@ -348,9 +352,15 @@ fn judged(addition: &Addition, answer: Result<ResourceRequest, GraphError>) -> R
         // It is there, or on its way: whether it is, the look afterwards says.
         Err(error) if is_onboarded(&error) => nameless(false),
         Err(error) if error.kind == GraphErrorKind::OutcomeUnknown => nameless(true),
-        Err(error) if error.is_transient() => return Err(error),
+        Err(error) if ends_the_visit(&error) => return Err(error),
         Err(error) => Asked::Refused(refused(name, resource, *is_seen, &error)),
     })
+}
+
+/// Whether it was not carried out, and no other request would be now. One whose answer is lost ends nothing: who goes on with
+/// the visit asks for the others as well, or they would pass for asked for.
+fn ends_the_visit(error: &GraphError) -> bool {
+    error.is_transient() && error.kind != GraphErrorKind::OutcomeUnknown
 }
 
 /// Under which a request for the resource that was refused rests.

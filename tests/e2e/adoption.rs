@@ -3,9 +3,9 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use stage::Stage;
 
 use super::support::*;
+use crate::scene::Stage;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -18,7 +18,7 @@ fn with_limits(limits: Value) -> Result<Stage, Box<dyn Error>> {
     stage.apply_object(&tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
     apply_ready(&stage, &catalog_with_limits(limits))?;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     Ok(stage)
 }
 
@@ -180,7 +180,7 @@ fn a_package_is_taken_over_by_its_id_and_left_as_it_is_in_the_end() -> Outcome {
         "{said}"
     );
     let mut stage = stage;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     visits(&stage, &second, 1)?;
     visits(&stage, &manifest, 1)?;
     assert_eq!(reason(&now(&stage, &second)?, "Ready"), "AlreadyClaimed");

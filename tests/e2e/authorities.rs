@@ -85,10 +85,15 @@ fn request(caller: &TcpStream) -> std::io::Result<String> {
 fn no_secret_of_a_cloud_is_brought_to_the_authority_of_another() -> Outcome {
     let proxy = Doorkeeper::open()?;
     let stage = builder()
-        .credentials(Credentials::WorkloadIdentity)
-        .environment("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/")
-        .environment("ALL_PROXY", &format!("http://{}", proxy.address))
-        .environment("NO_PROXY", "localhost,127.0.0.1")
+        .real_with(
+            "a proxy is a matter of sockets and of the process's environment",
+            |real| {
+                real.credentials(Credentials::WorkloadIdentity)
+                    .environment("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/")
+                    .environment("ALL_PROXY", &format!("http://{}", proxy.address))
+                    .environment("NO_PROXY", "localhost,127.0.0.1")
+            },
+        )
         .start()?;
     let of_cloud = |name: &str, cloud: &str, credentials: Value| {
         let other = json!({"metadata": {"name": name}, "spec": {"cloud": cloud, "credentials": credentials}});
@@ -133,8 +138,10 @@ fn no_secret_of_a_cloud_is_brought_to_the_authority_of_another() -> Outcome {
 fn a_managed_identity_of_another_tenant_is_refused_with_both_ids_and_writes_nothing() -> Outcome {
     let azure = Doorkeeper::open()?;
     let stage = builder()
-        .environment("IDENTITY_ENDPOINT", &format!("http://{}/msi/token", azure.address))
-        .environment("IDENTITY_HEADER", "the-machine-s-own")
+        .real_with("the machine's identity is asked for over a socket", |real| {
+            real.environment("IDENTITY_ENDPOINT", &format!("http://{}/msi/token", azure.address))
+                .environment("IDENTITY_HEADER", "the-machine-s-own")
+        })
         .start()?;
     azure.answers(
         "200 OK",

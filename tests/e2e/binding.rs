@@ -1,10 +1,11 @@
 //! What names, roles, addresses and ids stand for, and that it stays so.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use stage::{Result, Stage, wait_for, world};
+use stage::{Result, world};
 
+use crate::scene::Stage;
 use crate::support::{
     all_ready, apply_not_ready, apply_ready, builder, catalog, collection, condition, furnish, furnished, line, mark,
     message, namespace, now, package, patched, policy, reason, tenant, text, visit, wait_reason, writes_since,
@@ -101,7 +102,7 @@ fn a_permission_to_read_applications_that_is_taken_away_changes_no_role() -> Res
         "User.Read.All",
     ]});
     stage.emulator().patch_state("applications", world::CLIENT_ID, &left)?;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     let from = mark(&stage);
     let seen = visit(&stage, &catalog(), "revoked")?;
     assert_eq!(role_id(&seen, "crm", "Reader"), READER, "{seen:#}");
@@ -238,14 +239,7 @@ fn the_wrong_kind_of_id_is_named_and_not_asked_for_again_and_again() -> Result<(
     );
     let from = mark(&stage);
     apply_not_ready(&stage, &other, "ReferenceNotFound")?;
-    let began = Instant::now();
-    wait_for("some seconds to pass", crate::support::SOON, || {
-        if began.elapsed() > Duration::from_secs(6) {
-            Ok(())
-        } else {
-            Err(began.elapsed().as_secs())
-        }
-    })?;
+    stage.pass(Duration::from_secs(6))?;
     let calls: Vec<String> = stage.emulator().graph_calls_since(from).iter().map(line).collect();
     let about: Vec<&String> = calls.iter().filter(|line| !line.contains("atalogs")).collect();
     assert!(about.is_empty(), "{about:#?}");
@@ -342,7 +336,7 @@ fn a_title_that_another_group_of_the_site_was_given_hands_nothing_out() -> Resul
         {"originId": "9", "displayName": "marketing visitors"},
     ]});
     stage.emulator().patch_state("sites", world::SITE_URL, &groups)?;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     let from = mark(&stage);
     visit(&stage, &catalog(), "moved")?;
     let seen = wait_reason(&stage, &catalog(), "Healthy", "ReferenceMoved")?;
@@ -378,7 +372,7 @@ fn a_display_name_that_goes_from_a_disabled_role_to_another_hands_nothing_out_an
     ]});
     let principal = world::CRM_SERVICE_PRINCIPAL_ID;
     stage.emulator().patch_state("servicePrincipals", principal, &roles)?;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     stays_bound(&stage)?;
     assert_eq!(handed_out(&stage)?, wanted);
     Ok(())
@@ -388,7 +382,6 @@ fn a_display_name_that_goes_from_a_disabled_role_to_another_hands_nothing_out_an
 fn names_that_others_bear_while_the_directory_refuses_to_tell_stay_bound_to_whom_they_meant() -> Result<()> {
     let mut stage = furnished()?;
     let wanted = handed_out(&stage)?;
-    let emulator = stage.emulator();
     for (collection, id, change) in [
         (
             "groups",
@@ -411,14 +404,14 @@ fn names_that_others_bear_while_the_directory_refuses_to_tell_stay_bound_to_whom
             json!({"userPrincipalName": "bob@contoso.com"}),
         ),
     ] {
-        emulator.patch_state(collection, id, &change)?;
+        stage.emulator().patch_state(collection, id, &change)?;
     }
     set_roles(&stage, &[(NEWER, "Reader", "Reader"), (READER, "Former", "Former")])?;
     let refused = json!({"count": 100_000, "status": 403, "code": "Authorization_RequestDenied", "message": "No."});
     for path in ["/users", "/groups", "/servicePrincipals", "/directoryObjects"] {
         let refused = patched(refused.clone(), json!({"path": path}));
         stage.emulator().set_quirks(&json!({"failNext": refused}))?;
-        stage.operator()?.restart()?;
+        stage.restart()?;
         let from = mark(&stage);
         for manifest in [catalog(), package()] {
             visit(&stage, &manifest, path)?;

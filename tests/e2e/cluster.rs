@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::{Value, json};
-use stage::{OPERATOR_NAMESPACE, Result, SECRET_KEY, Stage, condition_in, wait_for, world};
+use stage::{OPERATOR_NAMESPACE, Result, SECRET_KEY, condition_in, world};
 
+use crate::scene::Stage;
 use crate::support::{
     CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, condition,
     entra_id, furnish, furnished, mark, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
@@ -28,7 +29,7 @@ fn force_away(stage: &Stage, manifest: &Value) -> Result<()> {
 
 /// Waits until events with this reason about the object have this text; answers their types.
 fn told(stage: &Stage, (kind, name, namespace): (&str, &str, Option<&str>), text: &str) -> Result<Vec<Value>> {
-    wait_for("to be told", SOON, || {
+    stage.wait_for("to be told", SOON, || {
         let events = stage
             .events(kind, name, namespace)
             .map_err(|error| json!(error.to_string()))?;
@@ -68,7 +69,11 @@ fn what_goes_with_its_finalizer_taken_off_can_be_taken_over_again_by_the_same_ma
 #[test]
 fn what_is_left_behind_in_entra_is_told_to_its_namespace_and_to_those_who_run_the_catalog() -> Outcome {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-    let stage = builder().argument(&format!("--listen={address}")).start()?;
+    let stage = builder()
+        .real_with("its log and its metrics are read", |real| {
+            real.argument(&format!("--listen={address}"))
+        })
+        .start()?;
     furnish(&stage)?;
     let id = entra_id(&now(&stage, &policy())?);
     force_away(&stage, &policy())?;
@@ -98,7 +103,11 @@ fn what_is_left_behind_in_entra_is_told_to_its_namespace_and_to_those_who_run_th
 #[test]
 fn annotations_on_a_package_visit_no_catalog_whether_it_exists_or_not() -> Outcome {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string();
-    let stage = builder().argument(&format!("--listen={address}")).start()?;
+    let stage = builder()
+        .real_with("its metrics are read", |real| {
+            real.argument(&format!("--listen={address}"))
+        })
+        .start()?;
     // Compared seldom, so that nobody visits by the clock meanwhile.
     stage.apply_object(&patched(tenant(&stage), json!({"spec": {"driftInterval": "PT1H"}})))?;
     for name in [NAMESPACE, "sales"] {

@@ -1,16 +1,16 @@
 //! Deletions end, and say meanwhile what they wait for.
 
 use std::collections::BTreeSet;
-use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stage::{OPERATOR_NAMESPACE, SECRET_NAME, Stage, condition_in, wait_for, world};
+use stage::{OPERATOR_NAMESPACE, SECRET_NAME, condition_in, world};
 
+use crate::scene::Stage;
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, apply_ready, bare_builder, builder, catalog, catalog_with_limits, collection, entra_id,
-    furnish, furnished, line, looks, mark, message, namespace, now, package, patched, place, policy, reason, tenant,
-    text, wait_reason, wait_state,
+    CAMPAIGN, NAMESPACE, SOON, apply_ready, builder, catalog, catalog_with_limits, collection, entra_id, furnish,
+    furnished, line, looks, mark, message, namespace, now, package, patched, place, policy, reason, tenant, text,
+    wait_reason, wait_state,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -75,7 +75,7 @@ fn hundreds_who_hold_it_are_asked_for_once_each_and_their_number_falls() -> Outc
     let from = mark(&stage);
     delete(&stage, &package())?;
     let mut counts: Vec<u64> = Vec::new();
-    wait_for("the package to go", 2 * SOON, || {
+    stage.wait_for("the package to go", 2 * SOON, || {
         let Some(object) = stage
             .get("AccessPackage", CAMPAIGN, Some(NAMESPACE))
             .map_err(|error| error.to_string())?
@@ -112,12 +112,12 @@ fn whoever_was_asked_for_is_not_asked_for_again_after_a_restart() -> Outcome {
     stage.emulator().set_quirks(&json!({"deliveryDelay": 8_000}))?;
     let from = mark(&stage);
     delete(&stage, &package())?;
-    wait_for("all to be asked for", SOON, || {
+    stage.wait_for("all to be asked for", SOON, || {
         let asked = asked_since(&stage, from).len();
         if asked == 40 { Ok(()) } else { Err(asked) }
     })?;
-    stage.operator()?.kill();
-    stage.operator()?.restart()?;
+    stage.kill()?;
+    stage.restart()?;
     gone(&stage, &package())?;
     assert_eq!(asked_since(&stage, from).len(), 40);
     Ok(())
@@ -239,10 +239,7 @@ fn a_role_on_a_catalog_is_enough_to_let_a_whole_namespace_go() -> Outcome {
 
 /// A stage whose lists lag, so that a create whose answer is lost is not found at once.
 fn lagging() -> Outcome<Stage> {
-    let stage = bare_builder()
-        .argument("--visibility-seconds=12")
-        .argument("--log-level=info,entra_access_operator=debug")
-        .start()?;
+    let stage = builder().visibility(12).start()?;
     stage.apply_object(&tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
     apply_ready(&stage, &catalog())?;
@@ -372,7 +369,7 @@ fn a_policy_that_cannot_be_read_any_more_is_shut_as_it_is_and_deleted() -> Outco
     wait_reason(&stage, &policy(), "Ready", "GraphRefused")?;
     let from = mark(&stage);
     delete(&stage, &policy())?;
-    wait_for("the policy to be sent back", SOON, || {
+    stage.wait_for("the policy to be sent back", SOON, || {
         let puts = puts(&stage, from, &id);
         if puts.is_empty() { Err("no PUT") } else { Ok(()) }
     })?;
@@ -462,7 +459,7 @@ fn an_orphan_whose_grant_is_withdrawn_names_the_one_command_and_goes_by_it() -> 
     );
     // Nothing is pressed for meanwhile.
     let from = mark(&stage);
-    thread::sleep(Duration::from_secs(3));
+    stage.pass(Duration::from_secs(3))?;
     assert_eq!(stage.emulator().graph_writes_since(from), [json!(null); 0]);
     apply_ready(&stage, &catalog_with_limits(json!({"deletion": ["Delete", "Orphan"]})))?;
     gone(&stage, &orphan)?;
@@ -524,7 +521,7 @@ fn what_somebody_deletes_while_we_delete_it_is_proven_gone_and_goes() -> Outcome
             "forbiddenInsteadOfNotFound": is_forbidden,
         }))?;
         delete(&stage, &manifest)?;
-        wait_for("the deletion to be under way", SOON, || {
+        stage.wait_for("the deletion to be under way", SOON, || {
             match stage.emulator().quirks()["hangNext"].is_null() {
                 true => Ok(()),
                 false => Err("not yet"),
@@ -576,10 +573,7 @@ fn doubled(stage: &Stage, name: &str) -> Outcome<Value> {
 
 #[test]
 fn a_deletion_that_cannot_tell_which_is_its_own_says_what_ends_it_and_ends_by_that() -> Outcome {
-    let stage = bare_builder()
-        .argument("--visibility-seconds=12")
-        .argument("--log-level=info,entra_access_operator=debug")
-        .start()?;
+    let stage = builder().visibility(12).start()?;
     stage.apply_object(&tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
     apply_ready(&stage, &catalog_with_limits(json!({"deletion": ["Delete", "Orphan"]})))?;

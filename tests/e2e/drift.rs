@@ -1,12 +1,12 @@
 //! What happens when somebody changes Entra behind the operator's back, and when names move.
 
 use std::error::Error;
-use std::process::Command;
 
 use serde_json::{Value, json};
-use stage::{Program, Stage, binaries, world};
+use stage::world;
 
 use super::support::*;
+use crate::scene::Stage;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -40,28 +40,6 @@ fn command_in(said: &str) -> Result<&str, Box<dyn Error>> {
     let start = said.find("kubectl ").ok_or("the message has no command")?;
     let end = said[start..].find(")\"").ok_or("the command has no end")?;
     Ok(&said[start..start + end + 2])
-}
-
-/// Runs a command line in a shell, with kubectl at hand as the administrator.
-fn run(stage: &Stage, line: &str) -> Outcome {
-    let programs = binaries::ensure(&[Program::Kubectl])?;
-    let folder = programs
-        .path(Program::Kubectl)?
-        .parent()
-        .ok_or("kubectl is in no folder")?;
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
-    let output = Command::new("sh")
-        .args(["-c", line])
-        .env("PATH", path)
-        .env("KUBECONFIG", stage.kubeconfig())
-        .env("NO_PROXY", "127.0.0.1,localhost")
-        .output()?;
-    assert!(
-        output.status.success(),
-        "{line}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(())
 }
 
 fn id_of(stage: &Stage, manifest: &Value) -> Result<String, Box<dyn Error>> {
@@ -199,7 +177,7 @@ fn a_role_added_in_entra_is_taken_out_and_one_removed_there_is_not_handed_out_ag
     assert!(said.contains("crm/Reader"), "{said}");
     intervals(&stage, 2)?;
     assert_eq!(writes_since(&stage, from), Vec::<String>::new());
-    run(&stage, command_in(&said)?)?;
+    stage.run(command_in(&said)?)?;
     stage.wait_ready("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
     assert_eq!(handed_out(&stage)?, wanted);
     Ok(())
@@ -209,7 +187,7 @@ fn a_role_added_in_entra_is_taken_out_and_one_removed_there_is_not_handed_out_ag
 
 #[test]
 fn requests_that_somebody_switched_off_stay_off_until_the_command_in_the_message_is_run() -> Outcome {
-    let stage = furnished()?;
+    let stage = real_furnished("a shell and kubectl run the command")?;
     let id = id_of(&stage, &policy())?;
     let from = mark(&stage);
     let off = json!({"requestorSettings": {"enableTargetsToSelfAddAccess": false}});
@@ -247,7 +225,7 @@ fn requests_that_somebody_switched_off_stay_off_until_the_command_in_the_message
     assert_eq!(writes_since(&stage, from), [format!("PUT assignmentPolicies/{id}")]);
     assert_eq!(self_add(&stage, &id)?, false);
 
-    run(&stage, &command)?;
+    stage.run(&command)?;
     stage.wait_ready("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
     assert_eq!(self_add(&stage, &id)?, true);
     intervals(&stage, 1)?;
@@ -287,7 +265,7 @@ fn a_catalog_unpublished_in_entra_stays_so_until_somebody_asks() -> Outcome {
     assert!(said.contains("state: unpublished -> published"), "{said}");
     looks(&stage, &[&format!("/catalogs/{id}/resources")], 2)?;
     assert_eq!(writes_since(&stage, from), Vec::<String>::new());
-    run(&stage, command_in(&said)?)?;
+    stage.run(command_in(&said)?)?;
     stage.wait_ready("Catalog", "marketing", None, SOON)?;
     assert_eq!(writes_since(&stage, from), [format!("PATCH catalogs/{id}")]);
     Ok(())
@@ -306,14 +284,14 @@ fn a_package_deleted_in_entra_is_reported_and_made_anew_only_on_request() -> Out
     intervals(&stage, 2)?;
     assert_eq!(writes_since(&stage, from), Vec::<String>::new());
 
-    run(&stage, command_in(&said)?)?;
+    stage.run(command_in(&said)?)?;
     stage.wait_ready("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
     let new_package = id_of(&stage, &package())?;
     assert_ne!(new_package, old_package);
     // The policy of a package made anew was deleted as well, and is asked for by itself.
     let object = wait_reason(&stage, &policy(), "Ready", "DeletedInEntra")?;
     assert_eq!(collection(&stage, "assignmentPolicies")?, Vec::<Value>::new());
-    run(&stage, command_in(&message(&object, "Ready"))?)?;
+    stage.run(command_in(&message(&object, "Ready"))?)?;
     stage.wait_ready("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
     assert_ne!(id_of(&stage, &policy())?, old_policy);
     let policies = collection(&stage, "assignmentPolicies")?;
@@ -333,7 +311,7 @@ fn a_policy_deleted_in_entra_is_reported_and_made_anew_only_on_request() -> Outc
     let object = wait_reason(&stage, &policy(), "Ready", "DeletedInEntra")?;
     intervals(&stage, 2)?;
     assert_eq!(writes_since(&stage, from), Vec::<String>::new());
-    run(&stage, command_in(&message(&object, "Ready"))?)?;
+    stage.run(command_in(&message(&object, "Ready"))?)?;
     stage.wait_ready("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
     assert_ne!(id_of(&stage, &policy())?, old);
     assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 1);

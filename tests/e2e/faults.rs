@@ -1,15 +1,15 @@
 //! A service that is slow, throttles, lags and loses answers; an operator that is killed.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stage::{OPERATOR_NAMESPACE, Result, SECRET_NAME, Signal, Stage, wait_for, world};
+use stage::{OPERATOR_NAMESPACE, Operator, Result, SECRET_NAME, Signal, world};
 
+use crate::scene::Stage;
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_ready, bare_builder, builder, catalog, collection, condition, entra_id,
-    furnish, furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy, renamed,
-    stage, tenant, text, visit, visits, wait_event, wait_reason, wait_state, writes_since,
+    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, collection, condition, entra_id, furnish,
+    furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy, real_furnished,
+    real_stage, renamed, tenant, text, visit, visits, wait_event, wait_reason, wait_state, writes_since,
 };
 
 /// Furnishes a stage whose Graph has these quirks from the start, and expects one of each.
@@ -69,10 +69,6 @@ fn one_of_each_named(stage: &Stage, manifests: [&Value; 3]) -> Result<()> {
     Ok(())
 }
 
-fn restart(stage: &mut Stage) -> Result<()> {
-    stage.operator()?.restart()
-}
-
 #[test]
 fn a_slow_graph_only_takes_longer() -> Result<()> {
     furnished_despite(json!({"latency": 200})).map(drop)
@@ -80,9 +76,8 @@ fn a_slow_graph_only_takes_longer() -> Result<()> {
 
 #[test]
 fn lists_and_expands_that_lag_make_no_second_object() -> Result<()> {
-    let stage = bare_builder()
-        .argument("--visibility-seconds=4")
-        .argument("--log-level=info,entra_access_operator=debug")
+    let stage = builder()
+        .visibility(4)
         .quirks(json!({"replicationLag": 2_000}))
         .start()?;
     furnish(&stage)?;
@@ -306,7 +301,7 @@ fn an_outage_leaves_what_was_ready_ready_and_what_was_asked_meanwhile_is_done_af
     stage.emulator().set_quirks(&outage)?;
     let failures = |from: usize| stage.emulator().graph_calls_since(from).len();
     let from = mark(&stage);
-    wait_for("calls to fail", SOON, || {
+    stage.wait_for("calls to fail", SOON, || {
         if failures(from) >= 5 {
             Ok(())
         } else {
@@ -324,15 +319,15 @@ fn an_outage_leaves_what_was_ready_ready_and_what_was_asked_meanwhile_is_done_af
     let unavailable = ("Ready", "GraphUnavailable");
     let waiting = stage.wait_reason("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), unavailable, 2 * SOON)?;
     // The same outage is told once, however often it is met, and the service is not pressed.
-    let (from, began) = (mark(&stage), Instant::now());
-    wait_for("more calls to fail", 2 * SOON, || {
+    let (from, began) = (mark(&stage), stage.age());
+    stage.wait_for("more calls to fail", 2 * SOON, || {
         if failures(from) >= 2 {
             Ok(())
         } else {
             Err(failures(from))
         }
     })?;
-    let calls_a_second = 2.0 / began.elapsed().as_secs_f64();
+    let calls_a_second = 2.0 / (stage.age() - began).as_secs_f64();
     assert!(
         calls_a_second < 2.0,
         "{calls_a_second} calls a second at a service that is down"
@@ -349,6 +344,10 @@ fn an_outage_leaves_what_was_ready_ready_and_what_was_asked_meanwhile_is_done_af
     one_of_each(&stage)
 }
 
+fn operator_of(stage: &mut Stage) -> Result<&mut Operator> {
+    stage.real_mut()?.operator()
+}
+
 /// Stops the operator while the create of this manifest is under way, and kills it when Entra has the object.
 fn killed_after_commit(stage: &mut Stage, manifest: &Value, collection_name: &str) -> Result<()> {
     let display_name = text(&manifest["spec"]["displayName"]).to_owned();
@@ -358,31 +357,32 @@ fn killed_after_commit(stage: &mut Stage, manifest: &Value, collection_name: &st
     stage.wait_object(kind, name, namespace, "to have an intent", SOON, |object| {
         object["status"]["intent"].is_object()
     })?;
-    wait_for("the create to be committed and not answered", SOON, || {
+    stage::wait_for("the create to be committed and not answered", SOON, || {
         let is_there =
             |stage: &Stage| named(stage, collection_name, &display_name).is_ok_and(|found| !found.is_empty());
-        let operator = stage.operator().map_err(|error| error.to_string())?;
+        let operator = operator_of(stage).map_err(|error| error.to_string())?;
         operator.signal(Signal::Stop).map_err(|error| error.to_string())?;
-        if wait_for("it", Duration::from_secs(2), || {
-            if is_there(stage) { Ok(()) } else { Err("absent") }
-        })
-        .is_ok()
+        if stage
+            .wait_for("it", Duration::from_secs(2), || {
+                if is_there(stage) { Ok(()) } else { Err("absent") }
+            })
+            .is_ok()
         {
             return Ok(());
         }
         // Stopped before the request was sent: a little further.
-        let operator = stage.operator().map_err(|error| error.to_string())?;
+        let operator = operator_of(stage).map_err(|error| error.to_string())?;
         operator.signal(Signal::Continue).map_err(|error| error.to_string())?;
         Err("absent".to_owned())
     })?;
-    stage.operator()?.kill();
+    stage.kill()?;
     let object = now(stage, manifest)?;
     assert!(
         object["status"]["intent"].is_object() && object["status"]["entra"].is_null(),
         "killed too late: {object:#}"
     );
     stage.emulator().set_quirks(&json!({}))?;
-    restart(stage)?;
+    stage.restart()?;
     stage.wait_ready(kind, name, namespace, SOON)?;
     let found = named(stage, collection_name, &display_name)?;
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -392,7 +392,7 @@ fn killed_after_commit(stage: &mut Stage, manifest: &Value, collection_name: &st
 
 #[test]
 fn an_operator_that_is_killed_before_it_hears_of_its_create_makes_no_second_one() -> Result<()> {
-    let mut stage = stage()?;
+    let mut stage = real_stage("the process is stopped and killed")?;
     apply_ready(&stage, &tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
     killed_after_commit(&mut stage, &catalog(), "catalogs")?;
@@ -415,7 +415,7 @@ impl Random {
 
 #[test]
 fn an_operator_that_is_killed_at_any_moment_ends_with_one_of_each() -> Result<()> {
-    let mut stage = stage()?;
+    let mut stage = real_stage("the process is killed, wherever it is")?;
     apply_ready(&stage, &tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
     let mut random = Random(0x5EED_F00D);
@@ -430,9 +430,9 @@ fn an_operator_that_is_killed_at_any_moment_ends_with_one_of_each() -> Result<()
         let all = [&catalog, &package, &policy].map(Value::to_string);
         stage.apply(&all.join("\n---\n"))?;
         // No wait for anything: the moment is what the test varies.
-        thread::sleep(Duration::from_millis(random.below(900)));
-        stage.operator()?.kill();
-        restart(&mut stage)?;
+        stage.pass(Duration::from_millis(random.below(900)))?;
+        stage.kill()?;
+        stage.restart()?;
         for manifest in [&catalog, &package, &policy] {
             let (kind, name, namespace) = place(manifest);
             stage.wait_ready(kind, name, namespace, SOON)?;
@@ -444,7 +444,7 @@ fn an_operator_that_is_killed_at_any_moment_ends_with_one_of_each() -> Result<()
 
 #[test]
 fn restarts_write_nothing_where_nothing_changed() -> Result<()> {
-    let mut stage = furnished()?;
+    let mut stage = real_furnished("one process ends by SIGTERM, and another begins")?;
     let manifests = [tenant(&stage), catalog(), package(), policy()];
     let versions = |stage: &Stage| -> Result<Vec<Value>> {
         manifests
@@ -456,7 +456,7 @@ fn restarts_write_nothing_where_nothing_changed() -> Result<()> {
     let before = versions(&stage)?;
     for _ in 0..2 {
         let from = mark(&stage);
-        restart(&mut stage)?;
+        stage.restart()?;
         intervals(&stage, 2)?;
         all_ready(&stage)?;
         assert_eq!(writes_since(&stage, from), [""; 0]);
@@ -520,7 +520,7 @@ fn a_role_on_a_catalog_is_enough_to_manage_its_packages_and_policies_by_ids() ->
 
 #[test]
 fn sigterm_during_a_slow_call_ends_the_process_well_within_half_a_minute() -> Result<()> {
-    let mut stage = stage()?;
+    let mut stage = real_stage("a signal ends the process")?;
     apply_ready(&stage, &tenant(&stage))?;
     stage.emulator().set_quirks(&json!({"latency": 8_000}))?;
     stage.apply_object(&catalog())?;
@@ -528,10 +528,10 @@ fn sigterm_during_a_slow_call_ends_the_process_well_within_half_a_minute() -> Re
     stage.wait_object("Catalog", "marketing", None, "to be visited", SOON, |object| {
         object["metadata"]["finalizers"].is_array()
     })?;
-    let operator = stage.operator()?;
+    let operator = stage.real_mut()?.operator()?;
     operator.signal(Signal::Terminate)?;
     let began = Instant::now();
-    let ended = wait_for("the operator to end", Duration::from_secs(30), || {
+    let ended = stage::wait_for("the operator to end", Duration::from_secs(30), || {
         match operator.must_run() {
             Ok(()) => Err(format!("running after {:?}", began.elapsed())),
             Err(ended) => Ok(ended.to_string()),

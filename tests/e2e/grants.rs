@@ -1,8 +1,9 @@
 //! What a namespace may and may not do. No grant, no write.
 
 use serde_json::{Value, json};
-use stage::{Result, Stage, wait_for, world};
+use stage::{Result, world};
 
+use crate::scene::Stage;
 use crate::support::{
     CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, catalog, catalog_with_limits, collection,
     furnish, furnished, line, mark, message, namespace, package, patched, policy, reason, renamed, stage, status_of,
@@ -19,9 +20,9 @@ fn with_package(catalog: &Value, package: &Value) -> Result<Stage> {
     Ok(stage)
 }
 
-fn patch_grants(stage: &Stage, grants: &Value) -> Result<String> {
-    let patch = json!({"spec": {"grants": grants}}).to_string();
-    stage.kubectl(&["patch", "catalog", "marketing", "--type", "merge", "-p", &patch])
+fn patch_grants(stage: &Stage, grants: &Value) -> Result<()> {
+    let patch = json!({"spec": {"grants": grants}});
+    stage.patch("Catalog", "marketing", None, &patch).map(drop)
 }
 
 /// Requests since the mark that ask the directory for anything.
@@ -49,7 +50,7 @@ fn look_ups_since(stage: &Stage, mark: usize) -> Vec<String> {
 fn refused(stage: &Stage, manifest: &Value) -> Result<String> {
     let message = apply_not_ready(stage, manifest, "LimitExceeded")?;
     let (kind, name, namespace) = crate::support::place(manifest);
-    wait_for("an event of the refusal", SOON, || {
+    stage.wait_for("an event of the refusal", SOON, || {
         let events = stage
             .events(kind, name, namespace)
             .map_err(|error| json!(error.to_string()))?;
@@ -63,7 +64,7 @@ fn refused(stage: &Stage, manifest: &Value) -> Result<String> {
 
 /// Everything that somebody can read about an object, without times and uids, and with these words hidden.
 fn seen(stage: &Stage, kind: &str, name: &str, catalog: &str) -> Result<String> {
-    let events = wait_for("an event", SOON, || match stage.events(kind, name, Some("sales")) {
+    let events = stage.wait_for("an event", SOON, || match stage.events(kind, name, Some("sales")) {
         Ok(events) if !events.is_empty() => Ok(events),
         Ok(_) => Err("none".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -331,10 +332,14 @@ fn a_grant_by_label_follows_the_labels_of_the_namespace() -> Result<()> {
     apply_not_ready(&stage, &policy(), "CatalogNotGranted")?;
     assert_eq!(writes_since(&stage, from), [""; 0]);
 
-    stage.kubectl(&["label", "namespace", NAMESPACE, "team=marketing"])?;
+    let labelled = |team: Value| {
+        let labels = json!({"metadata": {"labels": {"team": team}}});
+        stage.patch("Namespace", NAMESPACE, None, &labels)
+    };
+    labelled(json!("marketing"))?;
     all_ready(&stage)?;
 
-    stage.kubectl(&["label", "namespace", NAMESPACE, "team-"])?;
+    labelled(Value::Null)?;
     wait_reason(&stage, &package(), "Ready", "CatalogNotGranted")?;
     wait_reason(&stage, &policy(), "Ready", "CatalogNotGranted")?;
     let from = mark(&stage);

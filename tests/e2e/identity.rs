@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stage::{Result, Stage, StageBuilder, wait_for};
+use stage::Result;
 
+use crate::scene::{Stage, StageBuilder};
 use crate::{
     support::{
-        CAMPAIGN, NAMESPACE, Portal, SOON, all_ready, apply_not_ready, apply_ready, bare_builder, builder, catalog,
-        collection, element, entra_id, furnish, furnished, intervals, looks, mark, message, namespace, now, package,
-        patched, place, policy, renamed, tenant, text, wait_reason, wait_state, writes_since,
+        CAMPAIGN, NAMESPACE, Portal, SOON, all_ready, apply_not_ready, apply_ready, builder, catalog, collection,
+        element, entra_id, furnish, furnished, intervals, looks, mark, message, namespace, now, package, patched,
+        place, policy, renamed, tenant, text, wait_reason, wait_state, writes_since,
     },
     truth::{deny_status, ever, give_leave},
 };
@@ -17,10 +18,8 @@ use crate::{
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// As [`builder`], where a write may take this many seconds to show.
-fn patient_builder(seconds: u32) -> StageBuilder {
-    bare_builder()
-        .argument(&format!("--visibility-seconds={seconds}"))
-        .argument("--log-level=info,entra_access_operator=debug")
+fn patient_builder(seconds: u64) -> StageBuilder {
+    builder().visibility(seconds)
 }
 
 fn count(stage: &Stage, name: &str) -> Result<usize> {
@@ -166,7 +165,7 @@ fn of_two_who_make_the_same_the_one_that_is_refused_takes_nothing_over() -> Outc
         SOON,
         |object| object["status"]["intent"].is_object(),
     )?;
-    wait_for("the create to be under way", SOON, || {
+    stage.wait_for("the create to be under way", SOON, || {
         match stage.emulator().quirks()["hangNext"].is_null() {
             true => Ok(()),
             false => Err("not yet"),
@@ -447,7 +446,7 @@ fn a_create_that_is_refused_is_not_sent_again_at_once() -> Outcome {
     }}))?;
     apply_not_ready(&stage, &package(), "GraphRefused")?;
     let from = mark(&stage);
-    std::thread::sleep(Duration::from_secs(5)); // how often in a time is what is asked
+    stage.pass(Duration::from_secs(5))?; // how often in a time is what is asked
     let sent = writes_since(&stage, from);
     assert!(sent.len() <= 6, "{sent:#?}");
     Ok(())
@@ -466,7 +465,7 @@ fn two_objects_of_one_name_whose_answers_are_lost_are_one_and_one_that_says_so()
     }))?;
     let twins = ["one", "other"].map(|name| renamed(policy(), name, "Twin"));
     stage.apply(&twins.each_ref().map(Value::to_string).join("\n---\n"))?;
-    wait_for("one to be Ready and one to be told so", SOON, || {
+    stage.wait_for("one to be Ready and one to be told so", SOON, || {
         let mut reasons = twins.each_ref().map(|twin| {
             now(&stage, twin)
                 .map(|object| crate::support::reason(&object, "Ready"))

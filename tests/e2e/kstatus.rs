@@ -3,12 +3,13 @@
 //! The first two ask kstatus, which is asked at the end of every other test here too: `review`.
 
 use serde_json::{Value, json};
-use stage::{Result, Signal, Stage, is_ready, world};
+use stage::{Result, Signal, is_ready, world};
 
 use crate::review::agreed;
+use crate::scene::Stage;
 use crate::support::{
     CAMPAIGN, NAMESPACE, Portal, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, builder, catalog, entra_id,
-    furnished, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
+    namespace, now, package, patched, place, policy, real_furnished, renamed, tenant, wait_reason,
 };
 
 const PAUSED: &str = "access.entra-operator.io/paused";
@@ -212,24 +213,24 @@ const CROWD: usize = 72;
 
 #[test]
 fn kubectl_wait_ends_when_the_operator_says_ready_of_the_present_spec_and_not_before() -> Result<()> {
-    let mut stage = furnished()?;
+    let mut stage = real_furnished("kubectl waits")?;
     let second = renamed(package(), "second", "Second");
     // Nobody is there to look at what is new.
-    stage.operator()?.signal(Signal::Stop)?;
+    stage.real_mut()?.operator()?.signal(Signal::Stop)?;
     let words = json!({"spec": {"description": "Other words"}});
     stage.patch("AccessPackage", CAMPAIGN, Some(NAMESPACE), &words)?;
     stage.apply_object(&second)?;
     let wait = |stage: &Stage, name: &str, timeout: &str| {
         let (object, timeout) = (format!("accesspackage/{name}"), format!("--timeout={timeout}"));
         let arguments = ["wait", "--for=condition=Ready", &object, "-n", NAMESPACE, &timeout];
-        stage.try_kubectl(&arguments, "")
+        stage.real()?.try_kubectl(&arguments, "")
     };
     // The edited one has Ready at True still, of the spec before.
     for name in [CAMPAIGN, "second"] {
         let answer = wait(&stage, name, "0s")?;
         assert!(!answer.success, "{name}: {}", answer.stdout);
     }
-    stage.operator()?.signal(Signal::Continue)?;
+    stage.real_mut()?.operator()?.signal(Signal::Continue)?;
     for name in [CAMPAIGN, "second"] {
         let answer = wait(&stage, name, "45s")?;
         assert!(answer.success, "{name}: {}", answer.stderr);

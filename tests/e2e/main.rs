@@ -23,8 +23,9 @@
 //! | `sites` | SharePoint sites, which no list shows to an application |
 //! | `kstatus` | what Flux, `helm --wait` and `kubectl wait` take an object for |
 //!
-//! Every test has a stage of its own (`support`), so they run beside each other; at its end kstatus is asked about every
-//! state that an object was in (`review`).
+//! Every test has a stage of its own, so they run beside each other: a simulated one where that is enough, or one of real
+//! parts (`scene` says which, and how to have all on real parts). At its end kstatus is asked about every state that an
+//! object was in (`review`).
 
 #![expect(
     clippy::disallowed_methods,
@@ -46,6 +47,7 @@ mod names;
 mod people;
 mod reading;
 mod review;
+mod scene;
 mod sign_in;
 mod sites;
 mod story;

@@ -3,9 +3,10 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use stage::{Stage, world};
+use stage::world;
 
 use super::support::*;
+use crate::scene::Stage;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -16,7 +17,7 @@ fn with_catalog() -> Result<Stage, Box<dyn Error>> {
     }
     apply_ready(&stage, &catalog())?;
     // It does not remember that the catalog was empty a moment ago.
-    stage.operator()?.restart()?;
+    stage.restart()?;
     Ok(stage)
 }
 

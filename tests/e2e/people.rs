@@ -3,9 +3,10 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use stage::{Stage, wait_for, world};
+use stage::world;
 
 use super::support::*;
+use crate::scene::Stage;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -157,7 +158,7 @@ fn whoever_opens_a_way_to_a_decision_is_put_right_at_once() -> Outcome {
         })?;
         // A call is listed when it was answered, which is after its effect shows.
         let put = vec![format!("PUT assignmentPolicies/{id}")];
-        wait_for("the write to be listed", SOON, || match writes_since(&stage, from) {
+        stage.wait_for("the write to be listed", SOON, || match writes_since(&stage, from) {
             writes if writes.is_empty() => Err(json!("none")),
             writes => {
                 assert_eq!(writes, put, "{edit}");

@@ -3,9 +3,10 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use stage::{Stage, wait_for, world};
+use stage::world;
 
 use super::support::*;
+use crate::scene::Stage;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -63,7 +64,7 @@ fn hand_out(stage: &Stage, portal: &Portal, package: &str, role: &str) -> Result
 
 #[test]
 fn what_cannot_be_read_of_others_stands_for_itself_alone_and_is_told_in_the_log() -> Outcome {
-    let stage = furnished()?;
+    let stage = real_furnished("its log is read")?;
     let portal = Portal::open(&stage)?;
     let package_id = foreign_package(&stage, &portal, "Somebody's package")?;
     let policy_id = foreign_policy(&portal, &package_id)?;
@@ -86,7 +87,7 @@ fn what_cannot_be_read_of_others_stands_for_itself_alone_and_is_told_in_the_log(
         &patched(policy(), json!({"spec": {"description": "Other words"}})),
     )?;
     assert_eq!(writes_since(&stage, from).len(), 2);
-    wait_for("the log to tell", SOON, || {
+    stage.wait_for("the log to tell", SOON, || {
         let log = stage.log();
         if log.contains(&policy_id) && log.contains("cannot be read") {
             Ok(())
@@ -101,7 +102,7 @@ fn what_cannot_be_read_of_others_stands_for_itself_alone_and_is_told_in_the_log(
 fn a_package_is_read_whole_however_short_the_pages_are() -> Outcome {
     let mut stage = builder().quirks(json!({"pageSize": 1, "expandPageSize": 1})).start()?;
     furnish(&stage)?;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     let from = mark(&stage);
     visits(&stage, &package(), 2)?;
     visits(&stage, &policy(), 1)?;
@@ -129,7 +130,7 @@ fn a_role_that_the_spec_cannot_express_is_not_stripped_by_taking_the_package_ove
     stage.apply_object(&namespace(NAMESPACE))?;
     let lenient = catalog_with_limits(json!({"adoption": "Allowed", "deletion": ["Delete", "Orphan"]}));
     apply_ready(&stage, &lenient)?;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     let portal = Portal::open(&stage)?;
     let id = foreign_package(&stage, &portal, "Marketing Campaign Access")?;
     hand_out(&stage, &portal, &id, "Eligible Member")?;
@@ -257,7 +258,7 @@ fn our_own_that_cannot_be_read_is_neither_gone_nor_made_anew_nor_written_over() 
     }
     let (package_id, policy_id) = (entra_id(&now(&stage, &package)?), entra_id(&now(&stage, &policy)?));
     let told = |stage: &Stage, manifest: &Value| {
-        wait_for("it to be said to be unreadable", SOON, || {
+        stage.wait_for("it to be said to be unreadable", SOON, || {
             let object = now(stage, manifest).map_err(|error| error.to_string())?;
             match condition(&object, "Ready") {
                 said if said.starts_with("GraphRefused/") && said.contains("invalid type: ") => Ok(()),
@@ -281,7 +282,7 @@ fn our_own_that_cannot_be_read_is_neither_gone_nor_made_anew_nor_written_over() 
         stage.emulator().patch_state("assignmentPolicies", &policy_id, &newer)?;
         let reworded = patched(policy.clone(), json!({"spec": {"description": name}}));
         stage.apply_object(&reworded)?;
-        stage.operator()?.restart()?;
+        stage.restart()?;
         told(&stage, &reworded)?;
         // Its package stands by itself.
         intervals(&stage, 2)?;
@@ -301,7 +302,7 @@ fn our_own_that_cannot_be_read_is_neither_gone_nor_made_anew_nor_written_over() 
         .patch_state("accessPackages", &package_id, &hidden(json!("partly")))?;
     let reworded = patched(package, json!({"spec": {"description": "Other words"}}));
     stage.apply_object(&reworded)?;
-    stage.operator()?.restart()?;
+    stage.restart()?;
     told(&stage, &reworded)?;
     intervals(&stage, 2)?;
     assert_eq!(writes_since(&stage, from), [""; 0]);

@@ -3,9 +3,10 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use stage::{Stage, wait_for, world};
+use stage::world;
 
 use super::support::*;
+use crate::scene::Stage;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -108,7 +109,7 @@ fn tokens_that_are_refused_whatever_is_done_are_told_in_words_and_not_fetched_fo
     apply_ready(&stage, &tenant(&stage))?;
     let asked = tokens(&stage);
     stage.emulator().set_quirks(&json!({"rejectTokens": 100_000}))?;
-    wait_for("the words", SOON, || {
+    stage.wait_for("the words", SOON, || {
         let object = now(&stage, &tenant(&stage)).map_err(|error| error.to_string())?;
         let said = condition(&object, "Ready");
         if said.starts_with("TokenRefused/") && said.contains("refuses even a fresh token") {

@@ -4,9 +4,10 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use stage::{Stage, wait_for, world};
+use stage::world;
 
 use super::support::*;
+use crate::scene::Stage;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -84,7 +85,7 @@ fn a_site_is_usable_wherever_its_id_and_its_roles_are_told() -> Outcome {
     // Nothing tells of any of them now: that is not "absent".
     stage.emulator().set_quirks(&shown(&[]))?;
     // Nor is it for an operator that remembers nothing.
-    stage.operator()?.restart()?;
+    stage.restart()?;
     let from = mark(&stage);
     for number in 0..enough.len() {
         let seen = visit(&stage, &catalog_of(number), "hidden")?;
@@ -114,7 +115,7 @@ fn a_site_of_which_half_is_told_is_refused_in_words_and_usable_as_soon_as_the_re
     stage.emulator().set_quirks(&json!({}))?;
     for number in 0..little.len() {
         let (kind, name) = ("Catalog", format!("team-{number}"));
-        wait_for(&format!("{name} to be Ready"), SOON, || {
+        stage.wait_for(&format!("{name} to be Ready"), SOON, || {
             let object = stage.get(kind, &name, None).map_err(|error| error.to_string())?;
             let object = object.unwrap_or_default();
             if stage::is_ready(&object) {

@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stage::{Result, Stage, StageBuilder, condition_in, wait_for, world};
+use stage::{Result, condition_in, world};
+
+pub(crate) use crate::scene::Portal;
+use crate::scene::{Stage, StageBuilder};
 
 /// How long anything may take that the operator does by itself; a real wait is much shorter.
 pub(crate) const SOON: Duration = Duration::from_secs(45);
@@ -20,17 +23,10 @@ pub(crate) const RECONCILE_REQUESTED_AT: &str = "access.entra-operator.io/reconc
 
 const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
 
-/// A stage to be changed before it starts; a create whose answer was lost is looked for during two seconds only.
+/// A stage to be changed before it starts; a create whose answer was lost is looked for during two seconds only. At its
+/// end, kstatus must have understood every state as the operator meant it.
 pub(crate) fn builder() -> StageBuilder {
-    bare_builder()
-        .argument("--visibility-seconds=2")
-        .argument("--log-level=info,entra_access_operator=debug")
-}
-
-/// A stage whose operator has no options yet. At its end, kstatus must have understood every state as the operator
-/// meant it.
-pub(crate) fn bare_builder() -> StageBuilder {
-    Stage::builder(env!("CARGO_BIN_EXE_entra-access-operator")).review(crate::review::review)
+    StageBuilder::new().visibility(2)
 }
 
 /// A stage with the operator running and nothing applied.
@@ -38,9 +34,21 @@ pub(crate) fn stage() -> Result<Stage> {
     builder().start()
 }
 
+/// As [`stage`], of real parts whatever is asked for.
+pub(crate) fn real_stage(why: &str) -> Result<Stage> {
+    builder().real(why).start()
+}
+
 /// A stage with tenant, namespace, catalog, package and policy, all of them Ready.
 pub(crate) fn furnished() -> Result<Stage> {
     let stage = stage()?;
+    furnish(&stage)?;
+    Ok(stage)
+}
+
+/// As [`furnished`], of real parts whatever is asked for.
+pub(crate) fn real_furnished(why: &str) -> Result<Stage> {
+    let stage = real_stage(why)?;
     furnish(&stage)?;
     Ok(stage)
 }
@@ -279,7 +287,7 @@ pub(crate) fn intervals(stage: &Stage, count: usize) -> Result<()> {
 /// under way already.
 pub(crate) fn looks(stage: &Stage, parts: &[&str], count: usize) -> Result<()> {
     let from = mark(stage);
-    wait_for(&format!("the operator to read {}", parts.concat()), SOON, || {
+    stage.wait_for(&format!("the operator to read {}", parts.concat()), SOON, || {
         let calls = stage.emulator().graph_calls_since(from);
         let is_meant = |call: &&Value| {
             let batch = call["requestBody"]["requests"].to_string();
@@ -300,7 +308,7 @@ pub(crate) fn looks(stage: &Stage, parts: &[&str], count: usize) -> Result<()> {
 /// come after the status.
 pub(crate) fn wait_event(stage: &Stage, manifest: &Value, reason: &str, part: &str) -> Result<()> {
     let (kind, name, namespace) = place(manifest);
-    wait_for(&format!("an event {reason} with {part:?}"), SOON, || {
+    stage.wait_for(&format!("an event {reason} with {part:?}"), SOON, || {
         let events = stage.events(kind, name, namespace).map_err(|error| error.to_string())?;
         let is_meant = |event: &Value| event["reason"] == reason && text(&event["message"]).contains(part);
         if events.iter().any(is_meant) {
@@ -323,7 +331,7 @@ pub(crate) fn element(stage: &Stage, name: &str, id: &str) -> Result<Option<Valu
 
 /// Waits until `holds` of the tenant's state; answers the state.
 pub(crate) fn wait_state(stage: &Stage, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
-    wait_for(what, SOON, || {
+    stage.wait_for(what, SOON, || {
         let mut state = stage.emulator().state();
         if holds(&state) {
             Ok(state)
@@ -331,102 +339,4 @@ pub(crate) fn wait_state(stage: &Stage, what: &str, holds: impl Fn(&Value) -> bo
             Err(state["accessPackages"].take())
         }
     })
-}
-
-/// Someone with the application's own permissions who works in the tenant beside the operator, through Graph itself.
-pub(crate) struct Portal {
-    runtime: tokio::runtime::Runtime,
-    http: reqwest::Client,
-    graph: String,
-    token: String,
-}
-
-impl Portal {
-    /// Signs in.
-    pub(crate) fn open(stage: &Stage) -> std::result::Result<Self, Box<dyn std::error::Error>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let emulator = stage.emulator();
-        let trusted = reqwest::Certificate::from_pem_bundle(&std::fs::read(emulator.ca_file())?)?;
-        let http = reqwest::Client::builder().tls_certs_only(trusted).no_proxy().build()?;
-        let form = format!(
-            "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default",
-            world::CLIENT_ID,
-            world::CLIENT_SECRET
-        );
-        let url = format!("{}/{}/oauth2/v2.0/token", emulator.authority(), world::TENANT_ID);
-        let answer: Value = runtime.block_on(async {
-            let request = http
-                .post(url)
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .body(form);
-            request.send().await?.error_for_status()?.json().await
-        })?;
-        Ok(Self {
-            token: text(&answer["access_token"]).to_owned(),
-            graph: format!("{}/identityGovernance/entitlementManagement", emulator.graph_url()),
-            runtime,
-            http,
-        })
-    }
-
-    /// Its bearer token.
-    pub(crate) fn token(&self) -> &str {
-        &self.token
-    }
-
-    /// One request below entitlementManagement, which must succeed; answers what was answered, null where nothing was.
-    pub(crate) fn send(
-        &self,
-        method: &str,
-        path: &str,
-        body: &Value,
-    ) -> std::result::Result<Value, Box<dyn std::error::Error>> {
-        let method = reqwest::Method::from_bytes(method.as_bytes())?;
-        let mut request = self
-            .http
-            .request(method.clone(), format!("{}/{path}", self.graph))
-            .bearer_auth(&self.token);
-        if !body.is_null() {
-            request = request.json(body);
-        }
-        let (status, answer) = self.runtime.block_on(async {
-            let response = request.send().await?;
-            let status = response.status();
-            response.text().await.map(|answer| (status, answer))
-        })?;
-        if status.is_success() {
-            Ok(serde_json::from_str(&answer).unwrap_or_default())
-        } else {
-            Err(format!("{method} {path}: {status}: {answer}").into())
-        }
-    }
-
-    /// Gives ann the package through this policy, and waits until she has it; answers the assignment's id.
-    pub(crate) fn assign(
-        &self,
-        stage: &Stage,
-        package: &str,
-        policy: &str,
-    ) -> std::result::Result<String, Box<dyn std::error::Error>> {
-        let request = json!({"requestType": "adminAdd", "assignment": {
-            "targetId": world::ANN_ID, "accessPackageId": package, "assignmentPolicyId": policy,
-        }});
-        self.send("POST", "assignmentRequests", &request)?;
-        // A read is what lets the emulator's time go on.
-        let given = wait_for("ann's assignment to be delivered", SOON, || {
-            let listed = self
-                .send("GET", "assignments", &Value::Null)
-                .map_err(|error| error.to_string())?;
-            let of = |held: &Value| held["accessPackageId"] == package && held["state"] == "delivered";
-            match collection(stage, "assignments")
-                .map_err(|error| error.to_string())?
-                .into_iter()
-                .find(of)
-            {
-                Some(held) => Ok(held),
-                None => Err(listed.to_string()),
-            }
-        })?;
-        Ok(text(&given["id"]).to_owned())
-    }
 }

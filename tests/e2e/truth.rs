@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::{Value, json};
-use stage::{Result, SECRET_NAME, Stage, wait_for, world};
+use stage::{Result, SECRET_NAME, world};
 
+use crate::scene::Stage;
 use crate::support::{
-    CAMPAIGN, NAMESPACE, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, bare_builder, builder, catalog,
-    collection, entra_id, furnish, furnished, intervals, mark, message, now, package, patched, policy, status_of,
-    tenant, text, wait_reason, wait_state, writes_since,
+    CAMPAIGN, NAMESPACE, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, builder, catalog, collection, entra_id,
+    furnish, furnished, intervals, mark, message, now, package, patched, policy, real_furnished, status_of, tenant,
+    text, wait_reason, wait_state, writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -36,7 +37,7 @@ pub(crate) fn deny_status(stage: &Stage, resource: &str, expression: &str, reaso
         "apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
         "spec": {"policyName": name, "validationActions": ["Deny"]},
     }))?;
-    wait_for("the denial to be in force", SOON, || match probe(stage, resource) {
+    stage.wait_for("the denial to be in force", SOON, || match probe(stage, resource) {
         Err(error) if error.to_string().contains("denied by a test") => Ok(()),
         Err(error) => Err(error.to_string()),
         Ok(_) => Err("the probe was taken".to_owned()),
@@ -110,7 +111,7 @@ fn ready_is_never_said_of_an_edit_that_was_not_compared() -> Outcome {
         .emulator()
         .set_quirks(&json!({"failNext": {"count": 100_000, "status": 503}}))?;
     let from = mark(&stage);
-    wait_for("calls to fail", SOON, || {
+    stage.wait_for("calls to fail", SOON, || {
         match stage.emulator().graph_calls_since(from).len() {
             6.. => Ok(()),
             calls => Err(calls),
@@ -149,7 +150,7 @@ fn what_was_added_is_remembered_over_a_conflict_and_taken_out_again() -> Outcome
     let from = mark(&stage);
     stage.apply_object(&more)?;
     // Annotated again and again, for as long as it is being added.
-    wait_for("the resource to be known", SOON, || {
+    stage.wait_for("the resource to be known", SOON, || {
         let token = mark(&stage).to_string();
         stage
             .annotate("Catalog", "marketing", None, "note", Some(&token))
@@ -226,17 +227,18 @@ fn a_late_list_after_our_own_widening_holds_nothing() -> Outcome {
 #[test]
 fn status_that_may_not_be_written_is_told_once_in_the_log_and_counted() -> Outcome {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string();
-    let stage = bare_builder()
-        .argument("--visibility-seconds=2")
-        .argument("--log-level=info")
-        .argument(&format!("--listen={address}"))
+    let stage = builder()
+        .real_with("its log and its metrics are read", |real| {
+            real.argument(&format!("--listen={address}"))
+        })
+        .log_level("info")
         .start()?;
     furnish(&stage)?;
     deny_status(&stage, "accesspackages", "false", "Forbidden")?;
     let edited = patched(package(), json!({"spec": {"description": "Not to be told"}}));
     stage.apply_object(&edited)?;
     let counted = "entra_access_operator_reconciles_total{kind=\"AccessPackage\",reason=\"StatusRefused\"}";
-    wait_for("the refusal to be counted", SOON, || {
+    stage.wait_for("the refusal to be counted", SOON, || {
         let metrics = scraped(&address).map_err(|error| error.to_string())?;
         let count = metrics
             .lines()
@@ -265,7 +267,7 @@ fn status_that_may_not_be_written_is_told_once_in_the_log_and_counted() -> Outco
 
 #[test]
 fn a_status_that_the_api_server_refuses_is_told_in_a_condition() -> Outcome {
-    let stage = furnished()?;
+    let stage = real_furnished("its log is read")?;
     deny_status(
         &stage,
         "catalogs",
@@ -347,7 +349,7 @@ fn a_request_that_comes_while_a_visit_is_under_way_is_answered_by_the_next() -> 
     }))?;
     let edited = patched(policy(), json!({"spec": {"description": "Edited"}}));
     stage.apply_object(&edited)?;
-    wait_for(
+    stage.wait_for(
         "the PUT to be under way",
         SOON,
         || match stage.emulator().quirks()["hangNext"].is_null() {

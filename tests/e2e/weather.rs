@@ -1,16 +1,15 @@
 //! The tenant's weather: when the service asks to wait, or answers nobody, the tenant waits as one; and it is said.
 
 use std::collections::BTreeSet;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use stage::{Stage, wait_for};
 
+use crate::scene::Stage;
 use crate::support::{
     CAMPAIGN, NAMESPACE, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, builder, catalog, condition, entra_id,
-    furnish, furnished, mark, message, namespace, now, package, patched, place, policy, reason, renamed, status_of,
-    tenant, text, wait_reason, wait_state, writes_since,
+    furnish, furnished, mark, message, namespace, now, package, patched, place, policy, real_furnished, real_stage,
+    reason, renamed, status_of, tenant, text, wait_reason, wait_state, writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -53,7 +52,7 @@ fn fifty_packages_learn_from_one_refusal_that_the_tenant_has_to_wait() -> Outcom
     let from = mark(&stage);
     let fifty = packages(50);
     apply_all(&stage, &fifty)?;
-    thread::sleep(Duration::from_secs(15));
+    stage.pass(Duration::from_secs(15))?;
     let calls = stage.emulator().graph_calls_since(from);
     let refused = calls.iter().filter(|call| call["status"] == 429).count();
     assert!(refused >= 1, "nothing was throttled");
@@ -71,19 +70,19 @@ fn what_the_service_asks_to_wait_is_waited_however_short_the_drift_interval() ->
     stage
         .emulator()
         .set_quirks(&json!({"throttle": {"count": 1, "retryAfter": 12}}))?;
-    wait_for("a call to be refused", SOON, || {
+    stage.wait_for("a call to be refused", SOON, || {
         if stage.emulator().quirks()["throttle"].is_null() {
             Ok(())
         } else {
             Err("none was")
         }
     })?;
-    let began = Instant::now();
-    thread::sleep(Duration::from_secs(1)); // what was under way ends
+    let began = stage.age();
+    stage.pass(Duration::from_secs(1))?; // what was under way ends
     let from = mark(&stage);
     let changed = patched(package(), json!({"spec": {"description": "Written after the wait"}}));
     stage.apply_object(&changed)?;
-    thread::sleep(Duration::from_secs(9));
+    stage.pass(Duration::from_secs(9))?;
     assert_eq!(
         stage.emulator().graph_calls_since(from),
         [json!(null); 0],
@@ -92,7 +91,7 @@ fn what_the_service_asks_to_wait_is_waited_however_short_the_drift_interval() ->
     wait_state(&stage, "the description to be written", |state| {
         state["accessPackages"][0]["description"] == "Written after the wait"
     })?;
-    assert!(began.elapsed() >= Duration::from_secs(11));
+    assert!(stage.age() - began >= Duration::from_secs(11));
     all_ready(&stage)?;
     Ok(())
 }
@@ -115,7 +114,7 @@ fn an_outage_is_one_probe_for_forty_objects_and_is_said_by_those_who_are_on_call
         .emulator()
         .set_quirks(&json!({"failNext": {"count": 100_000, "status": 503, "code": "UnknownError"}}))?;
     let from = mark(&stage);
-    thread::sleep(Duration::from_secs(20));
+    stage.pass(Duration::from_secs(20))?;
     let calls = stage.emulator().graph_calls_since(from).len();
     assert!(calls <= 30, "{calls} calls in twenty seconds at a service that is down");
     let silent = [tenant(&stage), catalog()];
@@ -138,7 +137,7 @@ fn an_outage_is_one_probe_for_forty_objects_and_is_said_by_those_who_are_on_call
     let version =
         |manifest: &Value| -> Outcome<Value> { Ok(now(&stage, manifest)?["metadata"]["resourceVersion"].clone()) };
     let before = [version(&silent[0])?, version(&silent[1])?];
-    thread::sleep(Duration::from_secs(6));
+    stage.pass(Duration::from_secs(6))?;
     assert_eq!([version(&silent[0])?, version(&silent[1])?], before, "it is said once");
     stage.emulator().set_quirks(&json!({}))?;
     for manifest in &silent {
@@ -171,8 +170,8 @@ fn a_list_that_takes_longer_than_the_interval_ends_is_shared_and_tells() -> Outc
         let packages = state["accessPackages"].as_array();
         packages.is_some_and(|all| all.iter().all(|one| one["description"] != "portal"))
     })?;
-    let began = Instant::now();
-    thread::sleep(Duration::from_secs(12));
+    let began = stage.age();
+    stage.pass(Duration::from_secs(12))?;
     let lists: Vec<Value> = stage
         .emulator()
         .graph_calls_since(from)
@@ -182,7 +181,7 @@ fn a_list_that_takes_longer_than_the_interval_ends_is_shared_and_tells() -> Outc
             path.contains("/accessPackages?") && path.contains(&catalog_id) && !path.contains("skiptoken")
         })
         .collect();
-    let most = 4 + usize::try_from(began.elapsed().as_secs() / 4)?;
+    let most = 4 + usize::try_from((stage.age() - began).as_secs() / 4)?;
     assert!(lists.len() <= most, "{} lists begun", lists.len());
     wait_all(&stage, &ours)
 }
@@ -201,7 +200,7 @@ fn a_catalog_whose_packages_cannot_be_listed_says_so_after_three_intervals_and_o
         condition(&said, "Healthy")
     );
     assert_eq!(status_of(&said, "Ready"), "True");
-    thread::sleep(Duration::from_secs(5));
+    stage.pass(Duration::from_secs(5))?;
     let later = now(&stage, &catalog())?;
     assert_eq!(
         later["metadata"]["resourceVersion"],
@@ -228,14 +227,14 @@ fn a_read_that_hangs_holds_up_its_own_visit_and_no_other() -> Outcome {
         stage.annotate(kind, name, namespace, RECONCILE_REQUESTED_AT, Some("now"))
     };
     ask(&twelve[0])?;
-    wait_for("a read to hang", SOON, || {
+    stage.wait_for("a read to hang", SOON, || {
         if stage.emulator().quirks()["hangNext"].is_null() {
             Ok(())
         } else {
             Err("none does")
         }
     })?;
-    let began = Instant::now();
+    let began = stage.age();
     for manifest in &twelve[1..] {
         ask(manifest)?;
     }
@@ -247,14 +246,18 @@ fn a_read_that_hangs_holds_up_its_own_visit_and_no_other() -> Outcome {
             object["status"]["lastHandledReconcileAt"] == "now"
         })?;
     }
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(
+        stage.age() - began < Duration::from_secs(15),
+        "{:?}",
+        stage.age() - began
+    );
     assert!(!answered(&twelve[0])?, "its own visit waits");
     Ok(())
 }
 
 #[test]
 fn an_answer_without_end_is_cut_and_said_in_words() -> Outcome {
-    let stage = furnished()?;
+    let stage = real_furnished("hundreds of MiB come over a socket")?;
     stage
         .emulator()
         .set_quirks(&json!({"hugeBody": {"count": 2, "mib": 256, "path": "/accessPackages?"}}))?;
@@ -280,7 +283,7 @@ fn a_group_that_does_not_exist_is_asked_for_less_and_less() -> Outcome {
     let from = mark(&stage);
     stage.apply_object(&missing)?;
     wait_reason(&stage, &missing, "Ready", "ReferenceNotFound")?;
-    thread::sleep(Duration::from_secs(20));
+    stage.pass(Duration::from_secs(20))?;
     let calls = stage.emulator().graph_calls_since(from);
     let lines: BTreeSet<&str> = calls.iter().map(|call| text(&call["path"])).collect();
     assert!(calls.len() <= 12, "{} calls: {lines:#?}", calls.len());
@@ -289,10 +292,7 @@ fn a_group_that_does_not_exist_is_asked_for_less_and_less() -> Outcome {
 
 #[test]
 fn a_lost_create_that_does_not_show_is_looked_for_less_and_less() -> Outcome {
-    let stage = crate::support::bare_builder()
-        .argument("--visibility-seconds=60")
-        .argument("--log-level=info,entra_access_operator=debug")
-        .start()?;
+    let stage = builder().visibility(60).start()?;
     let slow = patched(tenant(&stage), json!({"spec": {"driftInterval": "PT1M"}}));
     apply_ready(&stage, &slow)?;
     stage.apply_object(&namespace(NAMESPACE))?;
@@ -318,13 +318,13 @@ fn a_lost_create_that_does_not_show_is_looked_for_less_and_less() -> Outcome {
 
 #[test]
 fn an_api_server_that_stands_still_for_a_while_costs_entra_nothing() -> Outcome {
-    let mut stage = builder().start()?;
+    let mut stage = real_stage("the API server's process is frozen")?;
     furnish(&stage)?;
-    stage.api_server().signal(stage::Signal::Stop)?;
+    stage.real_mut()?.api_server().signal(stage::Signal::Stop)?;
     let from = mark(&stage);
-    thread::sleep(Duration::from_secs(8));
+    stage.pass(Duration::from_secs(8))?;
     let calls = stage.emulator().graph_calls_since(from).len();
-    stage.api_server().signal(stage::Signal::Continue)?;
+    stage.real_mut()?.api_server().signal(stage::Signal::Continue)?;
     assert!(calls <= 40, "{calls} calls in eight seconds");
     all_ready(&stage)?;
     assert_eq!(writes_since(&stage, from), [""; 0]);

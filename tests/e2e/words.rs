@@ -2,15 +2,14 @@
 //!
 //! Only the ids that Graph gives to requests are hidden: they differ from one to the next.
 
-use std::time::Instant;
-
 use serde_json::{Value, json};
-use stage::{OPERATOR_NAMESPACE, Result, SECRET_NAME, Stage, wait_for, world};
+use stage::{OPERATOR_NAMESPACE, Result, SECRET_NAME, world};
 
+use crate::scene::Stage;
 use crate::support::{
-    CAMPAIGN, DRIFT_INTERVAL, NAMESPACE, SOON, all_ready, apply_ready, bare_builder, builder, catalog, condition,
-    furnish, mark, namespace, package, patched, place, policy, renamed, stage, status_of, tenant, visit, wait_reason,
-    writes_since,
+    CAMPAIGN, DRIFT_INTERVAL, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, condition, furnish, mark,
+    message, namespace, now, package, patched, place, policy, real_stage, reason, renamed, stage, status_of, tenant,
+    visit, wait_reason, writes_since,
 };
 
 const READY: &str = "jsonpath={range .status.conditions[?(@.type==\"Ready\")]}{.status} {.reason}: {.message}{end}";
@@ -29,11 +28,20 @@ fn without_ids(text: &str) -> String {
 
 /// What `kubectl get` shows of Ready.
 fn shown(stage: &Stage, manifest: &Value) -> Result<String> {
+    let Ok(real) = stage.real() else {
+        let object = now(stage, manifest)?;
+        let (status, reason, message) = (
+            status_of(&object, "Ready"),
+            reason(&object, "Ready"),
+            message(&object, "Ready"),
+        );
+        return Ok(without_ids(&format!("{status} {reason}: {message}")));
+    };
     let (kind, name, namespace) = place(manifest);
     let mut arguments = vec!["get", kind, name, "-o", READY];
     arguments.extend(namespace.map(|_| "-n"));
     arguments.extend(namespace);
-    stage.kubectl(&arguments).map(|text| without_ids(&text))
+    real.kubectl(&arguments).map(|text| without_ids(&text))
 }
 
 /// Waits until `kubectl get` shows this of Ready, and a warning with the same words was published.
@@ -41,7 +49,7 @@ fn says(stage: &Stage, manifest: &Value, reason: &str, message: &str) -> Result<
     wait_reason(stage, manifest, "Ready", reason)?;
     assert_eq!(shown(stage, manifest)?, format!("False {reason}: {message}"));
     let (kind, name, namespace) = place(manifest);
-    wait_for(&format!("the event {reason} of {kind} {name}"), SOON, || {
+    stage.wait_for(&format!("the event {reason} of {kind} {name}"), SOON, || {
         let events = stage
             .events(kind, name, namespace)
             .map_err(|error| json!(error.to_string()))?;
@@ -92,7 +100,7 @@ fn furnished_with(catalog: &Value) -> Result<Stage> {
 
 #[test]
 fn credentials_that_do_not_serve_are_told_apart_and_heal_with_the_secret() -> Result<()> {
-    let stage = stage()?;
+    let stage = real_stage("kubectl shows the words")?;
     stage.apply_object(&secret("wrong-secret", "clientSecret", "not-the-secret"))?;
     stage.apply_object(&secret("unknown-client", "clientSecret", world::CLIENT_SECRET))?;
     stage.apply_object(&secret("other-key", "password", world::CLIENT_SECRET))?;
@@ -346,15 +354,7 @@ fn a_resource_that_we_may_not_add_names_the_permission_and_is_not_tried_without_
     };
     // One try each time that it is compared, and no try that another one causes.
     let (before, from) = (tries(), mark(&stage));
-    let began = Instant::now();
-    wait_for("three intervals to pass", SOON, || {
-        let elapsed = began.elapsed();
-        if elapsed > 3 * DRIFT_INTERVAL {
-            Ok(())
-        } else {
-            Err(format!("{elapsed:?}"))
-        }
-    })?;
+    stage.pass(3 * DRIFT_INTERVAL)?;
     let more = tries() - before;
     assert!(
         more <= 6,
@@ -414,7 +414,12 @@ fn what_a_package_or_a_policy_points_at_in_vain_is_named_and_heals_when_it_is_th
 
 #[test]
 fn a_manifest_that_cannot_be_meant_is_refused_at_apply() -> Result<()> {
-    let stage = builder().without_operator().start()?;
+    let stage = builder()
+        .real_with(
+            "it is kubectl that shows the words",
+            stage::StageBuilder::without_operator,
+        )
+        .start()?;
     stage.apply_object(&namespace(NAMESPACE))?;
     let cases = [
         (
@@ -456,7 +461,7 @@ fn a_manifest_that_cannot_be_meant_is_refused_at_apply() -> Result<()> {
     for (patch, expected) in cases {
         let policy = patched(policy(), json!({"spec": patch}));
         assert_eq!(
-            stage.apply_refused(&policy.to_string())?,
+            stage.real()?.apply_refused(&policy.to_string())?,
             format!("The AssignmentPolicy \"campaign\" is invalid: {expected}\n")
         );
     }
@@ -467,7 +472,10 @@ fn a_manifest_that_cannot_be_meant_is_refused_at_apply() -> Result<()> {
 #[test]
 fn no_secret_and_no_token_shows_anywhere() -> Result<()> {
     let wrong = "a-secret-that-is-not-accepted";
-    let stage = bare_builder().argument("--log-level=trace").start()?;
+    let stage = builder()
+        .real("its log is read, and what the API server keeps")
+        .log_level("trace")
+        .start()?;
     stage.apply_object(&secret("wrong-secret", "clientSecret", wrong))?;
     let refused = tenant_with(&stage, "wrong-secret", world::CLIENT_ID);
     stage.apply_object(&refused)?;
@@ -476,7 +484,7 @@ fn no_secret_and_no_token_shows_anywhere() -> Result<()> {
     // A token that Graph refuses is asked for again, and an outage is told in many words.
     let refusals = json!({"failNext": {"count": 3, "status": 401, "code": "InvalidAuthenticationToken"}});
     stage.emulator().set_quirks(&refusals)?;
-    wait_for("the refusals to be used up", SOON, || {
+    stage.wait_for("the refusals to be used up", SOON, || {
         let answers = stage.emulator().requests();
         let count = answers.iter().filter(|request| request["status"] == 401).count();
         if count >= 3 { Ok(()) } else { Err(count) }

@@ -94,6 +94,7 @@ pub fn run(scenario: &Scenario, character: Character, disturbance: &Disturbance)
         manner: disturbance.manner,
         quirks: character.quirks(),
         faults: disturbance.faults.clone(),
+        ..Setting::default()
     };
     runtime.block_on(async {
         let mut stage = Stage::new(&setting);

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    api_server::{ApiServer, EventType, User, WatchEvent},
+    api_server::{ApiServer, Definitions, EventType, User, WatchEvent},
     wire::{Fault, Seen, Wire},
 };
 
@@ -35,13 +35,15 @@ const AUTHORITY: &str = "https://localhost";
 pub const OPERATOR_NAMESPACE: &str = "entra-access-operator";
 /// What the simulated world's wall shows at its beginning.
 const BORN: &str = "2026-11-28T10:00:00Z";
-/// Visits of all kinds that run at the same time.
+/// Visits of one kind that run at the same time, as in production.
 const CONCURRENCY: usize = 16;
 /// Where nobody is to be visited sooner, and no news is on its way, nothing happens any more but what the drift interval
 /// brings.
 const QUIET: Duration = Duration::from_secs(240);
 /// How long anything may take.
 const LONGEST: Duration = Duration::from_secs(4 * 3_600);
+/// How long a write may take to show, as the operator takes it by itself.
+const VISIBILITY: Duration = Duration::from_secs(120);
 /// How long a process takes to be started again.
 const RESTART: Duration = Duration::from_secs(3);
 
@@ -66,6 +68,12 @@ pub struct Setting {
     pub quirks: Value,
     /// Which calls are met by which faults, counted from 1.
     pub faults: BTreeMap<u64, Fault>,
+    /// Another world file's text than that of `tests/stage`.
+    pub world: Option<String>,
+    /// Other custom resources than those that are shipped.
+    pub definitions: Option<Definitions>,
+    /// The operator's `--visibility-seconds`, where it has another than it would have by itself.
+    pub visibility: Option<Duration>,
 }
 
 /// The stage.
@@ -79,6 +87,8 @@ pub struct Stage {
     clock: Clock,
     chance: Chance,
     manner: Manner,
+    visibility: Duration,
+    is_stopped: bool,
     life: Option<Life>,
     lives: u64,
     begins: Instant,
@@ -132,14 +142,15 @@ impl Stage {
         if quirks.get("tokenLifetime").is_none() {
             quirks["tokenLifetime"] = json!(30 * 86_400);
         }
-        let made = World::from_yaml(WORLD)
+        let made = World::from_yaml(setting.world.as_deref().unwrap_or(WORLD))
             .map_err(|error| error.to_string())
             .and_then(|world| Ok((world, Quirks::from_json(quirks)?)))
             .and_then(|(world, quirks)| {
                 Tenant::seeded(world, quirks, AUTHORITY, born, setting.seed).map_err(|error| error.to_string())
             });
         let entra = made.unwrap_or_else(|error| panic!("the simulated tenant: {error}"));
-        let cluster = ApiServer::new(clock.clone(), setting.seed);
+        let definitions = setting.definitions.clone().unwrap_or_else(Definitions::shipped);
+        let cluster = ApiServer::with_definitions(clock.clone(), setting.seed, &definitions);
         let stage = Self {
             wire: Wire::new(clock.clone(), setting.faults.clone()),
             chance: Chance::seeded(setting.seed),
@@ -148,6 +159,8 @@ impl Stage {
             cluster,
             entra,
             clock,
+            visibility: setting.visibility.unwrap_or(VISIBILITY),
+            is_stopped: false,
             life: None,
             lives: 0,
         };
@@ -178,6 +191,24 @@ impl Stage {
         self.wire.is_over();
     }
 
+    /// Kills the operator, wherever it is, and starts no other until [`Self::restart`].
+    pub fn stop(&mut self) {
+        self.kill();
+        self.is_stopped = true;
+    }
+
+    /// Kills the operator, wherever it is, and starts another as soon as time passes.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.is_stopped = false;
+    }
+
+    /// What the stage's clock shows.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Starts an operator that knows nothing but what the cluster and the tenant tell it.
     fn start(&mut self) {
         self.lives += 1;
@@ -190,7 +221,7 @@ impl Stage {
             admission_policy: "entra-access-operator".to_owned(),
             graph_url: format!("{AUTHORITY}/v1.0").parse().ok(),
             authority_host: AUTHORITY.parse().ok(),
-            visibility: Duration::from_secs(120),
+            visibility: self.visibility,
         };
         let user = User::service_account(OPERATOR_NAMESPACE, "entra-access-operator");
         let client = self.wire.client(self.cluster.service_for(user));
@@ -227,6 +258,12 @@ impl Stage {
     async fn run(&mut self, until: Option<Instant>) -> Result<(), Restless> {
         let longest = self.clock.instant() + LONGEST;
         loop {
+            if self.is_stopped {
+                if let Some(until) = until {
+                    self.clock.sleep_until(until).await;
+                }
+                return Ok(());
+            }
             if self.life.is_none() {
                 self.start();
             }
@@ -442,12 +479,16 @@ impl Life {
             .filter(|(_, at)| **at <= now)
             .map(|(key, _)| key.clone())
             .collect();
-        while self.visits.len() < CONCURRENCY && !due.is_empty() {
+        let mut full = self.full();
+        while !due.is_empty() {
             let index = match manner {
                 Manner::Orderly => 0,
                 Manner::Unruly => pick(chance, due.len()),
             };
             let key = due.remove(index);
+            if full.contains(&key.kind) {
+                continue;
+            }
             self.due.remove(&key);
             self.visited.insert(key.clone(), false);
             let operator = Arc::clone(&self.operator);
@@ -455,6 +496,7 @@ impl Life {
                 let again = operator.visit(&key).await;
                 (key, again)
             }));
+            full = self.full();
         }
     }
 
@@ -473,7 +515,22 @@ impl Life {
     /// When something is to be done that has not begun.
     fn next(&self) -> Option<Instant> {
         let news = self.news.iter().map(|(at, _, _)| *at);
-        self.due.values().copied().chain(news).min()
+        // Where as many of its kind are visited as may be, whoever is due waits for one of them, and time goes on.
+        let full = self.full();
+        let due = self.due.iter().filter(|(key, _)| !full.contains(&key.kind));
+        due.map(|(_, at)| *at).chain(news).min()
+    }
+
+    /// The kinds of which no more may be visited now.
+    fn full(&self) -> Vec<KindName> {
+        if self.visits.len() < CONCURRENCY {
+            return Vec::new();
+        }
+        let count = |kind: &KindName| self.visited.keys().filter(|key| key.kind == *kind).count();
+        KindName::ALL
+            .into_iter()
+            .filter(|kind| count(kind) >= CONCURRENCY)
+            .collect()
     }
 }
 

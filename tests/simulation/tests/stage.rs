@@ -37,3 +37,35 @@ async fn the_samples_become_ready_with_seventeen_calls_of_graph_and_no_time_pass
     assert_eq!(calls.count(), 17);
     assert_eq!(stage.age(), Duration::ZERO);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_that_is_stopped_does_nothing_until_it_is_started_again() {
+    let mut stage = Stage::new(&Setting::default());
+    stage.stop();
+    for sample in SAMPLES {
+        stage.cluster.apply_yaml(sample).unwrap();
+    }
+    stage.pass(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(stage.trace(), []);
+    assert_eq!(stage.age(), Duration::from_secs(60));
+    stage.restart();
+    stage.settle().await.unwrap();
+    assert_ne!(stage.trace(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_goes_on_while_more_objects_of_a_kind_are_due_than_are_visited_at_once() {
+    let mut stage = Stage::new(&Setting {
+        quirks: serde_json::json!({"latency": 500}),
+        ..Setting::default()
+    });
+    for number in 0..40 {
+        let mut tenant: serde_json::Value = serde_saphyr::from_str(SAMPLES[1]).unwrap();
+        tenant["metadata"]["name"] = format!("tenant-{number}").into();
+        stage.cluster.apply(&tenant).unwrap();
+    }
+    stage.pass(Duration::from_secs(60)).await.unwrap();
+    let ready = stage.conditions();
+    let ready = ready.iter().filter(|said| said.contains("\"Ready\"=\"True\""));
+    assert_eq!(ready.count(), 40, "{:#?}", stage.conditions());
+}

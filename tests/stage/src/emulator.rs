@@ -1,17 +1,23 @@
 //! The Graph emulator, in this process.
 
+use std::ops::Deref;
 use std::path::Path;
 
-use graph_emulator::{Options, Quirks, Running, World};
+use graph_emulator::{Front, Options, Quirks, Running, Tenant, World};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::run_dir::RunDir;
 use crate::{Error, Result};
 
-/// A running Graph emulator, with a runtime of its own. Dropping it ends it.
+/// The tenant that an emulator stands for: what it holds, what was asked of it, and what somebody does there.
+#[derive(Clone, Debug)]
+pub struct Entra(Tenant);
+
+/// A running Graph emulator, with a runtime of its own. Dropping it ends it. It dereferences to its tenant.
 #[derive(Debug)]
 pub struct Emulator {
+    entra: Entra,
     running: Running,
     // Ends the server's tasks when it is dropped.
     _runtime: Runtime,
@@ -38,6 +44,7 @@ impl Emulator {
         let running = runtime.block_on(graph_emulator::start(world, options));
         let running = running.map_err(|error| Error::Emulator(error.to_string()))?;
         Ok(Self {
+            entra: Entra::of(Tenant::clone(&running)),
             running,
             _runtime: runtime,
             _dir: dir,
@@ -67,23 +74,45 @@ impl Emulator {
     pub fn control_url(&self) -> &str {
         &self.running.endpoints.control
     }
+}
+
+impl Deref for Emulator {
+    type Target = Entra;
+
+    fn deref(&self) -> &Entra {
+        &self.entra
+    }
+}
+
+impl Entra {
+    /// This tenant.
+    #[must_use]
+    pub fn of(tenant: Tenant) -> Self {
+        Self(tenant)
+    }
+
+    /// Graph and the token endpoint without a socket, told apart by the path of a request.
+    #[must_use]
+    pub fn service(&self) -> Front {
+        self.0.service()
+    }
 
     /// Every request until now, oldest first, token requests included.
     #[must_use]
     pub fn requests(&self) -> Vec<Value> {
-        self.running.requests()
+        self.0.requests()
     }
 
     /// How many requests there were until now: where a later look starts.
     #[must_use]
     pub fn mark(&self) -> usize {
-        self.running.request_count()
+        self.0.request_count()
     }
 
     /// The Graph requests since a mark (0: since the start), without those for tokens.
     #[must_use]
     pub fn graph_calls_since(&self, mark: usize) -> Vec<Value> {
-        self.running
+        self.0
             .requests_since(mark)
             .into_iter()
             .filter(|request| !is_token_request(request))
@@ -103,18 +132,18 @@ impl Emulator {
     }
 
     /// What the tenant now holds: an array for each collection, and `directory`. All of it: who waits for something looks
-    /// at [`Emulator::collection`], which is quicker.
+    /// at [`Entra::collection`], which is quicker.
     #[must_use]
     pub fn state(&self) -> Value {
-        self.running.state()
+        self.0.state()
     }
 
-    /// The elements of one collection of [`Emulator::state`].
+    /// The elements of one collection of [`Entra::state`].
     ///
     /// # Errors
     /// [`Error::Emulator`] where there is no such collection.
     pub fn collection(&self, name: &str) -> Result<Vec<Value>> {
-        match self.running.part(name) {
+        match self.0.part(name) {
             Some(Value::Array(elements)) => Ok(elements),
             _ => Err(Error::Emulator(format!("/state has no collection {name}"))),
         }
@@ -132,7 +161,7 @@ impl Emulator {
     /// Who is now in which group, application role and site role.
     #[must_use]
     pub fn directory(&self) -> Value {
-        self.running.part("directory").unwrap_or_default()
+        self.0.part("directory").unwrap_or_default()
     }
 
     /// Replaces all quirks: an object of name to value.
@@ -141,19 +170,19 @@ impl Emulator {
     /// [`Error::Emulator`] for a quirk that it does not know.
     pub fn set_quirks(&self, quirks: &Value) -> Result<()> {
         let quirks = Quirks::from_json(quirks.clone()).map_err(Error::Emulator)?;
-        self.running.set_quirks(quirks);
+        self.0.set_quirks(quirks);
         Ok(())
     }
 
     /// The quirks that are left: a count that has run out is gone, so that a test can wait until a fault was met.
     #[must_use]
     pub fn quirks(&self) -> Value {
-        serde_json::to_value(self.running.quirks()).unwrap_or_default()
+        serde_json::to_value(self.0.quirks()).unwrap_or_default()
     }
 
     /// Back to the world file.
     pub fn reset(&self) {
-        self.running.reset();
+        self.0.reset();
     }
 
     /// Someone made this in the portal, one element or a list of them, in the shape of the world file (an access package
@@ -162,9 +191,7 @@ impl Emulator {
     /// # Errors
     /// [`Error::Emulator`] with what is wrong with it.
     pub fn create_state(&self, collection: &str, element: &Value) -> Result<Value> {
-        self.running
-            .create(collection, element.clone())
-            .map_err(Error::Emulator)
+        self.0.create(collection, element.clone()).map_err(Error::Emulator)
     }
 
     /// Someone changed this element in the portal. `applications`, by client id: what the next tokens say.
@@ -172,7 +199,7 @@ impl Emulator {
     /// # Errors
     /// [`Error::Emulator`] where it is not there.
     pub fn patch_state(&self, collection: &str, id: &str, patch: &Value) -> Result<()> {
-        self.running
+        self.0
             .patch(collection, id, patch.clone())
             .map(drop)
             .map_err(Error::Emulator)
@@ -183,7 +210,7 @@ impl Emulator {
     /// # Errors
     /// [`Error::Emulator`] where it is not there.
     pub fn delete_state(&self, collection: &str, id: &str) -> Result<()> {
-        self.running.delete(collection, id).map_err(Error::Emulator)
+        self.0.delete(collection, id).map_err(Error::Emulator)
     }
 }
 

@@ -33,7 +33,7 @@ pub mod world;
 
 pub use binaries::{Binaries, Program};
 pub use control_plane::{ControlPlane, ControlPlaneBuilder};
-pub use emulator::{Emulator, is_token_request};
+pub use emulator::{Emulator, Entra, is_token_request};
 pub use error::{Error, Result};
 pub use history::Review;
 pub use operator::Operator;

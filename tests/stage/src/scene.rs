@@ -29,6 +29,32 @@ pub enum Credentials {
     WorkloadIdentity,
 }
 
+impl Credentials {
+    /// An EntraTenant of this name that reaches the emulator's tenant by them, as YAML.
+    #[must_use]
+    pub fn tenant_manifest(self, name: &str) -> String {
+        let client = world::CLIENT_ID;
+        let credentials = match self {
+            Self::ClientSecret => json!({"clientSecret": {
+                "clientId": client, "secretRef": {"name": SECRET_NAME, "key": SECRET_KEY},
+            }}),
+            Self::WorkloadIdentity => json!({"workloadIdentity": {"clientId": client}}),
+        };
+        let tenant = json!({
+            "apiVersion": format!("{GROUP}/v1alpha1"),
+            "kind": "EntraTenant",
+            "metadata": {"name": name},
+            "spec": {
+                "tenantId": world::TENANT_ID,
+                "cloud": "Global",
+                "domain": world::DOMAIN,
+                "credentials": credentials,
+            },
+        });
+        tenant.to_string()
+    }
+}
+
 /// When the operator starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Start {
@@ -309,25 +335,7 @@ impl Stage {
     /// An EntraTenant of this name that reaches the emulator's tenant, as YAML.
     #[must_use]
     pub fn tenant_manifest(&self, name: &str) -> String {
-        let client = world::CLIENT_ID;
-        let credentials = match self.credentials {
-            Credentials::ClientSecret => json!({"clientSecret": {
-                "clientId": client, "secretRef": {"name": SECRET_NAME, "key": SECRET_KEY},
-            }}),
-            Credentials::WorkloadIdentity => json!({"workloadIdentity": {"clientId": client}}),
-        };
-        let tenant = json!({
-            "apiVersion": format!("{GROUP}/v1alpha1"),
-            "kind": "EntraTenant",
-            "metadata": {"name": name},
-            "spec": {
-                "tenantId": world::TENANT_ID,
-                "cloud": "Global",
-                "domain": world::DOMAIN,
-                "credentials": credentials,
-            },
-        });
-        tenant.to_string()
+        self.credentials.tenant_manifest(name)
     }
 
     /// Ends the operator by SIGTERM, then the rest. Dropping ends all at once.

@@ -152,7 +152,11 @@ impl ApiServer {
         }
     }
 
-    fn path(&self, kind: &str, namespace: Option<&str>, name: &str) -> Result<String, Refusal> {
+    /// The path of an object of this kind, or of all where the name is empty.
+    ///
+    /// # Errors
+    /// Where there is no such kind.
+    pub fn path(&self, kind: &str, namespace: Option<&str>, name: &str) -> Result<String, Refusal> {
         let state = self.state();
         let resource = state.resources.named(kind);
         let resource = resource.ok_or_else(|| Refusal::bad_request(&format!("the server has no kind {kind:?}")))?;
