@@ -413,13 +413,19 @@ impl Random {
     }
 }
 
+/// How often the operator is killed: `KILLS` says otherwise.
+fn kills() -> u32 {
+    let given = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok());
+    given.unwrap_or(10)
+}
+
 #[test]
 fn an_operator_that_is_killed_at_any_moment_ends_with_one_of_each() -> Result<()> {
     let mut stage = real_stage("the process is killed, wherever it is")?;
     apply_ready(&stage, &tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
     let mut random = Random(0x5EED_F00D);
-    for round in 0..10 {
+    for round in 0..kills() {
         let name = format!("round-{round}");
         let catalog = renamed(catalog(), &name, &format!("Catalog {round}"));
         let of = |manifest: Value, spec: Value| patched(manifest, json!({"spec": spec}));
