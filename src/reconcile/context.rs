@@ -337,7 +337,8 @@ impl Context {
     }
 
     /// When the create that this nonce marks was answered or given up; none while it is under way. One that this process
-    /// did not begin was begun by one that had ended before this one began to work: one leads at a time.
+    /// did not begin was begun by one that had ended before this one began to work, or by one that works beside it for a moment:
+    /// the time of the intent tells which.
     pub(crate) fn attempt_ended(&self, uid: &str, nonce: &str) -> Option<Timestamp> {
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         match attempts.get(uid) {
