@@ -20,6 +20,7 @@ use super::{
     ledger,
     machine::Machine,
     names::Names,
+    pace::InARow,
     settings::Settings,
     tenant::Tenant,
 };
@@ -38,7 +39,7 @@ pub(crate) type Guarded<K> = Lookup<K>;
 /// What went wrong with an object, in a row.
 #[derive(Default)]
 struct Failures {
-    failed: u32,
+    failed: InARow,
     stale: u32,
 }
 
@@ -389,12 +390,11 @@ impl Context {
         }
     }
 
-    /// How often the object has failed in a row, this time included.
-    pub(crate) fn failed(&self, key: &str) -> u32 {
+    /// The object has failed: how long it waits by how often it has in a row.
+    pub(crate) fn failed(&self, key: &str, wait: impl Fn(u32) -> Duration) -> Duration {
+        let now = self.clock.instant();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = failures.entry(key.to_owned()).or_default();
-        counts.failed += 1;
-        counts.failed
+        failures.entry(key.to_owned()).or_default().failed.once_more(now, wait)
     }
 
     /// How often in a row the object was not what a visit began from, this time included.
