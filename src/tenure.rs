@@ -65,8 +65,14 @@ impl Tenure {
     pub fn is_over(&self, clock: &Clock) -> bool {
         self.0.as_ref().is_some_and(|end| {
             let end = *end.lock().unwrap_or_else(PoisonError::into_inner);
-            clock.instant() >= end.instant || clock.now() >= end.wall
+            end.is_past(clock.instant(), clock.now())
         })
+    }
+}
+
+impl End {
+    fn is_past(self, instant: Instant, wall: Timestamp) -> bool {
+        instant >= self.instant || wall >= self.wall
     }
 }
 
@@ -74,62 +80,58 @@ impl Tenure {
 mod tests {
     use std::time::Duration;
 
-    use k8s_openapi::jiff::SignedDuration;
-
     use super::*;
 
     const LASTS: Duration = Duration::from_secs(12);
+    const SHORT_OF: Duration = Duration::from_millis(11_999);
 
-    fn renewed(clock: &Clock) -> Tenure {
-        let tenure = Tenure::over(clock);
-        assert!(tenure.is_over(clock), "nothing was renewed yet");
-        tenure.prolong(clock.instant() + LASTS, clock.now() + LASTS);
-        tenure
+    /// An end, and the moment by both clocks from which it lasts.
+    fn renewed() -> (End, Instant, Timestamp) {
+        let clock = Clock::system();
+        let (instant, wall) = (clock.instant(), clock.now());
+        let end = End {
+            instant: instant + LASTS,
+            wall: wall + LASTS,
+        };
+        (end, instant, wall)
     }
 
-    fn clock() -> Clock {
-        Clock::simulated("2026-11-25T10:00:00Z".parse().unwrap())
+    #[test]
+    fn a_tenure_ends_where_no_renewal_was_seen_and_not_before() {
+        let (end, instant, wall) = renewed();
+        assert!(!end.is_past(instant + SHORT_OF, wall + SHORT_OF));
+        assert!(end.is_past(instant + LASTS, wall + LASTS));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_tenure_ends_where_no_renewal_was_seen_and_not_before() {
-        let clock = clock();
-        let tenure = renewed(&clock);
-        clock.sleep(LASTS - Duration::from_millis(1)).await;
-        assert!(!tenure.is_over(&clock));
-        tenure.prolong(clock.instant() + LASTS, clock.now() + LASTS);
-        clock.sleep(LASTS - Duration::from_millis(1)).await;
-        assert!(!tenure.is_over(&clock), "it was renewed");
-        clock.sleep(Duration::from_millis(1)).await;
-        assert!(tenure.is_over(&clock));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_machine_that_was_paused_finds_the_end_by_its_wall_clock() {
-        let clock = clock();
-        let tenure = renewed(&clock);
+    #[test]
+    fn a_machine_that_was_paused_finds_the_end_by_its_wall_clock() {
+        let (end, instant, wall) = renewed();
         // The monotonic clock stood still meanwhile.
-        let woken = clock.skewed(SignedDuration::from_secs(600));
-        assert!(tenure.is_over(&woken));
+        assert!(end.is_past(instant + SHORT_OF, wall + Duration::from_secs(600)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_wall_that_is_set_back_prolongs_nothing() {
-        let clock = clock();
-        let tenure = renewed(&clock);
-        clock.sleep(LASTS).await;
-        assert!(tenure.is_over(&clock.skewed(SignedDuration::from_secs(-600))));
+    #[test]
+    fn a_wall_that_is_set_back_prolongs_nothing() {
+        let (end, instant, wall) = renewed();
+        assert!(end.is_past(instant + LASTS, wall - Duration::from_secs(600)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_renewal_that_is_older_than_the_last_shortens_nothing_and_an_end_is_one() {
-        let clock = clock();
-        let tenure = renewed(&clock);
-        tenure.prolong(clock.instant(), clock.now());
+    #[test]
+    fn a_tenure_is_prolonged_by_each_renewal_and_shortened_by_none() {
+        let clock = Clock::system();
+        let hour = Duration::from_secs(3_600);
+        let tenure = Tenure::over(&clock);
+        assert!(tenure.is_over(&clock), "nothing was renewed yet");
+        tenure.prolong(clock.instant() + hour, clock.now() + hour);
         assert!(!tenure.is_over(&clock));
+        tenure.prolong(clock.instant(), clock.now());
+        assert!(!tenure.is_over(&clock), "an older renewal, told late");
         tenure.end(&clock);
         assert!(tenure.is_over(&clock));
         Tenure::unlimited().end(&clock);
-        assert!(!Tenure::unlimited().is_over(&clock), "without election nobody else leads");
+        assert!(
+            !Tenure::unlimited().is_over(&clock),
+            "without election nobody else leads"
+        );
     }
 }

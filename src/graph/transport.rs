@@ -183,10 +183,7 @@ impl Graph {
     /// The same handle, writing only as long as this tenure lasts: what is to be sent after it is refused.
     #[must_use]
     pub fn during(&self, tenure: Tenure) -> Self {
-        Self {
-            tenure,
-            ..self.clone()
-        }
+        Self { tenure, ..self.clone() }
     }
 
     /// The same handle with another deadline for each operation: from its beginning, and again from each page of what it

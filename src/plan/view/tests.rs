@@ -492,7 +492,7 @@ fn what_a_process_before_may_have_written_is_not_gone_while_that_is_young() {
     shelf.miss("p", at(1), false);
     shelf.miss("p", at(2), false);
     shelf.list(at(3), Listed::default());
-    assert_eq!(shelf.absence("p", at(4)), Absence::Young(WINDOW));
+    assert_eq!(shelf.absence("p", at(4)), Absence::Young(WINDOW + at(1)));
     shelf.list(WINDOW + at(1), Listed::default());
     assert_eq!(shelf.absence("p", WINDOW + at(2)), Absence::Gone);
 }

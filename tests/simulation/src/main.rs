@@ -110,11 +110,23 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let chosen: Vec<Scenario> = scenarios()
         .into_iter()
-        .filter(|scenario| options.narrowed.only.as_deref().is_none_or(|part| scenario.name.contains(part)))
+        .filter(|scenario| {
+            options
+                .narrowed
+                .only
+                .as_deref()
+                .is_none_or(|part| scenario.name.contains(part))
+        })
         .collect();
     let characters: Vec<Character> = Character::ALL
         .into_iter()
-        .filter(|character| options.narrowed.character.as_deref().is_none_or(|name| character.name() == name))
+        .filter(|character| {
+            options
+                .narrowed
+                .character
+                .as_deref()
+                .is_none_or(|name| character.name() == name)
+        })
         .collect();
     if chosen.is_empty() || characters.is_empty() {
         println!("no scenario of that name, or no such character");
@@ -364,7 +376,10 @@ fn storms(
             if only.is_some_and(|part| !kind.to_string().contains(part)) {
                 continue;
             }
-            for (call, clock_wrong_by) in (1..=*calls).step_by(stride).zip([0, CLOCK_WRONG_BY, 0, -CLOCK_WRONG_BY].into_iter().cycle()) {
+            for (call, clock_wrong_by) in (1..=*calls)
+                .step_by(stride)
+                .zip([0, CLOCK_WRONG_BY, 0, -CLOCK_WRONG_BY].into_iter().cycle())
+            {
                 tasks.push(Task {
                     scenario,
                     character: *character,
@@ -492,7 +507,11 @@ fn replay(
 fn smallest(task: &Task<'_>, options: &Narrowed) -> String {
     let fails = |tried: &Disturbance| !run(task.scenario, task.character, tried).wrong(task.right).is_empty();
     let smallest = storm::shrunk(&task.disturbance, fails);
-    format!("cargo simulate replay {}{}", storm::options(&smallest), narrowed(options))
+    format!(
+        "cargo simulate replay {}{}",
+        storm::options(&smallest),
+        narrowed(options)
+    )
 }
 
 /// So many failing seeds are shrunk.

@@ -200,7 +200,10 @@ impl Stage {
 
     /// Kills the operator, wherever it is.
     pub fn kill(&mut self) {
-        for life in [self.life.take(), self.former.take().map(Former::life)].into_iter().flatten() {
+        for life in [self.life.take(), self.former.take().map(Former::life)]
+            .into_iter()
+            .flatten()
+        {
             life.machine.halt();
             self.wire.is_over(life.number);
         }
@@ -214,7 +217,11 @@ impl Stage {
         let wire = self.wire.of(self.lives);
         let line = wire.line(self.entra.service());
         let is_behind = self.lives.is_multiple_of(2);
-        let wrong_by = if is_behind { -self.clock_wrong_by } else { self.clock_wrong_by };
+        let wrong_by = if is_behind {
+            -self.clock_wrong_by
+        } else {
+            self.clock_wrong_by
+        };
         let clock = self.clock.skewed(SignedDuration::from_secs(wrong_by));
         let tenure = Tenure::over(&clock);
         tenure.prolong(clock.instant() + FOR_EVER, clock.now() + FOR_EVER);

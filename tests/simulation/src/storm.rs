@@ -169,7 +169,10 @@ pub fn fault(text: &str) -> Option<(u64, Fault)> {
     let answered = || what.strip_prefix("answered-")?.parse().ok().map(Fault::Refused);
     let status = || {
         let (status, seconds) = two("status-")?;
-        Some(Fault::Begins(Spell::StatusRefused(u16::try_from(status).ok()?), seconds))
+        Some(Fault::Begins(
+            Spell::StatusRefused(u16::try_from(status).ok()?),
+            seconds,
+        ))
     };
     let overlap = || two("overlap-").map(|(lasts, deaf)| Fault::Overlap { lasts, deaf });
     let found = plain()

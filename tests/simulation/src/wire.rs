@@ -156,7 +156,10 @@ impl fmt::Display for Fault {
             }
             Self::Begins(Spell::Conflicts, seconds) => write!(formatter, "conflicts for {seconds} s from"),
             Self::Overlap { lasts, deaf } => {
-                write!(formatter, "a second leader for {lasts} s, the first {deaf} s behind, from")
+                write!(
+                    formatter,
+                    "a second leader for {lasts} s, the first {deaf} s behind, from"
+                )
             }
             Self::FrozenBefore(seconds) => write!(formatter, "frozen for {seconds} s before"),
             Self::FrozenAfter(seconds) => write!(formatter, "frozen for {seconds} s after"),
@@ -553,7 +556,12 @@ impl Wire {
                 return Err(cut("the connection was cut"));
             }
             Some(Fault::CrashLate(seconds)) => {
-                self.enter(number, side, &what, "not sent: the operator is killed, to arrive late".to_owned());
+                self.enter(
+                    number,
+                    side,
+                    &what,
+                    "not sent: the operator is killed, to arrive late".to_owned(),
+                );
                 self.carry_out_later((number, side, &what), seconds, call);
                 return self.kill().await;
             }
@@ -567,7 +575,9 @@ impl Wire {
                 self.thaw().await;
             }
             Some(Fault::Outrun) => outrun(),
-            Some(Fault::CrashAfter | Fault::CutAfter | Fault::Spoilt(_) | Fault::Begins(..) | Fault::FrozenAfter(_))
+            Some(
+                Fault::CrashAfter | Fault::CutAfter | Fault::Spoilt(_) | Fault::Begins(..) | Fault::FrozenAfter(_),
+            )
             | None => {}
         }
         let answer = call.await;
@@ -880,5 +890,11 @@ fn touch(cluster: &ApiServer, path: &str) {
     let revision = cluster.revision().to_string();
     let patch = serde_json::json!({"metadata": {"annotations": {"example.com/touched": revision}}});
     // An object that is gone cannot be touched.
-    let _ = cluster.request(&User::admin(), "PATCH", path, "application/merge-patch+json", Some(&patch));
+    let _ = cluster.request(
+        &User::admin(),
+        "PATCH",
+        path,
+        "application/merge-patch+json",
+        Some(&patch),
+    );
 }

@@ -41,7 +41,11 @@ fn swept(
                 ..like.clone()
             };
             let run = run(&scenario, character, &disturbance);
-            let wrong = run.wrong(&undisturbed.picture).iter().map(ToString::to_string).collect();
+            let wrong = run
+                .wrong(&undisturbed.picture)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             runs.push((format!("{name}, {fault} call {call}"), (run, wrong)));
         }
     }
@@ -123,7 +127,10 @@ fn clocks_that_are_half_a_minute_wrong_change_nothing_of_the_end() {
             ..Disturbance::default()
         };
         for (what, (_, wrong)) in swept(&["create"], Character::Lagging, 4, &like, Fault::CrashAfter) {
-            assert!(wrong.is_empty(), "{what}, clocks wrong by {clock_wrong_by} s: {wrong:?}");
+            assert!(
+                wrong.is_empty(),
+                "{what}, clocks wrong by {clock_wrong_by} s: {wrong:?}"
+            );
         }
     }
 }
