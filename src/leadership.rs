@@ -2,7 +2,12 @@
 //!
 //! The Lease is kept by `kube-lease-manager`. That alone is not enough: a leader that is cut off from the API server
 //! hears nothing of its loss. So the Lease is also watched here, and the last renewal that was seen is a deadline: when it
-//! has passed without another, the leader counts itself out, before anybody else may count themselves in.
+//! has passed without another, the leader counts itself out, before anybody else may count themselves in. The same deadline is a
+//! [`Tenure`], which is asked right before each request that changes Entra.
+//!
+//! The keeper judges by the wall clock whether the Lease of another is over, and takes it by force: one whose clock is ahead would
+//! take it from a leader that renews it. So it is begun only once the Lease was seen to be free, or not to be renewed for as long
+//! as it lasts by this machine's monotonic clock.
 
 use std::{io, time::Duration};
 
@@ -13,9 +18,9 @@ use kube::{
     runtime::{WatchStreamExt, utils::Backoff, watcher},
 };
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use crate::clock::Clock;
+use crate::{clock::Clock, tenure::Tenure};
 
 /// How long a lease lasts without renewal.
 const DURATION: Duration = Duration::from_secs(15);
@@ -27,6 +32,8 @@ const MARGIN: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the watch of a leader may say nothing before the Lease is read: a renewal is due after `DURATION - GRACE`.
 const SILENCE: Duration = Duration::from_secs(7);
+/// By how much clocks may differ: a Lease that was over for longer, by whichever, is not waited for.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// The task that keeps the Lease, and whether it has it.
 type Keeper = (
@@ -42,7 +49,51 @@ pub struct Leadership {
     name: String,
     identity: String,
     leases: Api<Lease>,
-    keeper: Keeper,
+    tenure: Tenure,
+    /// None while somebody else may hold the Lease.
+    keeper: Option<Keeper>,
+}
+
+/// The Lease as this process sees it.
+#[derive(Debug)]
+struct Sighting {
+    /// Who holds it, and when they renewed it by their own clock.
+    lease: (Option<String>, Option<Timestamp>),
+    /// Since when it is as it is, by our monotonic clock.
+    since: Instant,
+}
+
+impl Sighting {
+    /// None is a Lease that was deleted.
+    fn of(lease: Option<&Lease>, now: Instant) -> Self {
+        let spec = lease.and_then(|lease| lease.spec.as_ref());
+        let holder = spec.and_then(|spec| spec.holder_identity.clone());
+        let renewed = spec.and_then(|spec| spec.renew_time.as_ref().map(|time| time.0));
+        Self {
+            // A Lease without a holder was given back.
+            lease: (holder.filter(|holder| !holder.is_empty()), renewed),
+            since: now,
+        }
+    }
+
+    /// The same, seen again: it is as old as it was where nothing changed.
+    fn then(self, later: Self) -> Self {
+        if self.lease == later.lease { self } else { later }
+    }
+
+    /// How long it is still to be waited for, seen from `now` and `wall`.
+    fn left(&self, identity: &str, now: Instant, wall: Timestamp) -> Duration {
+        let (holder, renewed) = &self.lease;
+        let is_ours = holder.as_deref() == Some(identity);
+        let is_long_over = renewed.is_some_and(|renewed| {
+            let over = wall.duration_since(renewed);
+            Duration::try_from(over).is_ok_and(|over| over > DURATION + CLOCKS_DIFFER)
+        });
+        if holder.is_none() || is_ours || is_long_over {
+            return Duration::ZERO;
+        }
+        (self.since + DURATION).saturating_duration_since(now)
+    }
 }
 
 impl Leadership {
@@ -58,7 +109,9 @@ impl Leadership {
         identity: &str,
     ) -> Result<Self, io::Error> {
         let leases = Api::namespaced(client.clone(), namespace);
-        let keeper = keep(&client, namespace, name, identity).await?;
+        // Makes the Lease where there is none.
+        manager(&client, namespace, name, identity).await.map(drop)?;
+        let tenure = Tenure::over(&clock);
         Ok(Self {
             client,
             clock,
@@ -66,29 +119,135 @@ impl Leadership {
             name: name.to_owned(),
             identity: identity.to_owned(),
             leases,
-            keeper,
+            tenure,
+            keeper: None,
         })
     }
 
-    /// Completes when this process leads.
+    /// Until when this process may write: it goes on with each renewal that is seen.
+    #[must_use]
+    pub fn tenure(&self) -> Tenure {
+        self.tenure.clone()
+    }
+
+    /// Completes when this process leads, and may write.
     ///
     /// # Errors
-    /// Where the task that keeps the Lease has ended, or cannot be begun anew.
+    /// Where the task that keeps the Lease has ended, or cannot be begun.
     pub async fn elected(&mut self) -> Result<(), io::Error> {
         loop {
-            let mut elected = self.keeper.0.clone();
-            let elected = async move { elected.wait_for(|leads| *leads).await.map(drop) };
-            tokio::select! {
-                outcome = elected => {
-                    return outcome.map_err(|_| io::Error::other("the task that keeps the Lease has ended"));
-                }
-                () = self.given_up() => {}
+            let seen = self.vacant().await;
+            let manager = manager(&self.client, &self.namespace, &self.name, &self.identity).await?;
+            let (mut elected, task) = manager.watch().await;
+            let outcome = tokio::select! {
+                outcome = elected.wait_for(|leads| *leads) => Some(outcome.is_ok()),
+                () = self.taken(&seen) => None,
+            };
+            if outcome == Some(false) {
+                return Err(io::Error::other("the task that keeps the Lease has ended"));
             }
-            // The keeper sleeps until the end of the lease that it saw; another one looks at once.
-            tracing::info!("the Lease was given up");
-            self.keeper.1.abort();
-            self.keeper = keep(&self.client, &self.namespace, &self.name, &self.identity).await?;
+            if outcome == Some(true) && self.confirmed(&elected).await {
+                self.keeper = Some((elected, task));
+                return Ok(());
+            }
+            // Somebody else was quicker, whom the keeper would judge by its own clock; or it waits for the end of a Lease that was
+            // given up meanwhile.
+            task.abort();
         }
+    }
+
+    /// Completes when the Lease is nobody's, ours, or one that was not renewed for as long as it lasts.
+    async fn vacant(&self) -> Sighting {
+        let mut seen = self.seen();
+        let mut known: Option<Sighting> = None;
+        loop {
+            let look = match &known {
+                Some(known) => known.left(&self.identity, self.clock.instant(), self.clock.now()),
+                None => SILENCE,
+            };
+            let lease = match self.clock.within(look, seen.next()).await {
+                Some(Some(lease)) => lease,
+                Some(None) => std::future::pending().await,
+                // A watch can be cut off where other requests are not: what it does not tell is asked for once more.
+                None => match self.clock.within(LOOK, self.leases.get_opt(&self.name)).await {
+                    Some(Ok(lease)) => lease,
+                    Some(Err(_)) | None => {
+                        known = None;
+                        self.clock.sleep(LOOK).await;
+                        continue;
+                    }
+                },
+            };
+            let now = Sighting::of(lease.as_ref(), self.clock.instant());
+            let was_held = known.as_ref().is_some_and(|known| known.lease.0.is_some());
+            if was_held && now.lease.0.is_none() {
+                tracing::info!("the Lease was given up");
+            }
+            let now = match known.take() {
+                Some(before) => before.then(now),
+                None => now,
+            };
+            if now
+                .left(&self.identity, self.clock.instant(), self.clock.now())
+                .is_zero()
+            {
+                return now;
+            }
+            known = Some(now);
+        }
+    }
+
+    /// Completes when somebody else holds the Lease since it was `seen`, or nobody does and the keeper has not taken it within
+    /// some moments.
+    async fn taken(&self, before: &Sighting) {
+        let mut seen = self.seen();
+        let mut is_free = false;
+        loop {
+            let lease = if is_free {
+                match self.clock.within(3 * LOOK, seen.next()).await {
+                    Some(lease) => lease,
+                    None => return,
+                }
+            } else {
+                seen.next().await
+            };
+            let Some(lease) = lease else {
+                return std::future::pending().await;
+            };
+            let now = Sighting::of(lease.as_ref(), self.clock.instant());
+            is_free = now.lease.0.is_none();
+            let is_anothers = now.lease.0.as_ref().is_some_and(|holder| *holder != self.identity);
+            if is_anothers && now.lease != before.lease {
+                return;
+            }
+        }
+    }
+
+    /// Whether the Lease is ours, and how long it lasts, by its own words.
+    async fn confirmed(&self, elected: &watch::Receiver<bool>) -> bool {
+        while *elected.borrow() {
+            if let Some(Ok(lease)) = self.clock.within(LOOK, self.leases.get(&self.name)).await {
+                if !is_held_by(&lease, &self.identity) {
+                    return false;
+                }
+                if self.prolong(&lease).is_some() && !self.tenure.is_over(&self.clock) {
+                    return true;
+                }
+            }
+            self.clock.sleep(LOOK).await;
+        }
+        false
+    }
+
+    /// Lets the tenure last as long as this Lease does, where it is ours; answers since when it was renewed, and until when
+    /// the tenure lasts by that.
+    fn prolong(&self, lease: &Lease) -> Option<(Duration, Instant)> {
+        let age = self.clock.age(renewal(lease, &self.identity)?)?;
+        let left = DURATION.saturating_sub(MARGIN + age);
+        let until = self.clock.instant() + left;
+        let wall = self.clock.now();
+        self.tenure.prolong(until, wall.saturating_add(left).unwrap_or(wall));
+        Some((age, until))
     }
 
     /// The Lease as it becomes, where it is known: whoever cannot ask does not know.
@@ -99,42 +258,19 @@ impl Leadership {
             .boxed()
     }
 
-    /// Completes when nobody holds the Lease, and the keeper has not taken it within a moment either.
-    async fn given_up(&self) {
-        let mut seen = self.seen();
-        let mut is_free = false;
-        loop {
-            let lease = if is_free {
-                match self.clock.within(LOOK, seen.next()).await {
-                    Some(lease) => lease,
-                    None => return,
-                }
-            } else {
-                seen.next().await
-            };
-            is_free = match lease {
-                Some(Some(lease)) => {
-                    let holder = lease.spec.and_then(|spec| spec.holder_identity);
-                    // A Lease without a holder was given back.
-                    holder.is_none_or(|holder| holder.is_empty())
-                }
-                // A Lease that was deleted is made again by its keeper, who finds out by himself.
-                Some(None) => false,
-                None => std::future::pending().await,
-            };
-        }
-    }
-
     /// Completes when this process may no longer act as the leader.
     pub async fn lost(&mut self) {
-        let mut elected = self.keeper.0.clone();
-        tokio::select! {
-            _ = elected.wait_for(|leads| !*leads) => {}
-            () = self.outlived() => {}
+        if let Some((elected, _)) = &self.keeper {
+            let mut elected = elected.clone();
+            tokio::select! {
+                _ = elected.wait_for(|leads| !*leads) => {}
+                () = self.outlived() => {}
+            }
         }
+        self.tenure.end(&self.clock);
     }
 
-    /// Completes when no renewal of ours was seen for as long as the lease lasts, less the margin.
+    /// Completes when the Lease is another's, or no renewal of ours was seen for as long as it lasts, less the margin.
     async fn outlived(&self) {
         let mut seen = self.seen();
         let mut deadline = self.clock.instant() + DURATION - MARGIN;
@@ -154,18 +290,20 @@ impl Leadership {
                     self.clock.within(LOOK.min(left), self.leases.get(&self.name)).await.and_then(Result::ok)
                 }
             };
-            let renewed = lease.and_then(|lease| renewal(&lease, &self.identity));
-            if let Some(age) = renewed.and_then(|renewed| self.clock.age(renewed)) {
-                let now = self.clock.instant();
-                deadline = deadline.max(now + DURATION.saturating_sub(MARGIN + age));
-                look = look.max(now + SILENCE.saturating_sub(age));
+            let Some(lease) = lease else { continue };
+            if !is_held_by(&lease, &self.identity) {
+                return;
+            }
+            if let Some((age, until)) = self.prolong(&lease) {
+                deadline = deadline.max(until);
+                look = look.max(self.clock.instant() + SILENCE.saturating_sub(age));
             }
         }
     }
 
     /// Gives the Lease up, so that the next candidate need not wait for its end.
     pub async fn release(self) {
-        let (elected, keeper) = self.keeper;
+        let Some((elected, keeper)) = self.keeper else { return };
         drop(elected);
         // At the end of the process nothing depends on whether the API server still takes it.
         let _ = self.clock.within(Duration::from_secs(5), keeper).await;
@@ -187,20 +325,73 @@ impl Backoff for Steady {
     fn reset(&mut self) {}
 }
 
-async fn keep(client: &Client, namespace: &str, name: &str, identity: &str) -> Result<Keeper, io::Error> {
-    let manager = LeaseManagerBuilder::new(client.clone(), name)
+async fn manager(client: &Client, namespace: &str, name: &str, identity: &str) -> Result<LeaseManager, io::Error> {
+    LeaseManagerBuilder::new(client.clone(), name)
         .with_namespace(namespace)
         .with_identity(identity)
         .with_duration(DURATION.as_secs())
         .with_grace(GRACE.as_secs())
         .build()
         .await
-        .map_err(|error| io::Error::other(format!("Lease {namespace}/{name}: {error}")))?;
-    Ok(manager.watch().await)
+        .map_err(|error| io::Error::other(format!("Lease {namespace}/{name}: {error}")))
+}
+
+fn is_held_by(lease: &Lease, identity: &str) -> bool {
+    let spec = lease.spec.as_ref();
+    spec.is_some_and(|spec| spec.holder_identity.as_deref() == Some(identity))
 }
 
 /// When we renewed the Lease, if it is ours.
 fn renewal(lease: &Lease, identity: &str) -> Option<Timestamp> {
     let spec = lease.spec.as_ref()?;
     (spec.holder_identity.as_deref() == Some(identity)).then(|| spec.renew_time.as_ref().map(|time| time.0))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WALL: &str = "2026-11-25T10:00:00Z";
+
+    fn held(by: &str, renewed: &str, now: Instant) -> Sighting {
+        Sighting {
+            lease: ((!by.is_empty()).then(|| by.to_owned()), renewed.parse().ok()),
+            since: now,
+        }
+    }
+
+    fn left(sighting: &Sighting, now: Instant) -> Duration {
+        sighting.left("us", now, WALL.parse().unwrap())
+    }
+
+    #[test]
+    fn a_lease_that_is_renewed_by_a_clock_that_is_behind_is_not_over() {
+        let now = Clock::system().instant();
+        // By our wall it was over half a minute ago.
+        let seen = held("other", "2026-11-25T09:59:15Z", now);
+        assert_eq!(left(&seen, now), DURATION);
+        let later = now + Duration::from_secs(10);
+        let renewed = seen.then(held("other", "2026-11-25T09:59:25Z", later));
+        assert_eq!(left(&renewed, later), DURATION, "it was renewed");
+        let same = renewed.then(held("other", "2026-11-25T09:59:25Z", later + Duration::from_secs(4)));
+        assert_eq!(
+            left(&same, later + Duration::from_secs(4)),
+            DURATION - Duration::from_secs(4),
+            "seen again as it was"
+        );
+        assert_eq!(left(&same, later + DURATION), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_lease_that_is_free_or_ours_or_long_over_is_not_waited_for() {
+        let now = Clock::system().instant();
+        assert_eq!(left(&held("", "2026-11-25T10:00:00Z", now), now), Duration::ZERO);
+        assert_eq!(left(&held("us", "2026-11-25T10:00:00Z", now), now), Duration::ZERO);
+        assert_eq!(left(&held("other", "2026-11-25T09:50:00Z", now), now), Duration::ZERO);
+        assert_eq!(
+            left(&held("other", "2026-11-25T10:00:40Z", now), now),
+            DURATION,
+            "a clock that is ahead"
+        );
+    }
 }

@@ -19,7 +19,7 @@
 //! | `cluster` | the cluster's objects with their indexes, and which news wakes whom | `api`, the limits of `plan` |
 //! | [`operator`] | news in, visits out | `cluster`, `reconcile` |
 //! | [`controllers`] | the watches, and a queue for each kind | `cluster`, `reconcile` |
-//! | [`clock`], [`chance`] | the one clock, and the one source of chance | nothing of ours |
+//! | [`clock`], [`chance`], [`tenure`] | the one clock, the one source of chance, and until when this process may write | nothing of ours |
 //! | [`leadership`], [`server`], [`metrics`], [`telemetry`] | one leader; health and figures over HTTP; log and traces | |
 //! | [`commands`] | what the binary can do | all |
 //!
@@ -43,3 +43,4 @@ pub mod reconcile;
 pub mod report;
 pub mod server;
 pub mod telemetry;
+pub mod tenure;

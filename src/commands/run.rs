@@ -184,6 +184,7 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
     }
     tracing::info!(%identity, "leading");
     metrics.leads(true);
+    let machine = machine.during(leadership.tenure());
     tokio::select! {
         () = operate(client, settings, machine, health, Arc::clone(&metrics), stop) => leadership.release().await,
         // Every visit ends with the other future, at once: what it was about to write is not sent.

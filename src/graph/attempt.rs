@@ -79,6 +79,12 @@ impl Operation<'_> {
             }
             Ok::<_, LineError>((status, request_id, wait, line::collect(body).await?))
         };
+        // The last moment before it leaves: whoever was stopped on the way here does not go on with what it was about to do.
+        if call.intent == Intent::Write
+            && let Some(error) = self.too_late()
+        {
+            return Err(Failure::Final(error));
+        }
         let ended = timeout_at(until.min(started + ATTEMPT_TIMEOUT), exchange.instrument(span.clone())).await;
         let status = ended
             .as_ref()
@@ -167,6 +173,16 @@ impl Operation<'_> {
                 Err(Failure::Attempt(Outcome::Lost, tag(error, None, &ids)))
             }
         }
+    }
+
+    /// Why a write is not sent any more: another process may be writing by now, or whoever waited for it has given it up.
+    fn too_late(&self) -> Option<GraphError> {
+        let clock = &self.graph.clock;
+        if self.graph.tenure.is_over(clock) {
+            let words = "the Lease may be another's by now: not sent";
+            return Some(self.error(GraphErrorKind::NotLeading, words));
+        }
+        (self.until() <= clock.instant()).then(|| self.error(GraphErrorKind::Timeout, "its time is over: not sent"))
     }
 }
 

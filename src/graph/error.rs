@@ -36,6 +36,8 @@ pub enum GraphErrorKind {
     AuthorityUnreachable,
     /// A write through a read-only handle, refused before anything was sent.
     ReadOnly,
+    /// A write of a process that may no longer write, or has not heard for too long that it may; refused before anything was sent.
+    NotLeading,
     /// An absolute URL outside the tenant's Graph root, to which the bearer is never sent.
     ForeignHost,
     /// An answer that is not what Graph v1.0 promises.
@@ -136,7 +138,8 @@ impl GraphError {
             | GraphErrorKind::OutcomeUnknown
             | GraphErrorKind::Timeout
             | GraphErrorKind::Unreachable
-            | GraphErrorKind::AuthorityUnreachable => true,
+            | GraphErrorKind::AuthorityUnreachable
+            | GraphErrorKind::NotLeading => true,
             GraphErrorKind::NotFound
             | GraphErrorKind::Forbidden
             | GraphErrorKind::Unauthorized
@@ -237,7 +240,7 @@ impl fmt::Display for GraphError {
             (_, Some(status)) => write!(f, "HTTP {status}")?,
             (GraphErrorKind::Timeout, None) => f.write_str("timed out")?,
             (GraphErrorKind::Unreachable, None) => f.write_str("Graph is unreachable")?,
-            (GraphErrorKind::ReadOnly, None) => f.write_str("refused here")?,
+            (GraphErrorKind::ReadOnly | GraphErrorKind::NotLeading, None) => f.write_str("refused here")?,
             (_, None) => f.write_str("failed")?,
         }
         if let Some(code) = &self.code {

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::tenure::Tenure;
 
 use super::attempt::{Failure, refused_token, sign, tag};
 use super::auth::{Bearer, Credential, SignIn, TokenClaims};
@@ -48,6 +49,7 @@ pub struct Graph {
     pub(super) observer: Option<Observer>,
     pub(super) clock: Clock,
     pub(super) chance: Chance,
+    pub(super) tenure: Tenure,
 }
 
 /// Told of every answer, and of every request that got none.
@@ -147,6 +149,7 @@ impl Graph {
             observer: None,
             clock: Clock::system(),
             chance: Chance::system(),
+            tenure: Tenure::unlimited(),
         })
     }
 
@@ -175,6 +178,12 @@ impl Graph {
             chance,
             ..self.clone()
         }
+    }
+
+    /// The same handle, writing only as long as this tenure lasts: what is to be sent after it is refused.
+    #[must_use]
+    pub fn during(&self, tenure: Tenure) -> Self {
+        Self { tenure, ..self.clone() }
     }
 
     /// The same handle with another deadline for each operation: from its beginning, and again from each page of what it

@@ -339,15 +339,17 @@ pub fn fingerprint(description: &str) -> String {
 }
 
 /// How long after its intent a create may have been carried out: until its answer was heard or given up (`ended`), and for
-/// `longest` while it is under way.
+/// `longest` while it is under way. One that ended before it began was begun by another process after this one: two lead for a
+/// moment, and the other one's may be under way.
 #[must_use]
 pub fn attempt(intent: &Intent, ended: Option<Timestamp>, longest: Duration) -> Duration {
     let Some(started) = last_try(intent) else {
         return longest;
     };
     match ended {
+        Some(ended) if ended.as_second() < started.as_second() - seconds(CLOCK_SKEW) => longest,
         Some(ended) => Duration::try_from(ended.duration_since(started))
-            .unwrap_or(Duration::ZERO) // it ended before it began: clocks differ
+            .unwrap_or(Duration::ZERO) // clocks differ by a moment
             .min(longest),
         None => longest,
     }

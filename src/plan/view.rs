@@ -20,6 +20,7 @@
 //! | two 404s, then a list begun after them lacks it              | gone                                                   |
 //! | any number of 404s, within the window of a write of ours     | nothing                                                |
 //! | any number of 404s, within a window of the view's beginning  | nothing: a process before may have written just then   |
+//! | 404s within a window of the first, of what was never shown   | nothing: a process beside may have made it just then   |
 //! | two 404s a window apart, of what lists do not show to us      | gone                                                   |
 //! | 404s, and a read begun since shows it                        | it is there                                            |
 //! | 403, then a list begun after it lacks it                     | gone, for callers with a role on the catalog           |
@@ -160,6 +161,9 @@ pub trait Viewed: Clone {
         true
     }
 }
+
+/// For how long it is known that something was shown that is shown no more: some drift intervals.
+const SHOWN: Duration = Duration::from_secs(3_600);
 
 /// A write of ours.
 #[derive(Clone, Debug)]
@@ -302,10 +306,12 @@ impl<T: Viewed> Item<T> {
         self.read = Some(begun);
     }
 
-    /// Whether it can be forgotten: a write of ours speaks for its existence while it is young.
+    /// Whether it can be forgotten: a write of ours speaks for its existence while it is young, and that it was shown tells for
+    /// a while that it is not new.
     fn is_idle(&self, begun: Moment, visibility: Duration) -> bool {
         let is_written = self.written.is_some_and(|at| begun < at + visibility);
-        self.value.is_none() && self.ours.is_none() && self.missed.is_none() && !is_written
+        let was_shown = self.seen.is_some_and(|at| begun < at + SHOWN);
+        self.value.is_none() && self.ours.is_none() && self.missed.is_none() && !is_written && !was_shown
     }
 }
 
@@ -441,8 +447,10 @@ impl<T: Viewed> Shelf<T> {
                 Absence::Doubtful("it was not asked for")
             };
         };
-        // The view does not know what was written before it began: a process that ended a moment before may have made it.
-        let written = item.written.unwrap_or(Moment::ZERO);
+        // The view does not know what was written before it began: a process that ended a moment before may have made it. Nor
+        // what one beside it has made, of which it hears by the id.
+        let heard = if item.seen.is_none() { first } else { Moment::ZERO };
+        let written = item.written.unwrap_or(heard);
         if now < written + self.visibility {
             return Absence::Young(written + self.visibility);
         }

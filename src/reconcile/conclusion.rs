@@ -8,7 +8,7 @@ use super::{
     Again, Context, Kind, Outcome, Subject, Unfinished, Visited,
     context::{Guarded, title},
     halt::{Halt, Stage, Step},
-    pace::{backoff, delayed, jittered, stale_wait},
+    pace::{delayed, failed, jittered, stale_wait},
 };
 use crate::{
     api::{ConditionType, ManagedStatus, Reason},
@@ -109,7 +109,7 @@ pub(super) fn given_up<K: Kind>(context: &Context, subject: &Subject<K>) -> (Pro
         Reason::Progressing,
         "the API server does not answer, so what came of the visit could not be written down; it is looked at again",
     );
-    let after = backoff(context.failed(&key), subject.drift_interval, &key);
+    let after = failed(context, &key, subject.drift_interval);
     let unfinished = Unfinished {
         problem: problem.clone(),
         after,
@@ -139,9 +139,9 @@ async fn unwritten<K: Kind>(context: &Context, subject: &mut Subject<K>, key: &s
         (Stage::References | Stage::Sync, Reason::StatusRefused) => {
             // Where that is refused as well, the log tells.
             let _ = subject.store_refusal(&halt.problem).await;
-            backoff(context.failed(key), interval, key)
+            failed(context, key, interval)
         }
-        (Stage::References | Stage::Sync, _) => backoff(context.failed(key), interval, key).max(Duration::from_secs(2)),
+        (Stage::References | Stage::Sync, _) => failed(context, key, interval).max(Duration::from_secs(2)),
     };
     Unfinished {
         problem: halt.problem,

@@ -21,6 +21,7 @@ use super::{
     ledger,
     machine::Machine,
     names::Names,
+    pace::InARow,
     settings::Settings,
     tenant::Tenant,
 };
@@ -39,7 +40,7 @@ pub(crate) type Guarded<K> = Lookup<K>;
 /// What went wrong with an object, in a row.
 #[derive(Default)]
 struct Failures {
-    failed: u32,
+    failed: InARow,
     stale: u32,
 }
 
@@ -379,7 +380,8 @@ impl Context {
     }
 
     /// When the create that this nonce marks was answered or given up; none while it is under way. One that this process
-    /// did not begin was begun by one that had ended before this one began to work: one leads at a time.
+    /// did not begin was begun by one that had ended before this one began to work, or by one that works beside it for a moment:
+    /// the time of the intent tells which.
     pub(crate) fn attempt_ended(&self, uid: &str, nonce: &str) -> Option<Timestamp> {
         let attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         match attempts.get(uid) {
@@ -430,12 +432,11 @@ impl Context {
         }
     }
 
-    /// How often the object has failed in a row, this time included.
-    pub(crate) fn failed(&self, key: &str) -> u32 {
+    /// The object has failed: how long it waits by how often it has in a row.
+    pub(crate) fn failed(&self, key: &str, wait: impl Fn(u32) -> Duration) -> Duration {
+        let now = self.clock.instant();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = failures.entry(key.to_owned()).or_default();
-        counts.failed += 1;
-        counts.failed
+        failures.entry(key.to_owned()).or_default().failed.once_more(now, wait)
     }
 
     /// How often in a row the object was not what a visit began from, this time included.

@@ -26,6 +26,10 @@ use crate::{
 /// How long a create may take: none is begun with less time left, so that its answer is heard by the visit that sent it.
 pub(super) const CREATE: Duration = Duration::from_secs(45);
 
+/// How long after its intent a create is sent at the latest: within the visit, or within the time of an operation that was
+/// begun at the end of it. Later ones are refused, see `graph::attempt`.
+pub(super) const LATEST: Duration = Duration::from_secs(180);
+
 /// What came of one request.
 pub(crate) enum Done {
     /// What was to be changed is changed.
@@ -107,7 +111,10 @@ async fn run<K: Managed>(
             enter(context, subject, site, act).await?;
             continue;
         }
-        latch(context, site)?;
+        if let Err(halt) = latch(context, site).and_then(|()| in_time(context, subject)) {
+            ends_attempt(context, subject, step);
+            return Err(halt);
+        }
         if K::NAMES_ARE_UNIQUE && renames(step) {
             identity::require_free_new_name(context, subject, site).await?;
         }
@@ -115,9 +122,7 @@ async fn run<K: Managed>(
             remember(subject, site, found);
         }
         let performed = K::perform(context, subject, site, &step.act, observed).await;
-        if let (true, Some(intent)) = (step.act.creates(), subject.status.intent()) {
-            context.ends_attempt(&subject.uid(), &intent.nonce);
-        }
+        ends_attempt(context, subject, step);
         match performed {
             Ok(Done::Nothing) => {}
             Ok(Done::NotFound) => {
@@ -155,6 +160,13 @@ async fn run<K: Managed>(
         remember(subject, site, found);
     }
     unproven.map_or(Ok(()), Err)
+}
+
+/// Nothing of the create is under way any more.
+fn ends_attempt<K: Managed>(context: &Context, subject: &Subject<K>, step: &plan::Step<K::Act>) {
+    if let (true, Some(intent)) = (step.act.creates(), subject.status.intent()) {
+        context.ends_attempt(&subject.uid(), &intent.nonce);
+    }
 }
 
 fn tell<K: Managed>(subject: &mut Subject<K>, site: &Site, step: &plan::Step<K::Act>) {
@@ -213,6 +225,18 @@ pub(super) fn latch(context: &Context, site: &Site) -> Step<()> {
     Ok(())
 }
 
+/// Nothing is begun after the end of the visit: one that was stopped on the way ends only when it waits next.
+fn in_time<K: Managed>(context: &Context, subject: &Subject<K>) -> Step<()> {
+    if subject.left(context).is_zero() {
+        return Err(Halt::sync(
+            Reason::Progressing,
+            "the visit was over before all of it was done; the next one goes on",
+            Retry::Backoff,
+        ));
+    }
+    Ok(())
+}
+
 /// Enters into status which object of Entra this is, or that one is being made.
 async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &Site, act: &IdentityAct) -> Step<()> {
     let place = &site.place;
@@ -224,11 +248,15 @@ async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
             let began = site.tenant.graph.service_time(context.now());
             // The old id goes, and with it the hold on it.
             context.claims.release(&subject.uid());
-            subject.begin(display_name, site, fingerprint.clone(), began).await?;
+            let begun = subject.begin(display_name, site, fingerprint.clone(), began).await;
             if let Some(intent) = subject.status.intent() {
-                context.begins_attempt(&subject.uid(), &intent.nonce);
+                match begun {
+                    Ok(()) => context.begins_attempt(&subject.uid(), &intent.nonce),
+                    // It may stand in status all the same: nothing is sent for it.
+                    Err(_) => context.ends_attempt(&subject.uid(), &intent.nonce),
+                }
             }
-            Ok(())
+            begun
         }
         IdentityAct::TryAgain { .. } => {
             let began = site.tenant.graph.service_time(context.now());
@@ -277,6 +305,10 @@ async fn failed<K: Managed>(
         Failure::Graph(error) => error,
         Failure::Halt(halt) => return halt,
     };
+    // The intent stays: whoever leads now may look for its outcome already.
+    if error.kind == GraphErrorKind::NotLeading {
+        return Halt::from(error);
+    }
     let is_conflict = error.kind == GraphErrorKind::Conflict;
     if !step.act.creates() {
         return if is_conflict && K::NAMES_ARE_UNIQUE && renames(step) {

@@ -105,6 +105,8 @@ impl From<GraphError> for Halt {
             GraphErrorKind::Forbidden => (Reason::NeedsTenantPermission, Retry::Backoff),
             GraphErrorKind::TokenRefused | GraphErrorKind::Unauthorized => (Reason::TokenRefused, Retry::Backoff),
             GraphErrorKind::ReadOnly => (Reason::ObserveOnly, Retry::OnChange),
+            // Whoever leads now says what is to be said.
+            GraphErrorKind::NotLeading => return Self::stale(),
             GraphErrorKind::NotFound
             | GraphErrorKind::BadRequest
             | GraphErrorKind::Conflict

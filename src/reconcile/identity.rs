@@ -8,7 +8,7 @@ use kube::{Resource, core::object::HasStatus};
 use super::{
     Managed,
     context::{Context, holder},
-    execute::{CREATE, ServiceTime as _},
+    execute::{LATEST, ServiceTime as _},
     halt::{Halt, Retry, Stage, Step},
     names::Reserved,
     subject::Subject,
@@ -101,7 +101,7 @@ pub(super) async fn stand<K: Managed>(context: &Context, subject: &mut Subject<K
     // It can only show once it was carried out.
     let under_way = intent.as_ref().map_or(Duration::ZERO, |intent| {
         let ended = context.attempt_ended(&subject.uid(), &intent.nonce);
-        attempt(intent, ended.map(|time| tenant.graph.service_time(time)), CREATE)
+        attempt(intent, ended.map(|time| tenant.graph.service_time(time)), LATEST)
     });
     let mut stand = facts.stands(&found, context.settings.visibility + under_way, now);
     // Nothing came of the intent: what the spec asks to take over is looked for again.

@@ -11,6 +11,7 @@ use crate::{
     chance::Chance,
     clock::Clock,
     graph::{Endpoint, GraphError, Line},
+    tenure::Tenure,
 };
 
 /// Time, chance, and the way to other hosts. Cheap to clone.
@@ -20,6 +21,8 @@ pub struct Machine {
     pub clock: Clock,
     /// What spreads and marks.
     pub chance: Chance,
+    /// Until when it may be written from here.
+    pub tenure: Tenure,
     line: Way,
     tasks: Arc<Mutex<Vec<AbortHandle>>>,
 }
@@ -39,6 +42,7 @@ impl Machine {
         Self {
             clock: Clock::system(),
             chance: Chance::system(),
+            tenure: Tenure::unlimited(),
             line: Way::Https,
             tasks: Arc::default(),
         }
@@ -50,9 +54,16 @@ impl Machine {
         Self {
             clock,
             chance,
+            tenure: Tenure::unlimited(),
             line: Way::Given(line),
             tasks: Arc::default(),
         }
+    }
+
+    /// The same machine, from which it may be written only as long as this tenure lasts.
+    #[must_use]
+    pub fn during(self, tenure: Tenure) -> Self {
+        Self { tenure, ..self }
     }
 
     /// Starts a task that nobody has to wait for: a list that is read for several, and ends whether or not they still wait.

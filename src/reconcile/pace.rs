@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use super::{Context, Kind, Subject, halt::Retry};
 
 /// When an object is worth a visit again.
@@ -22,8 +24,34 @@ pub(super) fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K
         Retry::OnChange => None,
         Retry::After(after) => Some(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
         Retry::Asked(wait) => Some(wait),
-        Retry::Backoff => Some(backoff(context.failed(key), subject.drift_interval, key)),
+        Retry::Backoff => Some(failed(context, key, subject.drift_interval)),
     }
+}
+
+/// Failures in a row.
+#[derive(Debug, Default)]
+pub(super) struct InARow {
+    count: u32,
+    /// Until when it is waited after the last one.
+    until: Option<Instant>,
+}
+
+impl InARow {
+    /// One more, and how long it is waited after so many. What was woken before it had waited has not failed once more: whoever
+    /// writes to an object meanwhile does not make it wait longer.
+    pub(super) fn once_more(&mut self, now: Instant, wait: impl Fn(u32) -> Duration) -> Duration {
+        if self.until.is_none_or(|until| now >= until) {
+            self.count = self.count.saturating_add(1);
+        }
+        let wait = wait(self.count);
+        self.until = Some(now + wait);
+        wait
+    }
+}
+
+/// The object has failed: how long it waits.
+pub(super) fn failed(context: &Context, key: &str, drift_interval: Duration) -> Duration {
+    context.failed(key, |count| backoff(count, drift_interval, key))
 }
 
 /// Sooner at first, later after each failure, this being the `count`th in a row, and never later than the drift interval.
@@ -69,6 +97,18 @@ mod tests {
             "a write that came between costs nothing"
         );
         assert_eq!(stale_wait(u32::MAX, MINUTE), MINUTE, "its safety net is the interval");
+    }
+
+    #[test]
+    fn who_is_woken_before_it_has_waited_waits_no_longer_for_that() {
+        let now = crate::clock::Clock::system().instant();
+        let wait = |count| backoff(count, 10 * MINUTE, "");
+        let mut row = InARow::default();
+        for _ in 0..20 {
+            // Somebody writes to it again and again.
+            assert_eq!(row.once_more(now, wait), wait(1));
+        }
+        assert_eq!(row.once_more(now + wait(1), wait), wait(2));
     }
 
     #[test]

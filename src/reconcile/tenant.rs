@@ -105,7 +105,8 @@ impl Tenant {
         })?;
         let graph = graph
             .observed_by(observer)
-            .by(machine.clock.clone(), machine.chance.clone());
+            .by(machine.clock.clone(), machine.chance.clone())
+            .during(machine.tenure.clone());
         let clock = machine.clock.clone();
         let drift_interval = spec.drift_interval();
         let tenant = spec.domain.clone().unwrap_or_else(|| object.name_any());

@@ -134,11 +134,17 @@ fn the_outcome_of_a_create_may_show_from_its_end_on_and_not_from_its_beginning()
     let after = at("2026-11-25T10:00:07Z");
     assert_eq!(attempt(&intent(), Some(after), LONGEST), Duration::from_secs(7));
     assert_eq!(attempt(&intent(), None, LONGEST), LONGEST, "it may still be under way");
-    let before = at("2026-11-25T09:00:00Z");
+    let before = at("2026-11-25T09:59:56Z");
     assert_eq!(
         attempt(&intent(), Some(before), LONGEST),
         Duration::ZERO,
         "clocks differ"
+    );
+    let beside = at("2026-11-25T09:59:50Z");
+    assert_eq!(
+        attempt(&intent(), Some(beside), LONGEST),
+        LONGEST,
+        "another process began it after this one had begun to work"
     );
     let far = at("2026-11-25T11:00:00Z");
     assert_eq!(attempt(&intent(), Some(far), LONGEST), LONGEST);

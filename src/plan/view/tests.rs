@@ -492,9 +492,29 @@ fn what_a_process_before_may_have_written_is_not_gone_while_that_is_young() {
     shelf.miss("p", at(1), false);
     shelf.miss("p", at(2), false);
     shelf.list(at(3), Listed::default());
-    assert_eq!(shelf.absence("p", at(4)), Absence::Young(WINDOW));
+    assert_eq!(shelf.absence("p", at(4)), Absence::Young(WINDOW + at(1)));
     shelf.list(WINDOW + at(1), Listed::default());
     assert_eq!(shelf.absence("p", WINDOW + at(2)), Absence::Gone);
+}
+
+#[test]
+fn what_a_process_beside_has_made_is_not_gone_before_it_shows() {
+    let mut shelf = known();
+    // Status tells of an id that this process has neither made nor ever seen.
+    shelf.miss("new", at(500), false);
+    shelf.miss("new", at(501), false);
+    shelf.list(at(502), Listed::of(vec![package("p", "old")]));
+    assert_eq!(shelf.absence("new", at(503)), Absence::Young(at(560)));
+    shelf.list(at(561), Listed::of(vec![package("p", "old")]));
+    assert_eq!(shelf.absence("new", at(562)), Absence::Gone);
+    // What was shown before is not new, also where several lists lack it by now.
+    for moment in [600, 700] {
+        shelf.list(at(moment), Listed::default());
+    }
+    shelf.miss("p", at(701), false);
+    shelf.miss("p", at(702), false);
+    shelf.list(at(703), Listed::default());
+    assert_eq!(shelf.absence("p", at(704)), Absence::Gone);
 }
 
 #[test]
@@ -561,6 +581,7 @@ fn a_policy_is_asked_for_as_a_package_is() {
         holdings.policy_absence(&id, &policy_id, at(0)),
         Absence::Doubtful(_)
     ));
+    holdings.policies_listed(&id, at(1), Listed::of(vec![policy("x", "old")]));
     holdings.policy_missed(&id, &policy_id, at(61), false);
     holdings.policy_missed(&id, &policy_id, at(62), false);
     assert_eq!(holdings.policy_absence(&id, &policy_id, at(62)), Absence::AskList);

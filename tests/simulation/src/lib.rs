@@ -7,6 +7,7 @@
 //! | [`scenario`] | what people do, as data |
 //! | [`judge`] | what is right at the end, and what there never may be |
 //! | [`matrix`] | runs, undisturbed and disturbed |
+//! | [`storm`] | disturbances by seed, by kind, and the smallest that fails |
 //! | [`table`] | operation × failure |
 //! | [`stage`] | all of it together, and who is visited when |
 
@@ -15,5 +16,6 @@ pub mod judge;
 pub mod matrix;
 pub mod scenario;
 pub mod stage;
+pub mod storm;
 pub mod table;
 pub mod wire;

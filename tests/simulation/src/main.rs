@@ -17,12 +17,13 @@ use std::{
     time::Instant,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use simulation::{
     judge::{Picture, Wrong},
     matrix::{Character, Disturbance, KILLS, Run, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
+    storm::{self, CLOCK_WRONG_BY, by_seed},
     table,
     wire::Fault,
 };
@@ -33,6 +34,13 @@ use simulation::{
 struct Options {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    narrowed: Narrowed,
+}
+
+/// Which scenarios are played.
+#[derive(Args)]
+struct Narrowed {
     /// Only scenarios whose name contains this
     #[arg(long, global = true)]
     only: Option<String>,
@@ -72,10 +80,29 @@ enum Command {
         #[arg(long)]
         write: Option<std::path::PathBuf>,
     },
+    /// Each scenario again for each kind of storm (second leaders, frozen processes, the API server away, …), beginning at every
+    /// so many-th call
+    Storms {
+        /// Every how many-th call
+        #[arg(long, default_value_t = 1)]
+        stride: usize,
+        /// Only kinds whose words contain this
+        #[arg(long)]
+        kind: Option<String>,
+    },
     /// One run by its seed, with what the operator sent
     Replay {
         /// The seed
         seed: u64,
+        /// Exactly these faults in place of the seed's, such as `12:killed-after,30:overlap-60-5`
+        #[arg(long)]
+        faults: Option<String>,
+        /// News at once and in order
+        #[arg(long, requires = "faults")]
+        orderly: bool,
+        /// By how many seconds the clocks of the operator's machines are wrong
+        #[arg(long, requires = "faults", allow_hyphen_values = true, default_value_t = 0)]
+        clock_wrong_by: i64,
     },
 }
 
@@ -83,11 +110,23 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let chosen: Vec<Scenario> = scenarios()
         .into_iter()
-        .filter(|scenario| options.only.as_deref().is_none_or(|part| scenario.name.contains(part)))
+        .filter(|scenario| {
+            options
+                .narrowed
+                .only
+                .as_deref()
+                .is_none_or(|part| scenario.name.contains(part))
+        })
         .collect();
     let characters: Vec<Character> = Character::ALL
         .into_iter()
-        .filter(|character| options.character.as_deref().is_none_or(|name| character.name() == name))
+        .filter(|character| {
+            options
+                .narrowed
+                .character
+                .as_deref()
+                .is_none_or(|name| character.name() == name)
+        })
         .collect();
     if chosen.is_empty() || characters.is_empty() {
         println!("no scenario of that name, or no such character");
@@ -98,9 +137,19 @@ fn main() -> ExitCode {
         Command::Kill { at } => Ok(kill(&chosen, &characters, &at)),
         Command::Matrix => kills(&chosen, &characters, &Kills::Single),
         Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
-        Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count),
+        Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count, &options.narrowed),
         Command::Table { write } => Ok(table(write.as_deref())),
-        Command::Replay { seed } => replay(&chosen, &characters, seed),
+        Command::Storms { stride, kind } => storms(&chosen, &characters, stride.max(1), kind.as_deref()),
+        Command::Replay {
+            seed,
+            faults,
+            orderly,
+            clock_wrong_by,
+        } => {
+            let manner = if orderly { Manner::Orderly } else { Manner::Unruly };
+            let exact = faults.map(|faults| (faults, manner, clock_wrong_by));
+            replay(&chosen, &characters, seed, exact)
+        }
     };
     outcome.unwrap_or_else(|code| code)
 }
@@ -302,36 +351,60 @@ fn kills(chosen: &[Scenario], characters: &[Character], which: &Kills) -> Result
             });
         }
     }
-    Ok(report(&tasks, begun))
+    Ok(report(&tasks, begun, None))
 }
 
-/// What the seed makes of a scenario: its faults, and the manner of the scheduler.
-fn by_seed(seed: u64, calls: u64) -> Disturbance {
-    let mut chance = fastrand::Rng::with_seed(seed);
-    let count = chance.usize(0..4);
-    let faults: BTreeMap<u64, Fault> = (0..count)
-        .map(|_| {
-            let call = chance.u64(1..=calls + calls / 4 + 1);
-            let fault = match chance.u32(0..10) {
-                0 | 1 => Fault::CrashBefore,
-                2 | 3 => Fault::CrashAfter,
-                4 => Fault::CutBefore,
-                5 | 6 => Fault::CutAfter,
-                7 => Fault::Refused(503),
-                8 => Fault::Refused(500),
-                _ => Fault::Hangs,
-            };
-            (call, fault)
-        })
-        .collect();
-    Disturbance {
-        seed,
-        manner: Manner::Unruly,
-        faults,
+/// The options by which the choice of scenarios was narrowed: a seed means another scenario without.
+fn narrowed(options: &Narrowed) -> String {
+    let only = options.only.as_ref().map(|only| format!(" --only={only}"));
+    let character = options.character.as_ref().map(|name| format!(" --character={name}"));
+    only.into_iter().chain(character).collect()
+}
+
+/// Each kind of storm at every so many-th call, with right clocks and wrong ones in turn.
+fn storms(
+    chosen: &[Scenario],
+    characters: &[Character],
+    stride: usize,
+    only: Option<&str>,
+) -> Result<ExitCode, ExitCode> {
+    let begun = Instant::now();
+    let right = undisturbed_in_time(chosen, characters, begun)?;
+    let mut tasks = Vec::new();
+    for (scenario, character, picture, calls) in &right {
+        for kind in storm::KINDS {
+            if only.is_some_and(|part| !kind.to_string().contains(part)) {
+                continue;
+            }
+            for (call, clock_wrong_by) in (1..=*calls)
+                .step_by(stride)
+                .zip([0, CLOCK_WRONG_BY, 0, -CLOCK_WRONG_BY].into_iter().cycle())
+            {
+                tasks.push(Task {
+                    scenario,
+                    character: *character,
+                    disturbance: Disturbance {
+                        seed: call,
+                        faults: [(call, kind)].into(),
+                        clock_wrong_by,
+                        ..Disturbance::default()
+                    },
+                    words: format!("{kind} call {call}, clocks wrong by {clock_wrong_by} s"),
+                    right: picture,
+                });
+            }
+        }
     }
+    Ok(report(&tasks, begun, None))
 }
 
-fn schedules(chosen: &[Scenario], characters: &[Character], first: u64, count: u64) -> Result<ExitCode, ExitCode> {
+fn schedules(
+    chosen: &[Scenario],
+    characters: &[Character],
+    first: u64,
+    count: u64,
+    options: &Narrowed,
+) -> Result<ExitCode, ExitCode> {
     let begun = Instant::now();
     let right = undisturbed_in_time(chosen, characters, begun)?;
     let tasks: Vec<Task<'_>> = (first..first + count)
@@ -341,12 +414,12 @@ fn schedules(chosen: &[Scenario], characters: &[Character], first: u64, count: u
                 scenario,
                 character: *character,
                 disturbance: by_seed(seed, *calls),
-                words: format!("seed {seed}"),
+                words: format!("seed {seed}; cargo simulate replay {seed}{}", narrowed(options)),
                 right: picture,
             }
         })
         .collect();
-    Ok(report(&tasks, begun))
+    Ok(report(&tasks, begun, Some(options)))
 }
 
 fn table(write: Option<&std::path::Path>) -> ExitCode {
@@ -381,11 +454,42 @@ fn table(write: Option<&std::path::Path>) -> ExitCode {
     }
 }
 
-fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> Result<ExitCode, ExitCode> {
+/// A disturbance in place of the seed's: its faults, the manner of the scheduler, by how much clocks are wrong.
+type Exact = (String, Manner, i64);
+
+fn replay(
+    chosen: &[Scenario],
+    characters: &[Character],
+    seed: u64,
+    exact: Option<Exact>,
+) -> Result<ExitCode, ExitCode> {
     let right = undisturbed(chosen, characters)?;
     let (scenario, character, picture, calls) = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
-    let disturbance = by_seed(seed, *calls);
-    println!("{} ({}), {:?}", scenario.name, character.name(), disturbance.faults);
+    let disturbance = match exact {
+        None => by_seed(seed, *calls),
+        Some((faults, manner, clock_wrong_by)) => {
+            let mut read = BTreeMap::new();
+            for part in faults.split(',').filter(|part| !part.is_empty()) {
+                let Some((call, fault)) = storm::fault(part) else {
+                    println!("{part:?} is no fault");
+                    return Err(ExitCode::from(2));
+                };
+                read.insert(call, fault);
+            }
+            Disturbance {
+                seed,
+                manner,
+                faults: read,
+                clock_wrong_by,
+            }
+        }
+    };
+    println!(
+        "{} ({}), {}",
+        scenario.name,
+        character.name(),
+        storm::options(&disturbance)
+    );
     let run = run(scenario, *character, &disturbance);
     tell(&run);
     let wrong = run.wrong(picture);
@@ -399,8 +503,23 @@ fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> Result<Ex
     })
 }
 
-/// Runs everything on all cores, saying how far it is, and ends with one line of figures.
-fn report(tasks: &[Task<'_>], begun: Instant) -> ExitCode {
+/// The smallest disturbance by which the run of a seed still fails, as a command.
+fn smallest(task: &Task<'_>, options: &Narrowed) -> String {
+    let fails = |tried: &Disturbance| !run(task.scenario, task.character, tried).wrong(task.right).is_empty();
+    let smallest = storm::shrunk(&task.disturbance, fails);
+    format!(
+        "cargo simulate replay {}{}",
+        storm::options(&smallest),
+        narrowed(options)
+    )
+}
+
+/// So many failing seeds are shrunk.
+const SHRUNK: usize = 5;
+
+/// Runs everything on all cores, saying how far it is, and ends with one line of figures. What is by seed is shrunk where it
+/// fails.
+fn report(tasks: &[Task<'_>], begun: Instant, shrinks: Option<&Narrowed>) -> ExitCode {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failures: Mutex<Vec<(&Task<'_>, Vec<Wrong>)>> = Mutex::default();
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -420,6 +539,10 @@ fn report(tasks: &[Task<'_>], begun: Instant) -> ExitCode {
                         );
                         for wrong in &wrong {
                             println!("  {wrong}");
+                        }
+                        // Some are enough to begin with.
+                        if let Some(options) = shrinks.filter(|_| failures.len() < SHRUNK) {
+                            println!("  the smallest that fails: {}", smallest(task, options));
                         }
                         failures.push((task, wrong));
                     }

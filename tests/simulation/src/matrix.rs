@@ -67,7 +67,7 @@ pub struct Run {
 }
 
 /// What a run is disturbed by.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disturbance {
     /// What everything that is left to chance goes by.
     pub seed: u64,
@@ -75,6 +75,8 @@ pub struct Disturbance {
     pub manner: Manner,
     /// Which calls are met by which faults, counted from 1.
     pub faults: BTreeMap<u64, Fault>,
+    /// By how many seconds the wall clocks of the operator's machines are wrong: see [`Setting::clock_wrong_by`].
+    pub clock_wrong_by: i64,
 }
 
 /// Plays a scenario in a runtime of its own, whose time is paused.
@@ -94,6 +96,7 @@ pub fn run(scenario: &Scenario, character: Character, disturbance: &Disturbance)
         manner: disturbance.manner,
         quirks: character.quirks(),
         faults: disturbance.faults.clone(),
+        clock_wrong_by: disturbance.clock_wrong_by,
         ..Setting::default()
     };
     runtime.block_on(async {

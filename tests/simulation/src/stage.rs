@@ -16,17 +16,22 @@ use entra_access_operator::{
     metrics::Metrics,
     operator::{Again, Key, Operator, Told},
     reconcile::{Machine, Settings},
+    tenure::Tenure,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use graph_emulator::{Quirks, Tenant, World};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
     api_server::{ApiServer, Definitions, EventType, User, WatchEvent},
-    wire::{Fault, Seen, Wire},
+    wire::{Blow, Fault, Seen, TENURE, Wire},
 };
+
+mod beside;
+
+use beside::Former;
 
 /// The company of `tests/stage`: what the tenant holds before anything is done.
 const WORLD: &str = include_str!("../../stage/world.yaml");
@@ -46,6 +51,8 @@ const LONGEST: Duration = Duration::from_secs(4 * 3_600);
 const VISIBILITY: Duration = Duration::from_secs(120);
 /// How long a process takes to be started again.
 const RESTART: Duration = Duration::from_secs(3);
+/// How long the Lease of a process lasts that renews it; the wire and the stage say where it does not.
+const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// How the scheduler treats the operator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +75,9 @@ pub struct Setting {
     pub quirks: Value,
     /// Which calls are met by which faults, counted from 1.
     pub faults: BTreeMap<u64, Fault>,
+    /// By how many seconds the wall clocks of the operator's machines are wrong: ahead on the first, behind on the next, and so
+    /// on in turn.
+    pub clock_wrong_by: i64,
     /// Another world file's text than that of `tests/stage`.
     pub world: Option<String>,
     /// Other custom resources than those that are shipped.
@@ -90,7 +100,10 @@ pub struct Stage {
     visibility: Duration,
     is_stopped: bool,
     life: Option<Life>,
+    /// The process that led before, where it is not gone yet.
+    former: Option<Former>,
     lives: u64,
+    clock_wrong_by: i64,
     begins: Instant,
 }
 
@@ -102,8 +115,11 @@ impl std::fmt::Debug for Stage {
 
 /// One process of the operator.
 struct Life {
+    /// Which process it is, counted from 1.
+    number: u64,
     operator: Arc<Operator>,
     machine: Machine,
+    tenure: Tenure,
     visits: FuturesUnordered<BoxFuture<'static, (Key, Option<Again>)>>,
     /// Whoever is visited now; `true` where something woke it meanwhile.
     visited: BTreeMap<Key, bool>,
@@ -113,6 +129,16 @@ struct Life {
     /// News on its way.
     news: Vec<(Instant, KindName, WatchEvent)>,
     has_listed: bool,
+}
+
+/// How a stretch of a life ended.
+enum Ended {
+    /// Its time has come, or nothing happens any more.
+    Lived(Result<(), Restless>),
+    /// The process that led before is gone.
+    Former,
+    /// Something befell a process.
+    Struck((u64, Blow)),
 }
 
 /// That the simulation did not come to an end.
@@ -162,7 +188,9 @@ impl Stage {
             visibility: setting.visibility.unwrap_or(VISIBILITY),
             is_stopped: false,
             life: None,
+            former: None,
             lives: 0,
+            clock_wrong_by: setting.clock_wrong_by,
         };
         for object in [
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OPERATOR_NAMESPACE}}),
@@ -185,10 +213,14 @@ impl Stage {
 
     /// Kills the operator, wherever it is.
     pub fn kill(&mut self) {
-        if let Some(life) = self.life.take() {
+        for life in [self.life.take(), self.former.take().map(Former::life)]
+            .into_iter()
+            .flatten()
+        {
             life.machine.halt();
+            self.wire.is_over(life.number);
         }
-        self.wire.is_over();
+        self.wire.share(false);
     }
 
     /// Kills the operator, wherever it is, and starts no other until [`Self::restart`].
@@ -213,8 +245,18 @@ impl Stage {
     fn start(&mut self) {
         self.lives += 1;
         let seed = self.lives.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (self.chance.share() * 1e15) as u64;
-        let line = self.wire.line(self.entra.service());
-        let machine = Machine::simulated(self.clock.clone(), Chance::seeded(seed), line);
+        let wire = self.wire.of(self.lives);
+        let line = wire.line(self.entra.service());
+        let is_behind = self.lives.is_multiple_of(2);
+        let wrong_by = if is_behind {
+            -self.clock_wrong_by
+        } else {
+            self.clock_wrong_by
+        };
+        let clock = self.clock.skewed(SignedDuration::from_secs(wrong_by));
+        let tenure = Tenure::over(&clock);
+        tenure.prolong(clock.instant() + FOR_EVER, clock.now() + FOR_EVER);
+        let machine = Machine::simulated(clock, Chance::seeded(seed), line).during(tenure.clone());
         let settings = Settings {
             namespace: OPERATOR_NAMESPACE.to_owned(),
             pod_name: Some("operator-0".to_owned()),
@@ -224,11 +266,13 @@ impl Stage {
             visibility: self.visibility,
         };
         let user = User::service_account(OPERATOR_NAMESPACE, "entra-access-operator");
-        let client = self.wire.client(self.cluster.service_for(user));
+        let client = wire.client(self.cluster.service_for(user), self.cluster.clone());
         let operator = Operator::new(client, settings, machine.clone(), Arc::new(Metrics::default()));
         self.life = Some(Life {
+            number: self.lives,
             operator: Arc::new(operator),
             machine,
+            tenure,
             visits: FuturesUnordered::new(),
             visited: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -265,23 +309,34 @@ impl Stage {
                 return Ok(());
             }
             if self.life.is_none() {
+                // Nobody begins without what there is.
+                while let Some(back) = self.wire.is_away_until() {
+                    self.clock.sleep_until(back).await;
+                }
                 self.start();
             }
             let wire = self.wire.clone();
+            let leader = self.lives;
+            let mut former = self.former.take();
+            // Whoever led before is to be gone, and what is on its way to arrive, before anything has settled.
+            let stop = until.or(former.as_ref().map(Former::until));
+            let (clock, chance, manner) = (self.clock.clone(), self.chance.clone(), self.manner);
+            let cluster = self.cluster.clone();
             let ended = {
-                let lived = self.live(until, longest);
+                let lived = self.live(stop, longest);
                 tokio::select! {
                     biased;
-                    () = wire.crash() => None,
-                    ended = lived => Some(ended),
+                    blow = wire.blow(leader) => Ended::Struck(blow),
+                    () = beside::go_on(&mut former, &cluster, &clock, manner, &chance) => Ended::Former,
+                    ended = lived => Ended::Lived(ended),
                 }
             };
+            self.former = former;
             match ended {
-                Some(ended) => return ended,
-                None => {
-                    self.kill();
-                    self.clock.sleep(RESTART).await;
-                }
+                Ended::Lived(ended) if until.is_some() || stop.is_none() || ended.is_err() => return ended,
+                Ended::Lived(_) => {}
+                Ended::Former => self.forget_former(),
+                Ended::Struck((life, blow)) => self.strike(life, blow).await,
             }
         }
     }
@@ -289,7 +344,7 @@ impl Stage {
     /// One life, until its time has come, or nothing happens any more.
     async fn live(&mut self, until: Option<Instant>, longest: Instant) -> Result<(), Restless> {
         let (clock, chance, manner) = (self.clock.clone(), self.chance.clone(), self.manner);
-        let cluster = self.cluster.clone();
+        let (cluster, wire) = (self.cluster.clone(), self.wire.clone());
         let Some(life) = self.life.as_mut() else {
             return Ok(());
         };
@@ -298,12 +353,16 @@ impl Stage {
         }
         loop {
             let now = clock.instant();
-            life.hear(&cluster, now, manner, &chance);
+            let back = wire.is_away_until();
+            if back.is_none() {
+                life.hear(&cluster, now, manner, &chance);
+            }
             life.deliver(&cluster, now, manner, &chance).await;
             life.begin(clock.instant(), manner, &chance);
             let now = clock.instant();
-            let next = life.next();
-            let is_idle = life.visits.is_empty() && life.news.is_empty();
+            let late = wire.late();
+            let next = life.next().into_iter().chain(back).chain(late).min();
+            let is_idle = life.visits.is_empty() && life.news.is_empty() && back.is_none() && late.is_none();
             let is_quiet = is_idle && next.is_none_or(|next| next >= now + QUIET);
             let stop = match until {
                 Some(until) => until,

@@ -2,12 +2,13 @@
 //! here, is counted, and may be met by a fault before it arrives or after it was carried out.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt,
     future::{Future, pending},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use serde_json::Value;
 use tokio::{sync::Notify, time::Instant};
 use tower::Service;
 
-use crate::api_server::{AnswerBody, Door};
+use crate::api_server::{AnswerBody, ApiServer, Door, User};
 
 /// To whom a call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,41 @@ pub enum Fault {
     Spoilt(Spoilt),
     /// It is never answered, and not carried out.
     Hangs,
+    /// The connection is cut, and so many seconds later it is carried out all the same.
+    CutLate(u64),
+    /// The operator is killed, and so many seconds later the call is carried out all the same.
+    CrashLate(u64),
+    /// Another writer touches the object before a write to the API server is carried out, which is refused for that.
+    Outrun,
+    /// With this call something begins that lasts so many seconds.
+    Begins(Spell, u64),
+    /// Another process begins to lead, and this one goes on for so many seconds: it has not heard of it, and hears everything
+    /// by so many seconds late.
+    Overlap {
+        /// How long both work.
+        lasts: u64,
+        /// How late the old one hears of what is written.
+        deaf: u64,
+    },
+    /// The process stands still for so many seconds with this call in hand, which then leaves; another leads meanwhile.
+    FrozenBefore(u64),
+    /// The process stands still for so many seconds after this call was carried out; another leads meanwhile. Then it goes on
+    /// with what follows.
+    FrozenAfter(u64),
+}
+
+/// What lasts for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spell {
+    /// The API server is away: every call to it is cut, and no news comes. The Lease is not renewed either: the process ends
+    /// twelve seconds later where it lasts that long.
+    Away,
+    /// The API server takes calls and never answers, and no news comes; there is no election, and the process goes on.
+    Hanging,
+    /// Writes of status are answered with this status, and not carried out.
+    StatusRefused(u16),
+    /// Every other write to the API server comes after another writer's, and each third is answered 409.
+    Conflicts,
 }
 
 /// How a 429 says for how long.
@@ -110,6 +146,23 @@ impl fmt::Display for Fault {
             Self::Spoilt(Spoilt::WithoutId) => formatter.write_str("without id"),
             Self::Spoilt(Spoilt::UnknownEnum) => formatter.write_str("unknown enum value"),
             Self::Hangs => formatter.write_str("hangs"),
+            Self::CutLate(seconds) => write!(formatter, "cut, and carried out {seconds} s later"),
+            Self::CrashLate(seconds) => write!(formatter, "killed, and carried out {seconds} s later"),
+            Self::Outrun => formatter.write_str("outrun by another writer"),
+            Self::Begins(Spell::Away, seconds) => write!(formatter, "the API server away for {seconds} s from"),
+            Self::Begins(Spell::Hanging, seconds) => write!(formatter, "the API server hanging for {seconds} s from"),
+            Self::Begins(Spell::StatusRefused(status), seconds) => {
+                write!(formatter, "every status answered {status} for {seconds} s from")
+            }
+            Self::Begins(Spell::Conflicts, seconds) => write!(formatter, "conflicts for {seconds} s from"),
+            Self::Overlap { lasts, deaf } => {
+                write!(
+                    formatter,
+                    "a second leader for {lasts} s, the first {deaf} s behind, from"
+                )
+            }
+            Self::FrozenBefore(seconds) => write!(formatter, "frozen for {seconds} s before"),
+            Self::FrozenAfter(seconds) => write!(formatter, "frozen for {seconds} s after"),
         }
     }
 }
@@ -155,20 +208,54 @@ impl fmt::Display for Seen {
     }
 }
 
-/// By which the calls go. Clones are the same wire.
+/// How long after the last renewal a leader counts itself out, where it can no longer renew.
+pub const TENURE: Duration = Duration::from_secs(12);
+
+/// What happened to a process on the wire, of which the stage has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    /// It is killed.
+    Killed,
+    /// Another one begins beside it.
+    Joined {
+        /// How long both work.
+        lasts: Duration,
+        /// How late the old one hears of what is written.
+        deaf: Duration,
+    },
+    /// It stands still until then.
+    Frozen(Instant),
+}
+
+/// By which the calls of one process go. Clones are the same process's.
 #[derive(Clone)]
 pub struct Wire {
     inner: Arc<Mutex<Inner>>,
-    crashed: Arc<Notify>,
+    news: Arc<Notify>,
     clock: Clock,
     begun: Instant,
+    /// Which process it is, counted from 1.
+    life: u64,
 }
 
 struct Inner {
     /// Which calls are met by a fault, counted from 1 in the order in which they are sent.
     plan: BTreeMap<u64, Fault>,
     count: u64,
-    is_crashed: bool,
+    /// What befell which process, until the stage has heard of it.
+    blows: VecDeque<(u64, Blow)>,
+    /// What lasts, and until when.
+    spells: Vec<(Spell, Instant)>,
+    /// When the leader counts itself out, since it cannot renew its Lease.
+    expires: Option<Instant>,
+    /// Whether there is a process beside the one that leads.
+    is_shared: bool,
+    /// The process that stands still, and until when.
+    frozen: Option<(u64, Instant)>,
+    /// When the calls are carried out whose process does not wait for them, by their numbers.
+    late: BTreeMap<u64, Instant>,
+    /// Writes to the API server while [`Spell::Conflicts`] lasts.
+    writes: u64,
     seen: Vec<Seen>,
     /// Told of every write to Entra that was carried out.
     watcher: Option<Box<dyn FnMut() + Send>>,
@@ -188,14 +275,27 @@ impl Wire {
             inner: Arc::new(Mutex::new(Inner {
                 plan,
                 count: 0,
-                is_crashed: false,
+                blows: VecDeque::new(),
+                spells: Vec::new(),
+                expires: None,
+                is_shared: false,
+                frozen: None,
+                late: BTreeMap::new(),
+                writes: 0,
                 seen: Vec::new(),
                 watcher: None,
             })),
-            crashed: Arc::default(),
+            news: Arc::default(),
             begun: clock.instant(),
             clock,
+            life: 0,
         }
+    }
+
+    /// The same wire for the calls of this process.
+    #[must_use]
+    pub fn of(&self, life: u64) -> Self {
+        Self { life, ..self.clone() }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -213,20 +313,67 @@ impl Wire {
         self.inner().watcher = Some(Box::new(watcher));
     }
 
-    /// Waits until a call kills the operator; at once where one has.
-    pub async fn crash(&self) {
+    /// Waits until something befalls a process: which, and what. The leader that cannot renew its Lease is killed.
+    pub async fn blow(&self, leader: u64) -> (u64, Blow) {
         loop {
-            let told = self.crashed.notified();
-            if self.inner().is_crashed {
-                return;
+            let told = self.news.notified();
+            let expires = {
+                let mut inner = self.inner();
+                if let Some(blow) = inner.blows.pop_front() {
+                    return blow;
+                }
+                inner.expires
+            };
+            match expires {
+                None => told.await,
+                Some(at) => {
+                    tokio::select! {
+                        biased;
+                        () = told => {}
+                        () = self.clock.sleep_until(at) => {
+                            let mut inner = self.inner();
+                            if inner.expires.take_if(|expires| *expires == at).is_some() {
+                                return (leader, Blow::Killed);
+                            }
+                        }
+                    }
+                }
             }
-            told.await;
         }
     }
 
-    /// The operator that was killed is gone.
-    pub fn is_over(&self) {
-        self.inner().is_crashed = false;
+    /// A process is gone: what befell it is over.
+    pub fn is_over(&self, life: u64) {
+        let mut inner = self.inner();
+        inner.blows.retain(|(of, _)| *of != life);
+        inner.frozen.take_if(|(of, _)| *of == life);
+        inner.expires = None;
+    }
+
+    /// Whether there is a process beside the one that leads.
+    pub fn share(&self, is_shared: bool) {
+        self.inner().is_shared = is_shared;
+    }
+
+    /// When the API server is back, where it is away.
+    #[must_use]
+    pub fn is_away_until(&self) -> Option<Instant> {
+        let now = self.clock.instant();
+        let inner = self.inner();
+        let away = inner.spells.iter().filter(|(spell, until)| {
+            let is_away = match spell {
+                Spell::Away | Spell::Hanging => true,
+                Spell::StatusRefused(_) | Spell::Conflicts => false,
+            };
+            is_away && *until > now
+        });
+        away.map(|(_, until)| *until).max()
+    }
+
+    /// When the next call is carried out that nobody waits for.
+    #[must_use]
+    pub fn late(&self) -> Option<Instant> {
+        self.inner().late.values().min().copied()
     }
 
     /// The line to the tenant.
@@ -238,23 +385,69 @@ impl Wire {
         })
     }
 
-    /// The way to the API server.
+    /// The way to the API server, and that of somebody else who writes there.
     #[must_use]
-    pub fn client(&self, door: Door) -> kube::Client {
+    pub fn client(&self, door: Door, others: ApiServer) -> kube::Client {
         kube::Client::new(
             ToApiServer {
                 wire: self.clone(),
                 door,
+                others,
             },
             "default",
         )
     }
 
-    fn send(&self) -> (u64, Option<Fault>) {
+    /// Counts a call; answers what befalls it.
+    fn send(&self, side: Side, what: &str) -> (u64, Option<Fault>) {
+        let now = self.clock.instant();
         let mut inner = self.inner();
         inner.count += 1;
         let number = inner.count;
-        (number, inner.plan.get(&number).copied())
+        let planned = inner.plan.get(&number).copied();
+        match planned {
+            Some(Fault::Begins(spell, seconds)) => {
+                let until = now + Duration::from_secs(seconds);
+                inner.spells.push((spell, until));
+                if spell == Spell::Away && until > now + TENURE {
+                    inner.expires = Some(now + TENURE);
+                    drop(inner);
+                    self.news.notify_waiters();
+                    inner = self.inner();
+                }
+            }
+            Some(Fault::Overlap { .. } | Fault::FrozenBefore(_) | Fault::FrozenAfter(_)) if inner.is_shared => {
+                return (number, None); // two at a time are enough
+            }
+            Some(fault) => return (number, Some(fault)),
+            None => {}
+        }
+        (number, inner.by_spell(side, what, now))
+    }
+
+    /// Tells the stage what befell this process.
+    fn strike(&self, blow: Blow) {
+        self.inner().blows.push_back((self.life, blow));
+        self.news.notify_waiters();
+    }
+
+    fn freeze(&self, seconds: u64) {
+        let until = self.clock.instant() + Duration::from_secs(seconds);
+        self.inner().frozen = Some((self.life, until));
+        self.strike(Blow::Frozen(until));
+    }
+
+    /// Waits while this process stands still.
+    async fn thaw(&self) {
+        loop {
+            let frozen = self.inner().frozen;
+            match frozen {
+                Some((life, until)) if life == self.life && until > self.clock.instant() => {
+                    self.clock.sleep_until(until).await;
+                }
+                Some(_) | None => return,
+            }
+        }
     }
 
     fn enter(&self, number: u64, side: Side, what: &str, outcome: String) {
@@ -280,22 +473,54 @@ impl Wire {
     }
 
     async fn kill<T>(&self) -> T {
-        self.inner().is_crashed = true;
-        self.crashed.notify_waiters();
+        self.strike(Blow::Killed);
         pending().await
     }
 
+    /// Carries the call out later, whoever still waits for it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a request on its way belongs to no process; it ends with the runtime of the run"
+    )]
+    fn carry_out_later<T, E>(
+        &self,
+        (number, side, what): (u64, Side, &str),
+        seconds: u64,
+        call: impl Future<Output = Result<Response<T>, E>> + Send + 'static,
+    ) where
+        T: Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let (wire, what) = (self.clone(), what.to_owned());
+        let until = self.clock.instant() + Duration::from_secs(seconds);
+        self.inner().late.insert(number, until);
+        tokio::spawn(async move {
+            wire.clock.sleep_until(until).await;
+            wire.inner().late.remove(&number);
+            let outcome = match call.await {
+                Ok(answer) => format!("{}, late, to nobody", answer.status().as_u16()),
+                Err(error) => format!("lost: {error}"),
+            };
+            wire.enter(number, side, &what, outcome);
+        });
+    }
+
     /// One call, with what befalls it.
-    async fn pass<T, E: fmt::Display>(
+    async fn pass<T, E>(
         &self,
         side: Side,
         what: String,
-        call: impl Future<Output = Result<Response<T>, E>>,
-        cut: impl Fn(&str) -> E,
-        refused: impl Fn(u16, Option<String>) -> Response<T>,
-        spoil: fn(Response<T>, Spoilt) -> Spoiling<T>,
-    ) -> Result<Response<T>, E> {
-        let (number, fault) = self.send();
+        call: impl Future<Output = Result<Response<T>, E>> + Send + 'static,
+        outrun: impl FnOnce(),
+        failing: Failing<T, E>,
+    ) -> Result<Response<T>, E>
+    where
+        T: Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let Failing { cut, refused, spoil } = failing;
+        self.thaw().await;
+        let (number, fault) = self.send(side, &what);
         match fault {
             Some(Fault::CrashBefore) => {
                 self.enter(number, side, &what, "not sent: the operator is killed".to_owned());
@@ -325,9 +550,40 @@ impl Wire {
                 self.enter(number, side, &what, "not sent: hangs".to_owned());
                 return pending().await;
             }
-            Some(Fault::CrashAfter | Fault::CutAfter | Fault::Spoilt(_)) | None => {}
+            Some(Fault::CutLate(seconds)) => {
+                self.enter(number, side, &what, "not sent: cut, to arrive late".to_owned());
+                self.carry_out_later((number, side, &what), seconds, call);
+                return Err(cut("the connection was cut"));
+            }
+            Some(Fault::CrashLate(seconds)) => {
+                self.enter(
+                    number,
+                    side,
+                    &what,
+                    "not sent: the operator is killed, to arrive late".to_owned(),
+                );
+                self.carry_out_later((number, side, &what), seconds, call);
+                return self.kill().await;
+            }
+            Some(Fault::Overlap { lasts, deaf }) => {
+                let (lasts, deaf) = (Duration::from_secs(lasts), Duration::from_secs(deaf));
+                self.strike(Blow::Joined { lasts, deaf });
+            }
+            Some(Fault::FrozenBefore(seconds)) => {
+                self.enter(number, side, &what, "not sent: the operator stands still".to_owned());
+                self.freeze(seconds);
+                self.thaw().await;
+            }
+            Some(Fault::Outrun) => outrun(),
+            Some(
+                Fault::CrashAfter | Fault::CutAfter | Fault::Spoilt(_) | Fault::Begins(..) | Fault::FrozenAfter(_),
+            )
+            | None => {}
         }
         let answer = call.await;
+        if let Some(Fault::FrozenAfter(seconds)) = fault {
+            self.freeze(seconds);
+        }
         let outcome = match &answer {
             Ok(answer) => answer.status().as_u16().to_string(),
             Err(error) => format!("lost: {error}"),
@@ -345,13 +601,71 @@ impl Wire {
                 self.enter(number, side, &what, format!("{outcome}, and the answer is spoilt"));
                 Ok(spoil(answer?, spoilt).await)
             }
-            Some(Fault::CrashBefore | Fault::CutBefore | Fault::Refused(_) | Fault::Throttled(_) | Fault::Hangs)
+            Some(
+                Fault::CrashBefore
+                | Fault::CutBefore
+                | Fault::Refused(_)
+                | Fault::Throttled(_)
+                | Fault::Hangs
+                | Fault::CutLate(_)
+                | Fault::CrashLate(_)
+                | Fault::Outrun
+                | Fault::Begins(..)
+                | Fault::Overlap { .. }
+                | Fault::FrozenBefore(_)
+                | Fault::FrozenAfter(_),
+            )
             | None => {
                 self.enter(number, side, &what, outcome);
+                // What comes while the process stands still is heard afterwards.
+                self.thaw().await;
                 answer
             }
         }
     }
+}
+
+impl Inner {
+    /// What befalls a call by what lasts.
+    fn by_spell(&mut self, side: Side, what: &str, now: Instant) -> Option<Fault> {
+        self.spells.retain(|(_, until)| *until > now);
+        let is_write = !what.starts_with("GET ");
+        let mut befalls = None;
+        for (spell, _) in self.spells.clone() {
+            let fault = match (spell, side) {
+                (Spell::Away, Side::ApiServer) => Some(Fault::CutBefore),
+                (Spell::Hanging, Side::ApiServer) => Some(Fault::Hangs),
+                (Spell::StatusRefused(status), Side::ApiServer) if is_write && is_of_status(what) => {
+                    Some(Fault::Refused(status))
+                }
+                (Spell::Conflicts, Side::ApiServer) if is_write && !what.contains("/events") => {
+                    self.writes += 1;
+                    match self.writes % 6 {
+                        1 | 3 | 5 => Some(Fault::Outrun),
+                        2 => Some(Fault::Refused(409)),
+                        _ => None, // it goes through
+                    }
+                }
+                (Spell::StatusRefused(_) | Spell::Conflicts, Side::ApiServer) | (_, Side::Entra) => None,
+            };
+            befalls = befalls.or(fault);
+        }
+        befalls
+    }
+}
+
+fn is_of_status(what: &str) -> bool {
+    what.split(' ').nth(1).is_some_and(|target| {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        path.ends_with("/status")
+    })
+}
+
+/// How a side fails, in its own words.
+struct Failing<T, E> {
+    cut: fn(&str) -> E,
+    refused: fn(u16, Option<String>) -> Response<T>,
+    spoil: fn(Response<T>, Spoilt) -> Spoiling<T>,
 }
 
 fn named<B>(request: &Request<B>) -> String {
@@ -401,7 +715,12 @@ impl Service<Request<Full<Bytes>>> for ToEntra {
                 }
                 answer
             };
-            wire.pass(Side::Entra, what, call, cut, refused, spoilt_by).await
+            let failing = Failing {
+                cut,
+                refused,
+                spoil: spoilt_by,
+            };
+            wire.pass(Side::Entra, what, call, || {}, failing).await
         })
     }
 }
@@ -513,6 +832,8 @@ fn with_unknown_values(value: &mut Value) {
 struct ToApiServer {
     wire: Wire,
     door: Door,
+    /// Where somebody else writes.
+    others: ApiServer,
 }
 
 impl Service<Request<kube::client::Body>> for ToApiServer {
@@ -525,20 +846,55 @@ impl Service<Request<kube::client::Body>> for ToApiServer {
     }
 
     fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
-        let Self { wire, mut door } = self.clone();
+        let Self { wire, mut door, others } = self.clone();
         Box::pin(async move {
             let what = named(&request);
             let cut = |why: &str| kube::Error::Service(why.to_owned().into());
             let refused = |status: u16, _: Option<String>| {
+                let reason = match status {
+                    403 => "Forbidden",
+                    409 => "Conflict",
+                    422 => "Invalid",
+                    _ => "InternalError",
+                };
                 let body = serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                    "message": "a fault", "reason": "InternalError", "code": status});
+                    "message": "a fault", "reason": reason, "code": status});
                 answered(status, body.to_string(), |error| error)
             };
             // Nobody spoils what the API server says.
-            let whole =
+            let spoil =
                 |answer: Response<AnswerBody>, _: Spoilt| -> Spoiling<AnswerBody> { Box::pin(async { answer }) };
-            wire.pass(Side::ApiServer, what, door.call(request), cut, refused, whole)
+            let object = written(&request);
+            let outrun = || {
+                if let Some(path) = &object {
+                    touch(&others, path);
+                }
+            };
+            let failing = Failing { cut, refused, spoil };
+            wire.pass(Side::ApiServer, what, door.call(request), outrun, failing)
                 .await
         })
     }
+}
+
+/// The object that a write is for.
+fn written(request: &Request<kube::client::Body>) -> Option<String> {
+    let is_write = [http::Method::PUT, http::Method::PATCH].contains(request.method());
+    let path = request.uri().path();
+    let path = path.strip_suffix("/status").unwrap_or(path);
+    (is_write && path.contains("entra-operator.io")).then(|| path.to_owned())
+}
+
+/// Somebody else writes something that means nothing to the operator.
+fn touch(cluster: &ApiServer, path: &str) {
+    let revision = cluster.revision().to_string();
+    let patch = serde_json::json!({"metadata": {"annotations": {"example.com/touched": revision}}});
+    // An object that is gone cannot be touched.
+    let _ = cluster.request(
+        &User::admin(),
+        "PATCH",
+        path,
+        "application/merge-patch+json",
+        Some(&patch),
+    );
 }

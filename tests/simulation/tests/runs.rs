@@ -20,6 +20,7 @@ fn the_same_seed_gives_the_same_trace_byte_for_byte() {
         seed: 42,
         manner: Manner::Unruly,
         faults: [(9, Fault::CutAfter), (30, Fault::CrashAfter), (41, Fault::Hangs)].into(),
+        ..Disturbance::default()
     };
     for character in Character::ALL {
         let traces = [(); 2].map(|()| {
