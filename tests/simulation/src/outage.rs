@@ -262,7 +262,8 @@ async fn play(objects: usize, fault: Fault) -> Result<Figures, String> {
             ));
         }
         if back.is_none() && !says_away(&stage) {
-            back = Some(now);
+            // Some time in the second that has just passed.
+            back = Some(now.saturating_sub(SECOND));
         }
         let all_visited = back.is_some_and(|back| unvisited(&stage) < now.saturating_sub(back));
         if all_visited && unsettled(&stage).is_empty() {

@@ -66,10 +66,11 @@ async fn without_one_nothing_is_late_whether_in_sync_paused_refused_or_held_by_s
         .cluster
         .patch("AccessPackage", "package-1", Some("team"), &paused)
         .unwrap();
-    let nowhere = json!({"spec": {"deletionPolicy": "Orphan"}, "metadata": {"finalizers": ["access.entra-operator.io/finalizer", "example.com/held"]}});
+    let finalizers = ["access.entra-operator.io/finalizer", "example.com/held"];
+    let held = json!({"metadata": {"finalizers": finalizers}});
     stage
         .cluster
-        .patch("AssignmentPolicy", "policy-1", Some("team"), &nowhere)
+        .patch("AssignmentPolicy", "policy-1", Some("team"), &held)
         .unwrap();
     stage.settle().await.unwrap();
     stage
@@ -80,7 +81,7 @@ async fn without_one_nothing_is_late_whether_in_sync_paused_refused_or_held_by_s
         "metadata": {"name": "lost", "namespace": "team"}, "spec": {"catalogRef": {"name": "nowhere"},
         "displayName": "Lost", "description": "Of no catalog"}});
     stage.cluster.apply(&lost).unwrap();
-    stage.settle().await.unwrap();
+    stage.pass(5 * MINUTE).await.unwrap();
     let held = stage.cluster.get("AssignmentPolicy", "policy-1", Some("team")).unwrap();
     assert_eq!(held["metadata"]["finalizers"], json!(["example.com/held"]), "{held:#}");
     for minute in 0..120 {
