@@ -9,11 +9,14 @@
 //! | [`matrix`] | runs, undisturbed and disturbed |
 //! | [`storm`] | disturbances by seed, by kind, and the smallest that fails |
 //! | [`table`] | operation × failure |
-//! | [`stage`] | all of it together, and who is visited when |
+//! | [`outage`] | a quarter of an hour without Graph |
+//! | [`stage`], [`due`] | all of it together, and who is visited when |
 
 pub mod api_server;
+pub mod due;
 pub mod judge;
 pub mod matrix;
+pub mod outage;
 pub mod scenario;
 pub mod stage;
 pub mod storm;

@@ -21,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use simulation::{
     judge::{Picture, Wrong},
     matrix::{Character, Disturbance, KILLS, Run, run},
+    outage,
     scenario::{Scenario, scenarios},
     stage::Manner,
     storm::{self, CLOCK_WRONG_BY, by_seed},
@@ -90,6 +91,12 @@ enum Command {
         #[arg(long)]
         kind: Option<String>,
     },
+    /// A quarter of an hour without Graph: what is sent meanwhile, how everything comes back, and when it is settled
+    Outage {
+        /// Of how many objects
+        #[arg(long, default_value_t = 10_000)]
+        objects: usize,
+    },
     /// One run by its seed, with what the operator sent
     Replay {
         /// The seed
@@ -150,6 +157,7 @@ fn main() -> ExitCode {
             let exact = faults.map(|faults| (faults, manner, clock_wrong_by));
             replay(&chosen, &characters, seed, exact)
         }
+        Command::Outage { objects } => Ok(outage(objects)),
     };
     outcome.unwrap_or_else(|code| code)
 }
@@ -452,6 +460,34 @@ fn table(write: Option<&std::path::Path>) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Both ways of being away, side by side, a line of figures for each.
+fn outage(objects: usize) -> ExitCode {
+    let begun = Instant::now();
+    let outcomes = thread::scope(|scope| {
+        let runs = outage::WAYS.map(|fault| scope.spawn(move || (fault, outage::run(objects, fault))));
+        runs.map(thread::ScopedJoinHandle::join)
+    });
+    let mut outcome = ExitCode::SUCCESS;
+    for run in outcomes {
+        match run {
+            Ok((fault, Ok(figures))) => {
+                println!("{fault}: {figures}");
+                for wrong in figures.wrong() {
+                    println!("  {wrong}");
+                    outcome = ExitCode::FAILURE;
+                }
+            }
+            Ok((fault, Err(words))) => {
+                println!("{fault}: {words}");
+                outcome = ExitCode::FAILURE;
+            }
+            Err(_) => outcome = ExitCode::FAILURE,
+        }
+    }
+    println!("{objects} objects, {:.0} s", begun.elapsed().as_secs_f64());
+    outcome
 }
 
 /// A disturbance in place of the seed's: its faults, the manner of the scheduler, by how much clocks are wrong.

@@ -18,7 +18,7 @@ use entra_access_operator::{
     reconcile::{Machine, Settings},
     tenure::Tenure,
 };
-use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use graph_emulator::{Quirks, Tenant, World};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::{
     api_server::{ApiServer, Definitions, EventType, User, WatchEvent},
+    due::Due,
     wire::{Blow, Fault, Seen, TENURE, Wire},
 };
 
@@ -117,17 +118,26 @@ impl std::fmt::Debug for Stage {
 struct Life {
     /// Which process it is, counted from 1.
     number: u64,
+    /// When the stage began.
+    begins: Instant,
     operator: Arc<Operator>,
     machine: Machine,
     tenure: Tenure,
+    metrics: Arc<Metrics>,
     visits: FuturesUnordered<BoxFuture<'static, (Key, Option<Again>)>>,
     /// Whoever is visited now; `true` where something woke it meanwhile.
     visited: BTreeMap<Key, bool>,
-    due: BTreeMap<Key, Instant>,
+    due: Due,
+    /// Those whose next visit the scheduler forgets when it is due: a wake-up that is lost.
+    forgets: BTreeSet<Key>,
+    /// How many visits began, by the second of the stage's age.
+    begun: BTreeMap<u64, usize>,
     /// The resourceVersion up to which news was sent on its way.
     heard: u64,
     /// News on its way.
     news: Vec<(Instant, KindName, WatchEvent)>,
+    /// When the last news of each kind arrives: one watch tells in order.
+    last: BTreeMap<KindName, Instant>,
     has_listed: bool,
 }
 
@@ -267,19 +277,60 @@ impl Stage {
         };
         let user = User::service_account(OPERATOR_NAMESPACE, "entra-access-operator");
         let client = wire.client(self.cluster.service_for(user), self.cluster.clone());
-        let operator = Operator::new(client, settings, machine.clone(), Arc::new(Metrics::default()));
+        let metrics = Arc::new(Metrics::default());
+        let operator = Operator::new(client, settings, machine.clone(), Arc::clone(&metrics));
         self.life = Some(Life {
             number: self.lives,
+            begins: self.begins,
             operator: Arc::new(operator),
             machine,
             tenure,
+            metrics,
             visits: FuturesUnordered::new(),
             visited: BTreeMap::new(),
-            due: BTreeMap::new(),
+            due: Due::default(),
+            forgets: BTreeSet::new(),
+            begun: BTreeMap::new(),
             heard: 0,
             news: Vec::new(),
+            last: BTreeMap::new(),
             has_listed: false,
         });
+    }
+
+    /// Has the scheduler forget the next visit of this object when it is due.
+    pub fn forget(&mut self, key: Key) {
+        if let Some(life) = self.life.as_mut() {
+            life.forgets.insert(key);
+        }
+    }
+
+    /// Looks for visits that were forgotten, as the operator does of itself every minute, and makes them.
+    pub fn sweep(&mut self) {
+        let now = self.clock.instant();
+        if let Some(life) = self.life.as_mut() {
+            let forgotten = life.operator.forgotten();
+            life.wake(forgotten, now);
+        }
+    }
+
+    /// What the operator tells Prometheus; nothing where it does not run.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let text = self.life.as_ref().and_then(|life| life.metrics.text().ok());
+        text.unwrap_or_default()
+    }
+
+    /// How many visits began in each second of the stage's age in which any did, since the operator was started.
+    #[must_use]
+    pub fn visits_begun(&self) -> BTreeMap<u64, usize> {
+        self.life.as_ref().map(|life| life.begun.clone()).unwrap_or_default()
+    }
+
+    /// The time on the stage's clock.
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        self.clock.instant()
     }
 
     /// Lets time pass.
@@ -351,6 +402,7 @@ impl Stage {
         if !life.has_listed {
             life.list(&cluster, &clock).await;
         }
+        let operator = Arc::clone(&life.operator);
         loop {
             let now = clock.instant();
             let back = wire.is_away_until();
@@ -358,11 +410,16 @@ impl Stage {
                 life.hear(&cluster, now, manner, &chance);
             }
             life.deliver(&cluster, now, manner, &chance).await;
+            life.answer(now);
             life.begin(clock.instant(), manner, &chance);
             let now = clock.instant();
             let late = wire.late();
             let next = life.next().into_iter().chain(back).chain(late).min();
-            let is_idle = life.visits.is_empty() && life.news.is_empty() && back.is_none() && late.is_none();
+            let is_idle = life.visits.is_empty()
+                && life.news.is_empty()
+                && back.is_none()
+                && late.is_none()
+                && !operator.has_turns();
             let is_quiet = is_idle && next.is_none_or(|next| next >= now + QUIET);
             let stop = match until {
                 Some(until) => until,
@@ -375,7 +432,7 @@ impl Stage {
                     None => Err(Restless(format!(
                         "after {} s there is still something to do for {:?}",
                         LONGEST.as_secs(),
-                        life.due.keys().next()
+                        life.due.any()
                     ))),
                 };
             }
@@ -383,6 +440,7 @@ impl Stage {
             tokio::select! {
                 biased;
                 Some((key, again)) = life.visits.next(), if !life.visits.is_empty() => life.ended(key, again, clock.instant()),
+                Some(key) = operator.rung() => life.wake(vec![key], clock.instant()),
                 () = clock.sleep_until(wake) => {}
             }
             tokio::task::yield_now().await;
@@ -470,13 +528,9 @@ impl Life {
                 Manner::Unruly => lateness(chance),
             };
             // One watch tells in order.
-            let before = self
-                .news
-                .iter()
-                .filter(|(_, of, _)| *of == kind)
-                .map(|(at, _, _)| *at)
-                .max();
-            let at = before.map_or(now + late, |before| before.max(now + late));
+            let before = self.last.get(&kind);
+            let at = before.map_or(now + late, |before| (*before).max(now + late));
+            self.last.insert(kind, at);
             if manner == Manner::Unruly && chance.share() < 0.05 {
                 self.news.push((at, kind, event.clone()));
             }
@@ -507,6 +561,7 @@ impl Life {
             let told = if is_gap {
                 listed.insert(kind);
                 self.news.retain(|(_, of, _)| *of != kind);
+                self.last.remove(&kind);
                 Told::Listed(cluster.list(kind.name(), None))
             } else {
                 let object = Value::clone(&event.object);
@@ -525,37 +580,44 @@ impl Life {
             if let Some(is_woken) = self.visited.get_mut(&key) {
                 *is_woken = true;
             } else {
-                self.due.insert(key, now);
+                self.due.put(key, now);
             }
+        }
+    }
+
+    /// Wakes whom the operator itself asks for.
+    fn answer(&mut self, now: Instant) {
+        let operator = Arc::clone(&self.operator);
+        while let Some(Some(key)) = operator.rung().now_or_never() {
+            self.wake(vec![key], now);
         }
     }
 
     /// Begins the visits that are due.
     fn begin(&mut self, now: Instant, manner: Manner, chance: &Chance) {
-        let mut due: Vec<Key> = self
-            .due
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(key, _)| key.clone())
-            .collect();
-        let mut full = self.full();
-        while !due.is_empty() {
+        loop {
+            let full = self.full();
+            let count = self.due.count(now, &full);
             let index = match manner {
+                _ if count == 0 => return,
                 Manner::Orderly => 0,
-                Manner::Unruly => pick(chance, due.len()),
+                Manner::Unruly => pick(chance, count),
             };
-            let key = due.remove(index);
-            if full.contains(&key.kind) {
+            let Some(key) = self.due.nth(index, &full) else {
+                return;
+            };
+            self.due.take(&key);
+            if self.forgets.remove(&key) {
                 continue;
             }
-            self.due.remove(&key);
+            let second = now.saturating_duration_since(self.begins).as_secs();
+            *self.begun.entry(second).or_default() += 1;
             self.visited.insert(key.clone(), false);
             let operator = Arc::clone(&self.operator);
             self.visits.push(Box::pin(async move {
                 let again = operator.visit(&key).await;
                 (key, again)
             }));
-            full = self.full();
         }
     }
 
@@ -567,7 +629,7 @@ impl Life {
             Some(Again::OnNews) | None => None,
         };
         if let Some(next) = next {
-            self.due.insert(key, next);
+            self.due.put(key, next);
         }
     }
 
@@ -576,8 +638,7 @@ impl Life {
         let news = self.news.iter().map(|(at, _, _)| *at);
         // Where as many of its kind are visited as may be, whoever is due waits for one of them, and time goes on.
         let full = self.full();
-        let due = self.due.iter().filter(|(key, _)| !full.contains(&key.kind));
-        due.map(|(_, at)| *at).chain(news).min()
+        self.due.next(&full).into_iter().chain(news).min()
     }
 
     /// The kinds of which no more may be visited now.

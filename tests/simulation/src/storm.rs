@@ -127,6 +127,7 @@ fn word(fault: Fault) -> Option<String> {
         Fault::CutLate(seconds) => format!("cut-late-{seconds}"),
         Fault::CrashLate(seconds) => format!("killed-late-{seconds}"),
         Fault::Outrun => "outrun".to_owned(),
+        Fault::Unconnected => "unconnected".to_owned(),
         Fault::Begins(Spell::Away, seconds) => format!("away-{seconds}"),
         Fault::Begins(Spell::Hanging, seconds) => format!("hanging-{seconds}"),
         Fault::Begins(Spell::StatusRefused(status), seconds) => format!("status-{status}-{seconds}"),
@@ -163,6 +164,7 @@ pub fn fault(text: &str) -> Option<(u64, Fault)> {
         Fault::CutAfter,
         Fault::Hangs,
         Fault::Outrun,
+        Fault::Unconnected,
     ];
     let plain = || plain.into_iter().find(|fault| word(*fault).as_deref() == Some(what));
     let numbered = || numbered.into_iter().find_map(|(from, fault)| number(from).map(fault));
@@ -235,7 +237,8 @@ fn shorter(fault: Fault) -> Option<Fault> {
         | Fault::Throttled(_)
         | Fault::Spoilt(_)
         | Fault::Hangs
-        | Fault::Outrun => None,
+        | Fault::Outrun
+        | Fault::Unconnected => None,
     }
 }
 

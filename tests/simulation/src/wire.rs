@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use entra_access_operator::{
     clock::Clock,
-    graph::{Line, LineBody, LineError},
+    graph::{Line, LineBody, LineError, NotSent},
 };
 use graph_emulator::Front;
 use http::{Request, Response};
@@ -84,6 +84,8 @@ pub enum Fault {
     /// The process stands still for so many seconds after this call was carried out; another leads meanwhile. Then it goes on
     /// with what follows.
     FrozenAfter(u64),
+    /// There is no connection, and the operator can tell that nothing was sent.
+    Unconnected,
 }
 
 /// What lasts for a while.
@@ -98,6 +100,35 @@ pub enum Spell {
     StatusRefused(u16),
     /// Every other write to the API server comes after another writer's, and each third is answered 409.
     Conflicts,
+}
+
+/// How a call is lost on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// Nobody can tell whether it arrived.
+    Cut,
+    /// It was never sent.
+    Unconnected,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Cut => "the connection was cut",
+            Self::Unconnected => "the connection was refused",
+        })
+    }
+}
+
+/// A time in which every call to Entra is met by the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Outage {
+    /// Its first moment.
+    pub from: Instant,
+    /// The first moment after it.
+    pub until: Instant,
+    /// What befalls the calls.
+    pub fault: Fault,
 }
 
 /// How a 429 says for how long.
@@ -163,6 +194,7 @@ impl fmt::Display for Fault {
             }
             Self::FrozenBefore(seconds) => write!(formatter, "frozen for {seconds} s before"),
             Self::FrozenAfter(seconds) => write!(formatter, "frozen for {seconds} s after"),
+            Self::Unconnected => formatter.write_str("connection refused"),
         }
     }
 }
@@ -241,6 +273,7 @@ pub struct Wire {
 struct Inner {
     /// Which calls are met by a fault, counted from 1 in the order in which they are sent.
     plan: BTreeMap<u64, Fault>,
+    outage: Option<Outage>,
     count: u64,
     /// What befell which process, until the stage has heard of it.
     blows: VecDeque<(u64, Blow)>,
@@ -274,6 +307,7 @@ impl Wire {
         Self {
             inner: Arc::new(Mutex::new(Inner {
                 plan,
+                outage: None,
                 count: 0,
                 blows: VecDeque::new(),
                 spells: Vec::new(),
@@ -306,6 +340,11 @@ impl Wire {
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.inner().seen.clone()
+    }
+
+    /// Has every call to Entra that no other fault is planned for meet this one, in its time.
+    pub fn plan_outage(&self, outage: Outage) {
+        self.inner().outage = Some(outage);
     }
 
     /// Calls `watcher` after every write to Entra that was carried out.
@@ -422,7 +461,11 @@ impl Wire {
             Some(fault) => return (number, Some(fault)),
             None => {}
         }
-        (number, inner.by_spell(side, what, now))
+        let outage = inner
+            .outage
+            .filter(|outage| side == Side::Entra && (outage.from..outage.until).contains(&now));
+        let by_spell = inner.by_spell(side, what, now);
+        (number, by_spell.or(outage.map(|outage| outage.fault)))
     }
 
     /// Tells the stage what befell this process.
@@ -528,7 +571,11 @@ impl Wire {
             }
             Some(Fault::CutBefore) => {
                 self.enter(number, side, &what, "not sent: cut".to_owned());
-                return Err(cut("the connection was cut"));
+                return Err(cut(Loss::Cut));
+            }
+            Some(Fault::Unconnected) => {
+                self.enter(number, side, &what, "not sent: connection refused".to_owned());
+                return Err(cut(Loss::Unconnected));
             }
             Some(Fault::Refused(status)) => {
                 self.enter(number, side, &what, format!("not sent: answered {status}"));
@@ -553,7 +600,7 @@ impl Wire {
             Some(Fault::CutLate(seconds)) => {
                 self.enter(number, side, &what, "not sent: cut, to arrive late".to_owned());
                 self.carry_out_later((number, side, &what), seconds, call);
-                return Err(cut("the connection was cut"));
+                return Err(cut(Loss::Cut));
             }
             Some(Fault::CrashLate(seconds)) => {
                 self.enter(
@@ -595,7 +642,7 @@ impl Wire {
             }
             Some(Fault::CutAfter) => {
                 self.enter(number, side, &what, format!("{outcome}, and the answer is cut"));
-                Err(cut("the connection was cut"))
+                Err(cut(Loss::Cut))
             }
             Some(Fault::Spoilt(spoilt)) => {
                 self.enter(number, side, &what, format!("{outcome}, and the answer is spoilt"));
@@ -613,7 +660,8 @@ impl Wire {
                 | Fault::Begins(..)
                 | Fault::Overlap { .. }
                 | Fault::FrozenBefore(_)
-                | Fault::FrozenAfter(_),
+                | Fault::FrozenAfter(_)
+                | Fault::Unconnected,
             )
             | None => {
                 self.enter(number, side, &what, outcome);
@@ -663,7 +711,7 @@ fn is_of_status(what: &str) -> bool {
 
 /// How a side fails, in its own words.
 struct Failing<T, E> {
-    cut: fn(&str) -> E,
+    cut: fn(Loss) -> E,
     refused: fn(u16, Option<String>) -> Response<T>,
     spoil: fn(Response<T>, Spoilt) -> Spoiling<T>,
 }
@@ -706,7 +754,12 @@ impl Service<Request<Full<Bytes>>> for ToEntra {
                     .map_err(|error| Box::new(error) as LineError)?;
                 Ok(answer.map(|body| body.map_err(|error| Box::new(error) as LineError).boxed_unsync()))
             };
-            let cut = |why: &str| -> LineError { why.to_owned().into() };
+            let cut = |loss: Loss| -> LineError {
+                match loss {
+                    Loss::Cut => loss.to_string().into(),
+                    Loss::Unconnected => NotSent(loss.to_string()).into(),
+                }
+            };
             let refused = |status: u16, wait: Option<String>| {
                 let body = format!(r#"{{"error":{{"code":"Simulated{status}","message":"a fault"}}}}"#);
                 let mut answer = answered(status, body, |error| match error {});
@@ -849,7 +902,7 @@ impl Service<Request<kube::client::Body>> for ToApiServer {
         let Self { wire, mut door, others } = self.clone();
         Box::pin(async move {
             let what = named(&request);
-            let cut = |why: &str| kube::Error::Service(why.to_owned().into());
+            let cut = |loss: Loss| kube::Error::Service(loss.to_string().into());
             let refused = |status: u16, _: Option<String>| {
                 let reason = match status {
                     403 => "Forbidden",

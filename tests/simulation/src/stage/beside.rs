@@ -5,7 +5,7 @@ use std::{future::pending, time::Duration};
 use entra_access_operator::{chance::Chance, clock::Clock};
 use tokio::time::Instant;
 
-use super::{ApiServer, Blow, CONCURRENCY, Life, Manner, RESTART, Stage, TENURE};
+use super::{ApiServer, Blow, Life, Manner, RESTART, Stage, TENURE};
 
 /// How long after the last renewal of another's Lease a process begins to lead.
 const LEASE: Duration = Duration::from_secs(15);
@@ -59,8 +59,9 @@ pub(super) async fn go_on(
             *at += *deaf;
         }
         life.deliver(cluster, now, manner, chance).await;
+        life.answer(now);
         life.begin(now, manner, chance);
-        let next = life.next().filter(|_| life.visits.len() < CONCURRENCY);
+        let next = life.next();
         let wake = next.map_or(*until, |next| next.min(*until));
         tokio::select! {
             biased;
