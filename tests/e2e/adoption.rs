@@ -5,7 +5,7 @@ use std::error::Error;
 use serde_json::{Value, json};
 
 use super::support::*;
-use crate::scene::Stage;
+use crate::scene::{Portal, Stage};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

@@ -9,7 +9,8 @@ use std::thread;
 use serde_json::{Value, json};
 use stage::{Credentials, SECRET_KEY, SECRET_NAME, world};
 
-use crate::support::{Portal, SOON, apply_not_ready, apply_ready, builder, mark, patched, place, tenant, wait_reason};
+use crate::scene::Portal;
+use crate::support::{SOON, apply_not_ready, apply_ready, builder, mark, patched, place, tenant, wait_reason};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 

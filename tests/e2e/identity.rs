@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stage::Result;
 
-use crate::scene::{Stage, StageBuilder};
+use crate::scene::{Portal, Stage, StageBuilder};
 use crate::{
     support::{
-        CAMPAIGN, NAMESPACE, Portal, SOON, all_ready, apply_not_ready, apply_ready, builder, catalog, collection,
-        element, entra_id, furnish, furnished, intervals, looks, mark, message, namespace, now, package, patched,
-        place, policy, renamed, tenant, text, wait_reason, wait_state, writes_since,
+        CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, builder, catalog, collection, element,
+        entra_id, furnish, furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy,
+        renamed, tenant, text, wait_reason, wait_state, writes_since,
     },
     truth::{deny_status, ever, give_leave},
 };

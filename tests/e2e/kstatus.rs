@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use stage::{Result, Signal, is_ready, world};
 
 use crate::review::agreed;
-use crate::scene::Stage;
+use crate::scene::{Portal, Stage};
 use crate::support::{
-    CAMPAIGN, NAMESPACE, Portal, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, builder, catalog, entra_id,
-    namespace, now, package, patched, place, policy, real_furnished, renamed, tenant, wait_reason,
+    CAMPAIGN, NAMESPACE, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, builder, catalog, entra_id, namespace,
+    now, package, patched, place, policy, real_furnished, renamed, tenant, wait_reason,
 };
 
 const PAUSED: &str = "access.entra-operator.io/paused";

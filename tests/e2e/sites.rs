@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stage::world;
 
 use super::support::*;
-use crate::scene::Stage;
+use crate::scene::{Portal, Stage};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

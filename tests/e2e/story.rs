@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stage::{Credentials, OPERATOR_NAMESPACE, workspace, world};
 
 use super::support::*;
-use crate::scene::Stage;
+use crate::scene::{Portal, Stage};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stage::{Result, condition_in, world};
 
-pub(crate) use crate::scene::Portal;
 use crate::scene::{Stage, StageBuilder};
 
 /// How long anything may take that the operator does by itself; a real wait is much shorter.

@@ -142,8 +142,12 @@ impl Prometheus {
 #[test]
 fn a_prometheus_that_scrapes_the_operator_answers_every_query_of_the_dashboard() -> Outcome {
     let operator = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string();
-    let stage = support::builder().argument(&format!("--listen={operator}")).start()?;
-    let Some(mut prometheus) = Prometheus::start(&stage, &operator)? else {
+    let stage = support::builder()
+        .real_with("Prometheus scrapes it", |real| {
+            real.argument(&format!("--listen={operator}"))
+        })
+        .start()?;
+    let Some(mut prometheus) = Prometheus::start(stage.real()?, &operator)? else {
         return Ok(());
     };
     support::furnish(&stage)?;

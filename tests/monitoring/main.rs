@@ -24,6 +24,16 @@ mod programs;
 mod review;
 
 #[cfg(test)]
+#[path = "../e2e/scene/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    clippy::disallowed_methods,
+    reason = "the sentences here need less of it than those of the loop; it stands outside the operator and has the machine's clock"
+)]
+mod scene;
+
+#[cfg(test)]
 #[path = "../e2e/support.rs"]
 #[expect(dead_code, reason = "the sentences here need less of it than those of the loop")]
 mod support;

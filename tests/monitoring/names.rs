@@ -52,7 +52,11 @@ fn value(metrics: &str, series: &str) -> Option<f64> {
 fn alerts_and_dashboard_name_only_what_a_running_operator_shows() -> Outcome {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let url = format!("http://{address}/metrics");
-    let stage = support::builder().argument(&format!("--listen={address}")).start()?;
+    let stage = support::builder()
+        .real_with("its metrics are read", |real| {
+            real.argument(&format!("--listen={address}"))
+        })
+        .start()?;
     support::furnish(&stage)?;
     // Somebody rewords the package in Entra: the operator puts it back, and counts it.
     let id = support::entra_id(&support::now(&stage, &support::package())?);

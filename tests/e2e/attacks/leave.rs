@@ -10,9 +10,10 @@ use super::{
     granting, has_crm, is_gone, is_refused, pauses, refused, removals_since, still_has_access, two_grants, with_roles,
     without_approval,
 };
+use crate::scene::Portal;
 use crate::support::{
-    CAMPAIGN, NAMESPACE, Portal, SOON, builder, catalog, collection, entra_id, mark, message, package, patched, place,
-    policy, renamed, text, visit, visits, wait_event, wait_state,
+    CAMPAIGN, NAMESPACE, SOON, builder, catalog, collection, entra_id, mark, message, package, patched, place, policy,
+    renamed, text, visit, visits, wait_event, wait_state,
 };
 
 #[test]

