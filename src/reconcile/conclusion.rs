@@ -53,10 +53,11 @@ pub(super) async fn conclude_visit<K: Kind>(
             // What keeps an EntraTenant from being connected is what its visit has to tell.
             answers = K::KIND == crate::api::KindName::EntraTenant || halt.problem.reason.answers_a_request();
             if halt.retry == Retry::OnReturn {
-                context.awaits_return(Key {
-                    kind: K::KIND,
-                    place: Place::new(subject.object.namespace().as_deref(), &subject.object.name_any()),
-                });
+                let place = Place::new(subject.object.namespace().as_deref(), &subject.object.name_any());
+                let key = Key { kind: K::KIND, place };
+                // The visit did not come so far as to learn it from its tenant.
+                subject.drift_interval = context.drift_interval(&key);
+                context.awaits_return(key);
             }
             (halted(&halt), delayed(context, &key, subject, halt.retry))
         }
