@@ -2,12 +2,14 @@
 //!
 //! There is one watch for each kind. What it tells goes into the [`Cluster`] first, and the cluster says who has to look
 //! (`cluster::wake` has the table): whoever is woken finds there what woke it, so that no wake-up is lost to one watch that
-//! lags behind another.
+//! lags behind another. A sweep looks for visits that are late though nothing keeps them: a wake-up that was lost all the same
+//! is made good, and counted.
 
 use std::{
     fmt::Debug,
     future::Future,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use futures::{
@@ -33,13 +35,14 @@ use crate::{
     cluster::{Aftermath, Cluster, Key, Labels, Lookup, NamespaceNews, News, Place},
     metrics::Metrics,
     reconcile::{
-        Again, Context, Kind, KindVisitor, LeftBehind, Machine, Settings, Unfinished, each_kind, reconcile, standing,
+        Again, Alarm, Context, Kind, KindVisitor, LeftBehind, Machine, PLACES, Settings, Unfinished, each_kind,
+        reconcile, tell_standing,
     },
     server::Health,
 };
 
-/// Visits of one kind that run at the same time.
-const CONCURRENCY: u16 = 16;
+/// How often it is looked for who was forgotten.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// Runs every controller until `stop` completes, and until the visits that run then have ended.
 ///
@@ -53,15 +56,16 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let cluster = Arc::new(Cluster::default());
+    let (alarm, mut rung) = Alarm::new();
     let context = Arc::new(Context::new(
         client.clone(),
         settings,
         machine,
         Arc::clone(&cluster),
-        Arc::clone(&metrics),
+        metrics,
+        alarm,
     ));
-    let counted = Arc::downgrade(&context);
-    metrics.ask(move || counted.upgrade().map(|context| standing(&context)));
+    tell_standing(&context);
 
     let mut queues = Queues {
         context: Arc::clone(&context),
@@ -94,11 +98,34 @@ pub async fn run(
         std::future::pending::<()>().await;
     };
     let told = tell(&context, left_behind);
+    let others = async {
+        while let Some(key) = rung.recv().await {
+            context.attendance.woken(&key, context.clock.instant());
+            bells.ring(&key);
+        }
+    };
     tokio::select! {
         _ = join_all(controllers) => {}
         _ = watches => {}
         () = filled => {}
         () = told => {}
+        () = others => {}
+        () = sweep(&bells) => {}
+    }
+}
+
+/// Wakes whom the queues have forgotten.
+async fn sweep(bells: &Bells) {
+    let clock = &bells.context.clock;
+    loop {
+        let begun = clock.instant();
+        clock.sleep(SWEEP).await;
+        // A process that stood still finds every visit late, and makes them all now.
+        if clock.since(begun) < 2 * SWEEP {
+            for key in bells.context.forgotten() {
+                bells.ring(&key);
+            }
+        }
     }
 }
 
@@ -154,6 +181,7 @@ struct Bells {
 impl Bells {
     /// Forgets what is gone, then wakes whom the news concerns.
     fn pass_on(&self, aftermath: Aftermath) {
+        self.context.attendance.hear(&aftermath, self.context.clock.instant());
         let Aftermath { wake, departed } = aftermath;
         for left in departed
             .into_iter()
@@ -162,10 +190,14 @@ impl Bells {
             // Fails only at the end of the process.
             let _ = self.left.unbounded_send(left);
         }
-        for Key { kind, place } in &wake {
-            for (_, bell) in self.bells.iter().filter(|(of, _)| of == kind) {
-                bell(place);
-            }
+        for key in &wake {
+            self.ring(key);
+        }
+    }
+
+    fn ring(&self, Key { kind, place }: &Key) {
+        for (_, bell) in self.bells.iter().filter(|(of, _)| of == kind) {
+            bell(place);
         }
     }
 }
@@ -257,7 +289,7 @@ fn drive<K: Kind>(
     // Objects of the kind itself ring the same bell, so the stream of its own is silent.
     let silent = futures::stream::pending::<Result<Lookup<K>, watcher::Error>>();
     Controller::for_stream(silent, store)
-        .with_config(Config::default().concurrency(CONCURRENCY))
+        .with_config(Config::default().concurrency(PLACES))
         .reconcile_on(rings)
         .graceful_shutdown_on(stop)
         .run(

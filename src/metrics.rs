@@ -16,7 +16,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::graph::Exchange;
+use crate::{api::KindName, graph::Exchange};
 
 /// Everything that is measured.
 pub struct Metrics {
@@ -28,6 +28,7 @@ pub struct Metrics {
     drift_corrected: Family<Field, Counter>,
     time_to_ready: Family<Kind, Histogram>,
     left_behind: Family<Kind, Counter>,
+    forgotten: Family<Kind, Counter>,
     leader: Gauge,
     standing: Arc<OnceLock<Source>>,
 }
@@ -43,6 +44,19 @@ pub struct Standing {
     pub inventory_age: Option<Duration>,
     /// How long the token has been in use that is the oldest, one for each tenant.
     pub token_age: Option<Duration>,
+    /// By kind, how long the visits are ago.
+    pub waits: BTreeMap<&'static str, Waits>,
+}
+
+/// How long the objects of a kind wait to be visited. Those that wait for news alone are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Waits {
+    /// How long ago the object was visited whose visit is the longest ago; one that never was counts from when it was first
+    /// heard of.
+    pub unvisited: Duration,
+    /// By how many drift intervals of its own tenant the visit is late that is the latest; 1 is two of them after its last
+    /// visit.
+    pub overdue: f64,
 }
 
 /// Counts; none where nobody works any more.
@@ -106,6 +120,7 @@ impl Collector for OnScrape {
             reasons,
             inventory_age,
             token_age,
+            waits,
         } = &standing;
         let mut objects = encoder.encode_descriptor(
             "objects",
@@ -125,6 +140,24 @@ impl Collector for OnScrape {
         for ((kind, reason), count) in reasons {
             ConstGauge::new(*count)
                 .encode(whys.encode_family(&[("kind", kind.as_str()), ("reason", reason.as_str())])?)?;
+        }
+        let mut unvisited = encoder.encode_descriptor(
+            "unvisited",
+            "How long ago the object was visited whose visit is the longest ago; one that waits for news alone is left out",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        for (kind, Waits { unvisited: age, .. }) in waits {
+            ConstGauge::new(age.as_secs_f64()).encode(unvisited.encode_family(&[("kind", *kind)])?)?;
+        }
+        let mut overdue = encoder.encode_descriptor(
+            "overdue_intervals",
+            "By how many drift intervals of its tenant the visit is late that is the latest; 1 is two of them after the last",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (kind, Waits { overdue: late, .. }) in waits {
+            ConstGauge::new(*late).encode(overdue.encode_family(&[("kind", *kind)])?)?;
         }
         if let Some(age) = inventory_age {
             let oldest = encoder.encode_descriptor(
@@ -162,6 +195,12 @@ impl Default for Metrics {
         let drift_corrected = Family::default();
         let time_to_ready = Family::new_with_constructor(long_histogram as fn() -> Histogram);
         let left_behind = Family::default();
+        let forgotten: Family<Kind, Counter> = Family::default();
+        // There should never be one, and an increase shows only from a number.
+        for kind in KindName::ALL {
+            let kind = kind.name().to_owned();
+            drop(forgotten.get_or_create(&Kind { kind }));
+        }
         let leader = Gauge::default();
         let standing = Arc::new(OnceLock::new());
         let version = Version {
@@ -206,6 +245,11 @@ impl Default for Metrics {
             "Objects that went without the operator letting them go, while what they stood for stays in Entra",
             left_behind.clone(),
         );
+        registry.register(
+            "forgotten",
+            "Objects whose visit was late by a drift interval though nothing kept it; there should be none",
+            forgotten.clone(),
+        );
         registry.register("leader", "1 while this process leads", leader.clone());
         registry.register_collector(Box::new(OnScrape(Arc::clone(&standing))));
         Self {
@@ -217,6 +261,7 @@ impl Default for Metrics {
             drift_corrected,
             time_to_ready,
             left_behind,
+            forgotten,
             leader,
             standing,
         }
@@ -279,6 +324,11 @@ impl Metrics {
     /// An object of `kind` went without our letting it go, and left something in Entra.
     pub fn left_behind(&self, kind: &str) {
         self.left_behind.get_or_create(&Kind { kind: kind.to_owned() }).inc();
+    }
+
+    /// An object of `kind` was not visited when it was due, and nothing kept it.
+    pub fn forgotten(&self, kind: &str) {
+        self.forgotten.get_or_create(&Kind { kind: kind.to_owned() }).inc();
     }
 
     /// Whom to ask, with each scrape, how the objects stand. The first who says so is asked.

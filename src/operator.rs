@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use kube::Client;
 use serde_json::Value;
+use tokio::sync::{Mutex, mpsc::UnboundedReceiver};
 
 use crate::{
     api::KindName,
     cluster::{Aftermath, Cluster, Lookup, NamespaceNews, News},
     metrics::Metrics,
-    reconcile::{Context, Kind, KindVisitor, LeftBehind, Machine, Settings, each_kind, reconcile},
+    reconcile::{
+        Alarm, Context, Kind, KindVisitor, LeftBehind, Machine, Settings, each_kind, reconcile, tell_standing,
+    },
 };
 
 pub use crate::{
@@ -34,6 +37,7 @@ pub enum Told {
 /// An operator. Dropped with its visits, it is a process that was killed, but for the tasks of its [`Machine`].
 pub struct Operator {
     context: Arc<Context>,
+    rung: Mutex<UnboundedReceiver<Key>>,
 }
 
 impl std::fmt::Debug for Operator {
@@ -47,9 +51,33 @@ impl Operator {
     #[must_use]
     pub fn new(client: Client, settings: Settings, machine: Machine, metrics: Arc<Metrics>) -> Self {
         let cluster = Arc::new(Cluster::default());
+        let (alarm, rung) = Alarm::new();
+        let context = Arc::new(Context::new(client, settings, machine, cluster, metrics, alarm));
+        tell_standing(&context);
         Self {
-            context: Arc::new(Context::new(client, settings, machine, cluster, metrics)),
+            context,
+            rung: Mutex::new(rung),
         }
+    }
+
+    /// Waits until the operator itself asks for a visit of an object. One who stops waiting loses none.
+    pub async fn rung(&self) -> Option<Key> {
+        let key = self.rung.lock().await.recv().await?;
+        self.context.attendance.woken(&key, self.context.clock.instant());
+        Some(key)
+    }
+
+    /// Whether the operator is about to ask for visits, of some after the others.
+    #[must_use]
+    pub fn has_turns(&self) -> bool {
+        self.context.alarm.has_turns()
+    }
+
+    /// Who has to look because the visit is late by a drift interval, which is two of them after the last, and nothing kept it:
+    /// whoever drives the operator has forgotten them. They are counted.
+    #[must_use]
+    pub fn forgotten(&self) -> Vec<Key> {
+        self.context.forgotten()
     }
 
     /// Lets it hear of objects of this kind; answers who has to look. What is not an object of the kind at all is not heard.
@@ -80,6 +108,7 @@ impl Operator {
 
     /// Forgets what is gone, and tells of what was left behind.
     async fn follow(&self, aftermath: Aftermath) -> Vec<Key> {
+        self.context.attendance.hear(&aftermath, self.context.clock.instant());
         let Aftermath { wake, departed } = aftermath;
         let left: Vec<LeftBehind> = departed
             .into_iter()

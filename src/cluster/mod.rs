@@ -21,6 +21,7 @@ mod wake;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -308,6 +309,56 @@ impl Cluster {
         reaching.cloned().collect()
     }
 
+    /// The drift interval of the tenant that an object belongs to; none where that cannot be told.
+    pub(crate) fn drift_interval(&self, key: &Key) -> Option<Duration> {
+        let tables = self.read();
+        let tenant = match key.kind {
+            KindName::EntraTenant => Some(key.place.name.as_str()),
+            KindName::Catalog => tables.tenant_of(&key.place.name),
+            KindName::AccessPackage => tables.tenant_of(tables.packages.get(&key.place)?.parent_name()?),
+            KindName::AssignmentPolicy => {
+                let package = tables.policies.get(&key.place)?.parent_name()?;
+                let package = Place::new(key.place.namespace.as_deref(), package);
+                tables.tenant_of(tables.packages.get(&package)?.parent_name()?)
+            }
+        };
+        let tenant = tables.tenants.get(&Place::new(None, tenant?))?.readable()?;
+        Some(tenant.spec.drift_interval())
+    }
+
+    /// The objects of an EntraTenant: each Catalog with its packages and their policies, and at the end what is in the tenant
+    /// and has no Catalog any more.
+    pub(crate) fn below_tenant(&self, name: &str) -> Vec<Vec<Key>> {
+        let tables = self.read();
+        let key = |kind, place| Key { kind, place };
+        let mut groups = Vec::new();
+        let mut known = BTreeSet::new();
+        for catalog in tables.catalogs.of_parent(&Place::new(None, name)) {
+            let mut group = vec![key(KindName::Catalog, catalog.place())];
+            for package in tables.packages.of_parent(&catalog.place()) {
+                group.push(key(KindName::AccessPackage, package.place()));
+                let place = package.place();
+                let policies = tables.policies.of_parent(&place);
+                group.extend(policies.map(|policy| key(KindName::AssignmentPolicy, policy.place())));
+            }
+            known.extend(group.iter().cloned());
+            groups.push(group);
+        }
+        let tenant = tables.tenants.get(&Place::new(None, name)).and_then(Lookup::readable);
+        let tenant_id = tenant.map(|tenant| tenant.spec.tenant_id.to_lowercase());
+        let here = tables
+            .by_entra
+            .iter()
+            .filter(|(entra, _)| Some(&entra.1) == tenant_id.as_ref());
+        let left: BTreeSet<Key> = here
+            .flat_map(|(_, keys)| keys)
+            .filter(|key| !known.contains(*key))
+            .cloned()
+            .collect();
+        groups.push(left.into_iter().collect());
+        groups
+    }
+
     /// The objects that say in status to be something in this tenant, in their order.
     pub(crate) fn of_entra_tenant(&self, tenant_id: &str) -> BTreeSet<Key> {
         let tenant_id = tenant_id.to_lowercase();
@@ -337,6 +388,11 @@ fn exceeds_its_grant<K: Tracked>(object: &K) -> bool {
 }
 
 impl Tables {
+    /// Name of the EntraTenant that a Catalog names.
+    fn tenant_of(&self, catalog: &str) -> Option<&str> {
+        self.catalogs.get(&Place::new(None, catalog))?.parent_name()
+    }
+
     fn holders_of(&self, entra: &EntraKey) -> impl Iterator<Item = &Key> + use<'_> {
         self.by_entra.get(entra).into_iter().flatten()
     }

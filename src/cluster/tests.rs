@@ -168,6 +168,56 @@ fn a_tenant_that_changes_wakes_what_is_in_it() {
 }
 
 #[test]
+fn whether_graph_answers_wakes_nobody_below_and_who_is_below_is_known_by_catalog() {
+    let mut stage = Stage::new();
+    let (only, all) = (
+        ["EntraTenant default"],
+        ["EntraTenant default", "Catalog marketing", PACKAGE, POLICY],
+    );
+    let connected = with(tenant(), ready("True", "Connected", "connected"));
+    let away = with(tenant(), ready("False", "Unreachable", "no route"));
+    let refused = with(tenant(), ready("False", "TokenRefused", "no secret"));
+    stage.apply::<EntraTenant>(connected.clone());
+    assert_eq!(stage.apply::<EntraTenant>(away.clone()), only);
+    assert_eq!(
+        stage.apply::<EntraTenant>(connected.clone()),
+        only,
+        "they are woken in turn"
+    );
+    assert_eq!(stage.apply::<EntraTenant>(refused), all);
+    assert_eq!(
+        stage.apply::<EntraTenant>(away),
+        all,
+        "what it was before is no weather"
+    );
+    let slower = with(connected, json!({"spec": {"driftInterval": "PT1H"}}));
+    assert_eq!(stage.apply::<EntraTenant>(slower), all, "the spec is no weather");
+
+    let groups = stage.cluster.below_tenant("default");
+    let below = |group: &Vec<Key>| {
+        let wake = group.iter().cloned().collect();
+        names(&Aftermath {
+            wake,
+            departed: Vec::new(),
+        })
+    };
+    let curious = ["AccessPackage curious/campaign", "AssignmentPolicy curious/open"];
+    assert_eq!(
+        below(&groups[0]),
+        ["Catalog marketing", curious[0], PACKAGE, curious[1], POLICY]
+    );
+    for key in groups.iter().flatten() {
+        let interval = stage.cluster.drift_interval(key);
+        assert_eq!(interval, Some(std::time::Duration::from_secs(3_600)), "{key:?}");
+    }
+    let nobody = Key {
+        kind: KindName::AssignmentPolicy,
+        place: Place::new(Some("marketing"), "unknown"),
+    };
+    assert_eq!(stage.cluster.drift_interval(&nobody), None);
+}
+
+#[test]
 fn what_has_lost_its_catalog_is_woken_by_any_tenant_that_it_can_go_by() {
     let mut stage = Stage::new();
     let made = json!({"status": {"entra": entra("p", "package-marketing")}});

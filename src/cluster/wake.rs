@@ -5,6 +5,7 @@
 //! | any object | itself | its spec, its annotations, its status are what a visit is about |
 //! | EntraTenant | its Catalogs, their AccessPackages and AssignmentPolicies | they follow its mode, its interval, and whether it is connected |
 //! | EntraTenant | what is in the tenant and has no Catalog any more | it needs the tenant to go |
+//! | EntraTenant, as to whether Graph answers | nobody else | they meet it themselves, and are woken in turn when Graph is back |
 //! | Catalog | its AccessPackages and AssignmentPolicies | ids, resources and grants stand in it |
 //! | Catalog, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
 //! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what stands outside its grants |
@@ -31,8 +32,8 @@ use crate::{
     api::{
         AccessPackage, AccessPackageSpec, AccessPackageStatus, Applied, AssignmentPolicy, AssignmentPolicySpec,
         AssignmentPolicyStatus, Catalog, CatalogSpec, CatalogStatus, EntraObject, EntraTenant, EntraTenantSpec,
-        EntraTenantStatus, Intent, KindName, ManagedStatus, PinnedReference, ResourceRoleStatus, ResourceStatus,
-        UnmanagedPolicy,
+        EntraTenantStatus, Intent, KindName, ManagedStatus, PinnedReference, Reason, ResourceRoleStatus,
+        ResourceStatus, UnmanagedPolicy,
     },
     plan::limits::{self, Namespace},
 };
@@ -117,6 +118,34 @@ fn seen_tenant(tenant: &EntraTenant) -> SeenTenant<'_> {
         ready(status)
     });
     SeenTenant { spec, ready }
+}
+
+/// Whether nothing changed but that Graph answers, or no longer does. Those below meet that by themselves, and who waits for its
+/// end is woken in turn: ten thousand that come at once would be the next outage.
+fn is_weather(before: &Seen<'_, SeenTenant<'_>>, after: &Seen<'_, SeenTenant<'_>>) -> bool {
+    let (
+        Seen::Readable {
+            uid: old,
+            is_going: false,
+            object: before,
+        },
+        Seen::Readable {
+            uid: new,
+            is_going: false,
+            object: after,
+        },
+    ) = (before, after)
+    else {
+        return false;
+    };
+    let is_away = |tenant: &SeenTenant<'_>| {
+        let reason = tenant.ready.map(|(_, reason, _, _)| reason);
+        reason == Some(Reason::Unreachable.name().as_str())
+    };
+    let is_ready = |tenant: &SeenTenant<'_>| tenant.ready.is_some_and(|(status, ..)| status == "True");
+    old == new
+        && before.spec == after.spec
+        && ((is_ready(before) && is_away(after)) || (is_away(before) && is_ready(after)))
 }
 
 /// What packages and policies read of their Catalog.
@@ -264,7 +293,8 @@ impl Tables {
         match change {
             Change::EntraTenant { place, before, after } => {
                 wake_self(place, after, wake);
-                if seen(before, seen_tenant) == seen(after, seen_tenant) {
+                let (seen_before, seen_after) = (seen(before, seen_tenant), seen(after, seen_tenant));
+                if seen_before == seen_after || is_weather(&seen_before, &seen_after) {
                     return;
                 }
                 for catalog in self.catalogs.of_parent(place) {

@@ -189,7 +189,7 @@ pub(super) fn sign(outcome: Outcome, kind: GraphErrorKind) -> Sign {
         Outcome::Answered {
             status: 503,
             retry_after: Some(wait),
-        } => Sign::Asked(Some(wait)),
+        } => Sign::Away(wait),
         Outcome::Answered { status: 502..=504, .. } => Sign::Lost,
         Outcome::Answered { .. } => Sign::Answered,
         Outcome::NotSent | Outcome::Lost => {

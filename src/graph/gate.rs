@@ -11,6 +11,10 @@
 //! | probing | the probe is refused or lost | closed again, for longer |
 //! | probing | the probe is never heard of | the next request goes as the probe |
 //!
+//! Closed for a second time in a row, or told by the service that it is away for longer than a moment, the gate says that
+//! the service is away ([`Gate::away`]): that is told to people, and who has other work does not even ask until it is back.
+//! A service that slows us down (429) answers, and is not away.
+//!
 //! Requests that were under way when the gate closed prove nothing about it, but for a longer wait that one was asked.
 
 use std::time::Duration;
@@ -27,14 +31,18 @@ const PROBE_LIMIT: Duration = Duration::from_secs(40);
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// The others come back spread over a part of the pause, at most this long.
 const LONGEST_SPREAD: Duration = Duration::from_secs(30);
+/// A pause that is longer than this is not worth standing in line for.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// What a request was answered with, as far as it tells about the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
     /// Answered; whether with what the caller hoped for is not the tenant's concern.
     Answered,
-    /// Refused for now; with the wait that was asked for.
+    /// Refused for now, since we ask too much; with the wait that was asked for.
     Asked(Option<Duration>),
+    /// Refused for now, since the service is not there; with the wait that was asked for.
+    Away(Duration),
     /// Not answered.
     Lost,
 }
@@ -68,6 +76,8 @@ pub(super) struct Gate<W> {
     /// Counts changes of the state: what was sent before one proves nothing after it.
     epoch: u64,
     lost: u32,
+    /// How often in a row the gate was closed because nobody was there.
+    closings: u32,
     /// Our own next pause.
     pause: Duration,
 }
@@ -78,6 +88,7 @@ impl<W> Default for Gate<W> {
             state: State::Open,
             epoch: 0,
             lost: 0,
+            closings: 0,
             pause: FIRST_PAUSE,
         }
     }
@@ -112,28 +123,56 @@ impl<W> Gate<W> {
         }
     }
 
+    /// Whether the service is away: how long nobody may ask it, zero where the next request goes as the probe, and what
+    /// closed the gate.
+    pub(super) fn away(&self, now: Instant) -> Option<(Duration, &W)> {
+        let (left, pause, why) = match &self.state {
+            State::Open => return None,
+            State::Closed { until, pause, why } => (until.saturating_duration_since(now), pause, why),
+            State::Probing { until, pause, why } => (until.saturating_duration_since(now).min(PROBE_WAIT), pause, why),
+        };
+        let is_away = self.closings >= 2 || (self.closings == 1 && *pause > MOMENT);
+        is_away.then_some((left, why))
+    }
+
     /// Tells how a request ended. `why` is asked for only where it closes the gate.
     pub(super) fn ended(&mut self, now: Instant, pass: Pass, sign: Sign, why: impl FnOnce() -> W) {
         let is_current = pass.epoch == self.epoch;
         match sign {
             Sign::Answered if is_current => {
                 self.lost = 0;
+                self.closings = 0;
                 self.pause = FIRST_PAUSE;
                 if !matches!(self.state, State::Open) {
                     self.epoch += 1;
                     self.state = State::Open;
                 }
             }
-            Sign::Asked(Some(wait)) => self.asked(now, wait, why),
-            Sign::Asked(None) if is_current => self.close_for_a_pause(now, why()),
+            Sign::Asked(wait) => {
+                if is_current {
+                    self.closings = 0;
+                }
+                match wait {
+                    Some(wait) => self.asked(now, wait, why),
+                    None if is_current => self.close_for_a_pause(now, why()),
+                    None => {}
+                }
+            }
+            Sign::Away(wait) => {
+                if is_current {
+                    self.closings = self.closings.saturating_add(1);
+                }
+                self.asked(now, wait, why);
+            }
             Sign::Lost if is_current => {
                 self.lost = self.lost.saturating_add(1);
                 if self.lost >= LOST || matches!(self.state, State::Probing { .. }) {
+                    self.closings = self.closings.saturating_add(1);
                     self.close_for_a_pause(now, why());
                 }
             }
             // Sent before the gate closed, or before it opened again.
-            Sign::Answered | Sign::Asked(None) | Sign::Lost => {}
+            Sign::Answered | Sign::Lost => {}
         }
     }
 
@@ -255,6 +294,45 @@ mod tests {
         assert_eq!(left(&mut gate, now, 0.0), s(10), "a shorter wait shortens nothing");
         gate.ended(now, busier, Sign::Asked(Some(s(20))), || "");
         assert_eq!(left(&mut gate, now, 0.0), s(20));
+    }
+
+    #[test]
+    fn the_service_is_away_when_the_first_probe_is_lost_too_and_until_one_is_answered() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        for _ in 0..LOST {
+            assert_eq!(gate.away(now), None);
+            let pass = pass(&mut gate, now);
+            gate.ended(now, pass, Sign::Lost, || "down");
+        }
+        assert_eq!(gate.away(now), None, "three lost answers may be a moment's");
+        let later = now + FIRST_PAUSE;
+        let probe = pass(&mut gate, later);
+        gate.ended(later, probe, Sign::Lost, || "down");
+        assert_eq!(gate.away(later), Some((s(4), &"down")));
+        assert_eq!(
+            gate.away(later + s(4)),
+            Some((Duration::ZERO, &"down")),
+            "somebody may ask"
+        );
+        let probe = pass(&mut gate, later + s(4));
+        assert_eq!(gate.away(later + s(4)), Some((PROBE_WAIT, &"down")), "somebody asks");
+        gate.ended(later + s(4), probe, Sign::Answered, || "");
+        assert_eq!(gate.away(later + s(4)), None);
+    }
+
+    #[test]
+    fn a_service_that_says_for_how_long_it_is_away_is_believed_and_one_that_slows_us_down_is_there() {
+        let (mut gate, now) = (Gate::default(), Instant::now());
+        let first = pass(&mut gate, now);
+        gate.ended(now, first, Sign::Away(s(120)), || "503");
+        assert_eq!(gate.away(now), Some((s(120), &"503")));
+        let probe = pass(&mut gate, now + s(120));
+        gate.ended(now + s(120), probe, Sign::Asked(Some(s(60))), || "429");
+        assert_eq!(gate.away(now + s(120)), None, "it answers");
+        let mut other = Gate::default();
+        let blip = pass(&mut other, now);
+        other.ended(now, blip, Sign::Away(s(1)), || "503");
+        assert_eq!(other.away(now), None, "a second is no outage");
     }
 
     #[test]

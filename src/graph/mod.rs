@@ -75,7 +75,7 @@ pub use resource::{
     NewResource, OriginSystem, RequestState, RequestedResource, Resource, ResourceRequest, ResourceRole, ResourceScope,
 };
 pub use subject_set::SubjectSet;
-pub use transport::{Access, Exchange, Graph, Observer, Removed};
+pub use transport::{Access, Away, Exchange, Graph, Observer, Removed, Weather};
 
 /// Least application permission of entitlement management reads; a role on the catalog serves as well.
 const READ: &str = "EntitlementManagement.Read.All";

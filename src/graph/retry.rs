@@ -9,6 +9,7 @@
 //! | 408, other 5xx, the answer was lost | requests that can be repeated | outcome unknown |
 //! | 501 and everything else | none | give up |
 //! | held back: the tenant waits (see `gate`) | every request, where the wait is short or the operation has begun | give up, with the time left |
+//! | held back, and the service is away | none | give up, with the time left |
 //!
 //! The wait is the longer of the server's and our own exponential one. A wait beyond the operation's deadline is not
 //! begun: the caller has other work.

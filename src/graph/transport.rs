@@ -46,8 +46,21 @@ pub struct Graph {
     access: Access,
     deadline: Duration,
     pub(super) observer: Option<Observer>,
+    weather: Option<Weather>,
     pub(super) clock: Clock,
     pub(super) chance: Chance,
+}
+
+/// Told whenever Graph goes away, and whenever it is back.
+pub type Weather = Arc<dyn Fn() + Send + Sync>;
+
+/// That nobody answers, or that the service says so of itself.
+#[derive(Debug)]
+pub struct Away {
+    /// For how long nobody asks; zero where the next request is let through, to see.
+    pub left: Duration,
+    /// What was last met.
+    pub error: GraphError,
 }
 
 /// Told of every answer, and of every request that got none.
@@ -145,6 +158,7 @@ impl Graph {
             access,
             deadline: OPERATION_DEADLINE,
             observer: None,
+            weather: None,
             clock: Clock::system(),
             chance: Chance::system(),
         })
@@ -164,6 +178,37 @@ impl Graph {
         Self {
             observer: Some(observer),
             ..self.clone()
+        }
+    }
+
+    /// The same handle, telling `weather` when Graph goes away and when it is back.
+    #[must_use]
+    pub fn forecasting(&self, weather: Weather) -> Self {
+        Self {
+            weather: Some(weather),
+            ..self.clone()
+        }
+    }
+
+    /// Whether Graph is away, as opposed to slow or unwilling.
+    #[must_use]
+    pub fn away(&self) -> Option<Away> {
+        let gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, why) = gate.away(self.clock.instant())?;
+        let error = why.again();
+        Some(Away { left, error })
+    }
+
+    /// Tells the gate something, and others where it makes a difference.
+    fn tell_gate(&self, tell: impl FnOnce(&mut Gate<GraphError>, Instant)) {
+        let now = self.clock.instant();
+        let mut gate = self.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_away = gate.away(now).is_some();
+        tell(&mut gate, now);
+        let has_turned = was_away != gate.away(now).is_some();
+        drop(gate);
+        if let Some(weather) = self.weather.as_ref().filter(|_| has_turned) {
+            weather();
         }
     }
 
@@ -324,9 +369,8 @@ impl Operation<'_> {
         let mut renewed = false;
         let mut last: Option<GraphError> = None;
         loop {
-            let token = self.token().await?;
             let (outcome, mut error) = match self.admit() {
-                Ok(pass) => match self.attempt(call, &url, token).await {
+                Ok(pass) => match self.attempt_with_token(call, &url, pass).await? {
                     Ok(answer) => {
                         self.tell_gate(pass, Sign::Answered, None);
                         return Ok(answer);
@@ -351,7 +395,14 @@ impl Operation<'_> {
                 },
                 Err((wait, error)) => (Outcome::Held(wait), error),
             };
-            match retry::decide(attempt, call.replay, outcome, self.graph.chance.share(), self.left()) {
+            // Whoever is held back by a service that is away has other work: its caller is told when it is back.
+            let is_away = matches!(outcome, Outcome::Held(_)) && self.graph.away().is_some();
+            let decision = if is_away {
+                Decision::GiveUp
+            } else {
+                retry::decide(attempt, call.replay, outcome, self.graph.chance.share(), self.left())
+            };
+            match decision {
                 Decision::Retry(wait) => {
                     debug!(
                         operation = self.name,
@@ -398,18 +449,17 @@ impl Operation<'_> {
 
     /// Tells the gate how a request ended.
     fn tell_gate(&self, pass: Pass, sign: Sign, error: Option<&GraphError>) {
-        let mut gate = self.graph.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let why = || match error {
             Some(error) => error.again(),
             None => self.error(GraphErrorKind::ServiceUnavailable, ""),
         };
-        gate.ended(self.graph.clock.instant(), pass, sign, why);
+        self.graph.tell_gate(|gate, now| gate.ended(now, pass, sign, why));
     }
 
     /// Tells the gate of a part of a batch that was refused for now: it speaks for the tenant as a whole answer does.
     pub(super) fn part_was_refused(&self, wait: Duration, error: &GraphError) {
-        let mut gate = self.graph.shared.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        gate.asked(self.graph.clock.instant(), wait, || error.again());
+        self.graph
+            .tell_gate(|gate, now| gate.asked(now, wait, || error.again()));
     }
 
     /// Sends a call and reads its JSON answer.
@@ -489,7 +539,32 @@ impl Operation<'_> {
         }
     }
 
-    /// The token, before the gate is asked: a probe is a request that is sent.
+    /// One attempt, with a token.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no token: the gate has been told. It is behind the gate, too: where nobody is there, one who asks for a
+    /// token at a time is enough.
+    async fn attempt_with_token(
+        &self,
+        call: &Call,
+        url: &Url,
+        pass: Pass,
+    ) -> Result<Result<Answer, Failure>, GraphError> {
+        match self.token().await {
+            Ok(token) => Ok(self.attempt(call, url, token).await),
+            Err(error) => {
+                let sign = match error.kind {
+                    GraphErrorKind::AuthorityUnreachable | GraphErrorKind::Timeout => Sign::Lost,
+                    // The authority has answered.
+                    _ => Sign::Answered,
+                };
+                self.tell_gate(pass, sign, Some(&error));
+                Err(error)
+            }
+        }
+    }
+
     async fn token(&self) -> Result<Bearer, GraphError> {
         match timeout_at(self.until(), self.graph.shared.sign_in.bearer(self.name)).await {
             Ok(token) => token,

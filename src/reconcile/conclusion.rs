@@ -7,11 +7,12 @@ use kube::{Api, Resource, ResourceExt};
 use super::{
     Again, Context, Kind, Outcome, Subject, Unfinished, Visited,
     context::{Guarded, title},
-    halt::{Halt, Stage, Step},
+    halt::{Halt, Retry, Stage, Step},
     pace::{backoff, delayed, jittered, stale_wait},
 };
 use crate::{
     api::{ConditionType, ManagedStatus, Reason},
+    cluster::{Key, Place},
     plan::Problem,
     report::{self, Report},
 };
@@ -51,6 +52,13 @@ pub(super) async fn conclude_visit<K: Kind>(
         Err(halt) => {
             // What keeps an EntraTenant from being connected is what its visit has to tell.
             answers = K::KIND == crate::api::KindName::EntraTenant || halt.problem.reason.answers_a_request();
+            if halt.retry == Retry::OnReturn {
+                let place = Place::new(subject.object.namespace().as_deref(), &subject.object.name_any());
+                let key = Key { kind: K::KIND, place };
+                // The visit did not come so far as to learn it from its tenant.
+                subject.drift_interval = context.drift_interval(&key);
+                context.awaits_return(key);
+            }
             (halted(&halt), delayed(context, &key, subject, halt.retry))
         }
     };
@@ -199,8 +207,12 @@ fn paused<K: Kind>(subject: &Subject<K>) -> Report {
 /// After so many drift intervals without a comparison it is said that there was none.
 const SILENT_INTERVALS: u32 = 3;
 
-/// What is said of an object that is Ready and could not be compared with Entra for long, where that is said.
+/// What is said of an object that is Ready and could not be compared with Entra, where that is said: at once that Graph is
+/// away, and after long anything else.
 fn silence<K: Kind>(context: &Context, subject: &Subject<K>) -> Option<Problem> {
+    if let Some(problem) = K::away(context, &subject.object) {
+        return Some(problem);
+    }
     let longest = subject.drift_interval.saturating_mul(SILENT_INTERVALS);
     let is_long = K::TELLS_SILENCE && context.uncompared_for(&subject.uid()) >= longest;
     is_long.then(|| {

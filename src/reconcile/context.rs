@@ -1,7 +1,7 @@
 //! What every visit may use: the cluster's objects, the tenants, the claims, the clock.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use super::{
     Kind,
+    alarm::Alarm,
+    attendance::Attendance,
     claims::{Claims, Holder},
     credentials::{Secrets, credential},
     events::Events,
@@ -20,14 +22,15 @@ use super::{
     ledger,
     machine::Machine,
     names::Names,
+    pace::DRIFT_INTERVAL,
     settings::Settings,
     tenant::Tenant,
 };
 use crate::{
-    api::{EntraObject, EntraTenant, ManagedStatus, Reason},
+    api::{EntraObject, EntraTenant, KindName, ManagedStatus, Reason},
     clock::Clock,
-    cluster::{Cluster, Identity, Labels, Lookup},
-    graph::Observer,
+    cluster::{Cluster, Identity, Key, Labels, Lookup, Place},
+    graph::{Observer, Weather},
     metrics::Metrics,
     plan::Problem,
 };
@@ -62,6 +65,12 @@ pub struct Context {
     /// The names that are being given.
     pub(crate) names: Names,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who is visited when.
+    pub(crate) attendance: Attendance,
+    /// Wakes visits that no news asks for.
+    pub(crate) alarm: Alarm,
+    /// Who waits for Graph to be back.
+    awaiting: Mutex<BTreeSet<Key>>,
     tenants: Mutex<HashMap<String, Arc<Tenant>>>,
     failures: Mutex<HashMap<String, Failures>>,
     /// When the objects that are watched over were last compared with Entra, by uid.
@@ -87,6 +96,7 @@ impl Context {
         machine: Machine,
         cluster: Arc<Cluster>,
         metrics: Arc<Metrics>,
+        alarm: Alarm,
     ) -> Self {
         let events = Events::new(client.clone(), settings.pod_name.clone());
         Self {
@@ -96,6 +106,9 @@ impl Context {
             claims: Claims::default(),
             names: Names::default(),
             metrics,
+            attendance: Attendance::default(),
+            alarm,
+            awaiting: Mutex::default(),
             tenants: Mutex::default(),
             failures: Mutex::default(),
             attempts: Mutex::default(),
@@ -183,14 +196,17 @@ impl Context {
                 format!("EntraTenant {name:?} cannot be read: {}", unreadable.error),
             ))
         })?;
+        let known = self.known_tenant(name).filter(|tenant| tenant.is_current(object));
         match object.status.as_ref().and_then(ManagedStatus::ready) {
             Some(condition) if condition.status == "True" => {}
+            // Its weather is known better than the word of a while ago.
+            Some(condition) if condition.reason == Reason::Unreachable.name() && known.is_some() => {}
             // Graph's outage is not the objects' fault: what was ready stays so, and the tenant finds out when it is over.
             Some(condition) if condition.reason == Reason::Unreachable.name() => {
                 return Err(Halt::sync(
                     Reason::GraphUnavailable,
                     format!("EntraTenant {name:?} cannot be reached: {}", condition.message),
-                    Retry::Backoff,
+                    Retry::OnReturn,
                 ));
             }
             // It is being deleted and waits for its objects, which need it to go.
@@ -209,10 +225,59 @@ impl Context {
                 )));
             }
         }
-        if let Some(tenant) = self.known_tenant(name).filter(|tenant| tenant.is_current(object)) {
-            return Ok(tenant);
+        let tenant = match known {
+            Some(tenant) => tenant,
+            None => self.connect(object).await?,
+        };
+        tenant.is_there()?;
+        Ok(tenant)
+    }
+
+    /// The object waits for Graph to be back.
+    pub(crate) fn awaits_return(&self, key: Key) {
+        let mut awaiting = self.awaiting.lock().unwrap_or_else(PoisonError::into_inner);
+        awaiting.insert(key);
+    }
+
+    /// Graph answers: whoever of the tenant has waited for that is woken in turn, catalog by catalog, so that not all come in
+    /// one second.
+    pub(crate) fn returns(&self, tenant: &str) {
+        let mut awaiting = self.awaiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if awaiting.is_empty() {
+            return;
         }
-        self.connect(object).await
+        let mut groups = self.cluster.below_tenant(tenant);
+        for group in &mut groups {
+            group.retain(|key| awaiting.remove(key));
+        }
+        drop(awaiting);
+        groups.retain(|group| !group.is_empty());
+        let (alarm, clock) = (self.alarm.clone(), self.clock.clone());
+        self.machine
+            .start(async move { alarm.ring_in_turn(&clock, groups).await });
+    }
+
+    /// The drift interval of an object's tenant; the usual one where it has none.
+    pub(crate) fn drift_interval(&self, key: &Key) -> Duration {
+        self.cluster.drift_interval(key).unwrap_or(DRIFT_INTERVAL)
+    }
+
+    /// Those whose visit was forgotten, who have to be woken. That there are any is a defect, and is told.
+    pub(crate) fn forgotten(&self) -> Vec<Key> {
+        let forgotten = self
+            .attendance
+            .forgotten(self.clock.instant(), |key| self.drift_interval(key));
+        for Key { kind, place } in &forgotten {
+            let Place { namespace, name } = place;
+            tracing::error!(
+                kind = kind.name(),
+                namespace,
+                name,
+                "the object was not visited when it was due, and nothing kept it: it is visited now; please report this"
+            );
+            self.metrics.forgotten(kind.name());
+        }
+        forgotten
     }
 
     /// The tenant that an object of Entra goes by: the one that its Catalog names, in life and in death. Where the Catalog is
@@ -277,6 +342,7 @@ impl Context {
             object,
             credential,
             self.graph_observer(),
+            self.weather_of(&name),
             &self.machine,
         )?);
         self.tenants
@@ -294,6 +360,16 @@ impl Context {
         })
     }
 
+    /// Wakes the EntraTenant when Graph goes away, and when it is back: it tells.
+    fn weather_of(&self, tenant: &str) -> Weather {
+        let key = Key {
+            kind: KindName::EntraTenant,
+            place: Place::new(None, tenant),
+        };
+        let alarm = self.alarm.clone();
+        Arc::new(move || alarm.ring(key.clone()))
+    }
+
     pub(crate) fn forget_tenant(&self, name: &str) {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
@@ -304,8 +380,9 @@ impl Context {
     }
 
     /// The object is gone.
-    pub(crate) fn forget(&self, title: &str, uid: &str) {
+    pub(crate) fn forget(&self, key: &Key, title: &str, uid: &str) {
         self.claims.forget(uid);
+        self.awaiting.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.succeeded(title);
         self.tells_refusal(title, None);
         let mut rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);

@@ -26,11 +26,11 @@ impl Context {
     /// Forgets the object; answers what it leaves behind.
     pub(crate) fn depart(&self, departed: Departed) -> Option<LeftBehind> {
         let (uid, is_gone) = (departed.uid.clone(), departed.is_gone);
-        let title = title(&departed.key);
+        let (key, title) = (departed.key.clone(), title(&departed.key));
         let left = left_behind(departed, self.claims.is_let_go(&uid));
         self.claims.release(&uid);
         if is_gone {
-            self.forget(&title, &uid);
+            self.forget(&key, &title, &uid);
         }
         left
     }

@@ -35,6 +35,10 @@ impl Kind for EntraTenant {
     async fn visit(context: &Context, subject: &mut Subject<Self>) -> Step<Visited> {
         subject.drift_interval = subject.object.spec.drift_interval();
         let tenant = context.connect(&subject.object).await?; // reads the Secret
+        // It is said at once, and asked again when a probe is due.
+        if let Some((left, error)) = tenant.away().filter(|(left, _)| !left.is_zero()) {
+            return Err(gone(left, &error));
+        }
         // What is granted in Entra shows in a fresh token only. One is fetched for whoever asks, and for each interval in
         // which something was missing: not for each visit, since the next may come in a second.
         let is_due = tenant
@@ -50,14 +54,15 @@ impl Kind for EntraTenant {
             .graph
             .token_claims()
             .await
-            .map_err(|error| sign_in(&tenant, &error))?; // asks for a token
+            .map_err(|error| told(&tenant, sign_in(&tenant, &error)))?; // asks for a token
         subject.status.permissions.clone_from(&claims.roles);
         subject.status.permissions.sort();
         let granted = granted(&claims.roles, tenant.management);
         let probe = tenant
             .inventory
-            // What another token has read proves nothing about this one, nor what was read while more was granted.
-            .catalogs(if renews || !granted {
+            // What another token has read proves nothing about this one, nor what was read while more was granted, nor
+            // what was read before Graph went away.
+            .catalogs(if renews || !granted || tenant.away().is_some() {
                 Freshness::Now
             } else {
                 tenant.freshness()
@@ -69,11 +74,21 @@ impl Kind for EntraTenant {
             granted,
             &subject.status.permissions,
             probe.map(|catalogs| catalogs.elements.len() + catalogs.unreadable.len()),
-        )?; // pure
+        )
+        .map_err(|halt| told(&tenant, halt))?; // pure
+        context.returns(&subject.object.name_any());
         Ok(Visited {
             report: Report { warning, ..report },
             retry: Retry::OnChange,
         })
+    }
+
+    fn away(context: &Context, object: &Self) -> Option<Problem> {
+        let (_, error) = context.known_tenant(&object.name_any())?.away()?;
+        let what =
+            format!("{error}; nothing is compared or written until it is back, and what is in force in Entra stays so");
+        let problem = Problem::new(Reason::GraphUnavailable, what).remedy("see Microsoft's service health");
+        Some(problem.traced(error.trace()))
     }
 
     async fn finalise(context: &Context, subject: &mut Subject<Self>) -> Step<()> {
@@ -178,6 +193,26 @@ fn sign_in(tenant: &Tenant, error: &GraphError) -> Halt {
         }
         // No token, and no refusal of one: nobody has answered.
         _ => unreachable(error),
+    }
+}
+
+/// That Graph is away, until the next probe is due.
+fn gone(left: Duration, error: &GraphError) -> Halt {
+    let halt = if is_away(error) {
+        unreachable(error)
+    } else {
+        Halt::sync(Reason::GraphUnavailable, error.to_string(), Retry::Backoff).traced(error.trace())
+    };
+    halt.retried(Retry::After(left.max(Duration::from_secs(1))))
+}
+
+/// What a visit has met: where it turns out that Graph is away, that is said, in the words that all have for it.
+fn told(tenant: &Tenant, halt: Halt) -> Halt {
+    match tenant.away() {
+        Some((left, error)) if matches!(halt.problem.reason, Reason::Unreachable | Reason::GraphUnavailable) => {
+            gone(left, &error)
+        }
+        Some(_) | None => halt,
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Stage {
 pub(crate) enum Retry {
     /// A watch wakes us; the drift interval is the safety net.
     OnChange,
+    /// Graph is away: whoever waits for it is woken when it is back; the drift interval is the safety net.
+    OnReturn,
     /// After this long, or after the drift interval where that is shorter.
     After(Duration),
     /// Not before this long: the service asked for it.

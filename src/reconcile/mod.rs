@@ -13,7 +13,9 @@
 
 mod access_package;
 mod admission;
+mod alarm;
 mod assignment_policy;
+mod attendance;
 mod binding;
 mod catalog;
 mod catalog_resources;
@@ -70,13 +72,15 @@ use inventory::Freshness;
 use subject::Subject;
 use tokio::sync::Semaphore;
 
+pub(crate) use alarm::Alarm;
+pub(crate) use attendance::PLACES;
 pub use context::Context;
 pub(crate) use departure::LeftBehind;
 pub(crate) use kinds::{KindVisitor, each_kind};
 pub use machine::Machine;
 pub use pace::Again;
 pub use settings::Settings;
-pub(crate) use standing::standing;
+pub(crate) use standing::tell_standing;
 
 /// The longest that one visit may take; it bounds a shutdown too.
 const LONGEST_VISIT: Duration = Duration::from_secs(120);
@@ -105,6 +109,10 @@ pub(crate) trait Kind:
     /// Whether the object says so when it could not be compared with Entra for long, though it is Ready. Those do that
     /// somebody on call looks at; one outage is not told by every object of every namespace.
     const TELLS_SILENCE: bool = false;
+    /// That Graph is away, where the object tells so at once though it stays Ready.
+    fn away(_context: &Context, _object: &Self) -> Option<Problem> {
+        None
+    }
     /// Does what the deletion of the object asks for. After `Ok` the finalizer is removed.
     ///
     /// No references are resolved here, and a spec that cannot be carried out is no obstacle.
@@ -378,21 +386,24 @@ impl Unfinished {
 /// One visit to one object, with its status, its events and its line in the log.
 pub(crate) async fn reconcile<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Again, Unfinished> {
     let span = tracing::info_span!("reconcile", object = %title(object.as_ref()));
-    visit_once(object, context).instrument(span).await
+    let visit = context.attendance.begin(object.as_ref());
+    let next = visit_once(object, &context).instrument(span).await;
+    visit.ended(&next, context.clock.instant());
+    next
 }
 
-async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Result<Again, Unfinished> {
+async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: &Context) -> Result<Again, Unfinished> {
     let object = match subject::readable(object.as_ref()) {
         Ok(object) => object,
         Err(error) => {
-            unreadable::<K>(&context, object.as_ref(), &error).await;
+            unreadable::<K>(context, object.as_ref(), &error).await;
             return Ok(Again::OnNews);
         }
     };
     let started = context.clock.instant();
-    let mut subject = Subject::new(&context, object);
+    let mut subject = Subject::new(context, object);
     let clock = context.clock.clone();
-    let attended = clock.within(LONGEST_VISIT, attend(&context, &mut subject));
+    let attended = clock.within(LONGEST_VISIT, attend(context, &mut subject));
     let (result, ledger) = ledger::kept(attended).await;
     let result = result.unwrap_or_else(|| {
         Err(Halt::sync(
@@ -404,10 +415,10 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: Arc<Context>) -> 
             Retry::Backoff,
         ))
     });
-    let concluded = clock.within(LONGEST_CONCLUSION, conclude_visit(&context, &mut subject, result));
+    let concluded = clock.within(LONGEST_CONCLUSION, conclude_visit(context, &mut subject, result));
     let (outcome, next) = match concluded.await {
         Some(concluded) => concluded,
-        None => conclusion::given_up(&context, &subject),
+        None => conclusion::given_up(context, &subject),
     };
     let notes = report::gathered(std::mem::take(&mut subject.notes));
     // What cannot be published for so long is in the log all the same.

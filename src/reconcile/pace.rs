@@ -7,6 +7,9 @@ use std::{
 
 use super::{Context, Kind, Subject, halt::Retry};
 
+/// How often an object is visited where its tenant does not say, or cannot be told.
+pub(super) const DRIFT_INTERVAL: Duration = Duration::from_secs(600);
+
 /// When an object is worth a visit again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
@@ -19,7 +22,7 @@ pub enum Again {
 /// When to come back, where not only on a change or after the drift interval. What the service asked for is never cut.
 pub(super) fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K>, retry: Retry) -> Option<Duration> {
     match retry {
-        Retry::OnChange => None,
+        Retry::OnChange | Retry::OnReturn => None,
         Retry::After(after) => Some(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
         Retry::Asked(wait) => Some(wait),
         Retry::Backoff => Some(backoff(context.failed(key), subject.drift_interval, key)),

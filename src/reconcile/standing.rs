@@ -1,5 +1,7 @@
 //! What is counted of the objects when somebody scrapes the metrics.
 
+use std::sync::Arc;
+
 use super::{
     Kind,
     context::Context,
@@ -10,13 +12,24 @@ use crate::{
     metrics::Standing,
 };
 
+/// Has the metrics ask, with each scrape, how the objects stand, for as long as somebody works.
+pub(crate) fn tell_standing(context: &Arc<Context>) {
+    let counted = Arc::downgrade(context);
+    context
+        .metrics
+        .ask(move || counted.upgrade().map(|context| standing(&context)));
+}
+
 /// How the objects of the cluster stand now.
-pub(crate) fn standing(context: &Context) -> Standing {
+fn standing(context: &Context) -> Standing {
     let mut counting = Counting {
         context,
         standing: Standing {
             inventory_age: context.inventory_age(),
             token_age: context.token_age(),
+            waits: context
+                .attendance
+                .waits(context.clock.instant(), |key| context.drift_interval(key)),
             ..Standing::default()
         },
     };

@@ -18,6 +18,7 @@ use super::{
     context::{Context, Guarded, holder},
     halt::{Halt, Retry, Stage, Step, kubernetes},
     identity::Site,
+    pace::DRIFT_INTERVAL,
 };
 use crate::{
     api::{
@@ -72,7 +73,7 @@ impl<K: Kind> Subject<K> {
             object,
             now: context.now(),
             notes: Vec::new(),
-            drift_interval: Duration::from_secs(600),
+            drift_interval: DRIFT_INTERVAL,
             api,
             clock: context.clock.clone(),
             chance: context.machine.chance.clone(),

@@ -27,8 +27,8 @@ use crate::{
     api::{Cloud, EntraTenant, Management, Reason},
     clock::Clock,
     graph::{
-        self, Access, AccessPackageId, Assignment, AssignmentId, Credential, Endpoint, Graph, GraphErrorKind, Listed,
-        Observer, OpenRemoval, RemovalAsked,
+        self, Access, AccessPackageId, Assignment, AssignmentId, Away, Credential, Endpoint, Graph, GraphError,
+        GraphErrorKind, Listed, Observer, OpenRemoval, RemovalAsked, Weather,
     },
     plan::{Problem, departure::Removal},
 };
@@ -71,6 +71,7 @@ impl Tenant {
         object: &EntraTenant,
         credential: Credential,
         observer: Observer,
+        weather: Weather,
         machine: &Machine,
     ) -> Step<Self> {
         let spec = &object.spec;
@@ -105,6 +106,7 @@ impl Tenant {
         })?;
         let graph = graph
             .observed_by(observer)
+            .forecasting(weather)
             .by(machine.clock.clone(), machine.chance.clone());
         let clock = machine.clock.clone();
         let drift_interval = spec.drift_interval();
@@ -226,6 +228,25 @@ impl Tenant {
         }
         self.asked().insert(id.clone(), self.clock.instant());
         Ok(())
+    }
+
+    /// That Graph is away, and for how long nobody asks it. The words are the same for as long as it is away alike.
+    pub(crate) fn away(&self) -> Option<(Duration, GraphError)> {
+        let Away { left, mut error } = self.graph.away()?;
+        error.operation = "Microsoft Graph is away";
+        Some((left, error))
+    }
+
+    /// Whether Graph is worth a question. Where it is away nobody asks, but whoever comes when the next probe is due.
+    ///
+    /// # Errors
+    /// That it is away; whoever is told is woken when it is back.
+    pub(crate) fn is_there(&self) -> Step<()> {
+        let Some((_, error)) = self.away().filter(|(left, _)| !left.is_zero()) else {
+            return Ok(());
+        };
+        let halt = Halt::sync(Reason::GraphUnavailable, error.to_string(), Retry::OnReturn);
+        Err(halt.traced(error.trace()))
     }
 
     /// How old an answer may be that serves an ordinary visit.

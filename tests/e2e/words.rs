@@ -201,7 +201,7 @@ fn a_graph_that_is_down_is_named_and_heals() -> Result<()> {
         &stage,
         &tenant,
         "GraphUnavailable",
-        "catalogs.list: HTTP 503 UnknownError: Down. [request-id …]",
+        "Microsoft Graph is away: HTTP 503 UnknownError: Down. [request-id …]",
     )?;
     stage.emulator().set_quirks(&json!({}))?;
     heals(&stage, &tenant)?;

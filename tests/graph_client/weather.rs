@@ -132,6 +132,38 @@ async fn three_lost_answers_hold_the_tenant_back_and_a_broken_request_does_not()
 }
 
 #[tokio::test]
+async fn an_authority_that_nobody_reaches_is_asked_by_one_at_a_time() {
+    let asked = Arc::new(Mutex::new(0));
+    let counted = asked.clone();
+    let service = tower::service_fn(move |_: Request<Full<Bytes>>| {
+        *counted.lock().unwrap() += 1;
+        async { Err::<Response<LineBody>, LineError>(Box::new(NotSent("no route".to_owned()))) }
+    });
+    let turned = Arc::new(Mutex::new(0));
+    let told = turned.clone();
+    let graph = over(Line::new(service), TENANT, secret()).forecasting(Arc::new(move || *told.lock().unwrap() += 1));
+    let hurried = graph.with_deadline(Duration::from_millis(100));
+    for _ in 0..3 {
+        hurried.list_catalogs().await.unwrap_err();
+    }
+    assert!(graph.away().is_none(), "three lost answers may be a moment's");
+    let before = *asked.lock().unwrap();
+    for _ in 0..50 {
+        let held = hurried.list_catalogs().await.unwrap_err();
+        assert!(held.is_transient() && held.retry_after.is_some(), "{held}");
+    }
+    assert_eq!(*asked.lock().unwrap(), before, "each asked for a token of its own");
+
+    // The next waits for its turn, and is the probe.
+    let probe = graph.with_deadline(Duration::from_secs(3));
+    probe.list_catalogs().await.unwrap_err();
+    assert!(*asked.lock().unwrap() > before);
+    let away = graph.away().unwrap();
+    assert!(away.error.is_transient() && !away.left.is_zero(), "{away:?}");
+    assert_eq!(*turned.lock().unwrap(), 1);
+}
+
+#[tokio::test]
 async fn a_list_that_takes_long_gets_on_page_by_page() {
     let pages = 5;
     let left = Arc::new(Mutex::new(pages));

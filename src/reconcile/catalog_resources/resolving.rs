@@ -86,7 +86,9 @@ pub(super) fn sooner(one: Retry, other: Retry) -> Retry {
         (Retry::Asked(wait), _) | (_, Retry::Asked(wait)) => Retry::Asked(wait),
         (Retry::Backoff, _) | (_, Retry::Backoff) => Retry::Backoff,
         (Retry::After(one), Retry::After(other)) => Retry::After(one.min(other)),
-        (Retry::After(after), Retry::OnChange) | (Retry::OnChange, Retry::After(after)) => Retry::After(after),
+        (Retry::After(after), Retry::OnChange | Retry::OnReturn)
+        | (Retry::OnChange | Retry::OnReturn, Retry::After(after)) => Retry::After(after),
+        (Retry::OnReturn, Retry::OnChange | Retry::OnReturn) | (Retry::OnChange, Retry::OnReturn) => Retry::OnReturn,
         (Retry::OnChange, Retry::OnChange) => Retry::OnChange,
     }
 }

@@ -8,11 +8,14 @@
 //! | [`judge`] | what is right at the end, and what there never may be |
 //! | [`matrix`] | runs, undisturbed and disturbed |
 //! | [`table`] | operation × failure |
-//! | [`stage`] | all of it together, and who is visited when |
+//! | [`outage`] | a quarter of an hour without Graph |
+//! | [`stage`], [`due`] | all of it together, and who is visited when |
 
 pub mod api_server;
+pub mod due;
 pub mod judge;
 pub mod matrix;
+pub mod outage;
 pub mod scenario;
 pub mod stage;
 pub mod table;

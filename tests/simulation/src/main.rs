@@ -21,6 +21,7 @@ use clap::{Parser, Subcommand};
 use simulation::{
     judge::{Picture, Wrong},
     matrix::{Character, Disturbance, KILLS, Run, run},
+    outage,
     scenario::{Scenario, scenarios},
     stage::Manner,
     table,
@@ -72,6 +73,12 @@ enum Command {
         #[arg(long)]
         write: Option<std::path::PathBuf>,
     },
+    /// A quarter of an hour without Graph: what is sent meanwhile, how everything comes back, and when it is settled
+    Outage {
+        /// Of how many objects
+        #[arg(long, default_value_t = 10_000)]
+        objects: usize,
+    },
     /// One run by its seed, with what the operator sent
     Replay {
         /// The seed
@@ -100,6 +107,7 @@ fn main() -> ExitCode {
         Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
         Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count),
         Command::Table { write } => Ok(table(write.as_deref())),
+        Command::Outage { objects } => Ok(outage(objects)),
         Command::Replay { seed } => replay(&chosen, &characters, seed),
     };
     outcome.unwrap_or_else(|code| code)
@@ -379,6 +387,34 @@ fn table(write: Option<&std::path::Path>) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Both ways of being away, side by side, a line of figures for each.
+fn outage(objects: usize) -> ExitCode {
+    let begun = Instant::now();
+    let outcomes = thread::scope(|scope| {
+        let runs = outage::WAYS.map(|fault| scope.spawn(move || (fault, outage::run(objects, fault))));
+        runs.map(thread::ScopedJoinHandle::join)
+    });
+    let mut outcome = ExitCode::SUCCESS;
+    for run in outcomes {
+        match run {
+            Ok((fault, Ok(figures))) => {
+                println!("{fault}: {figures}");
+                for wrong in figures.wrong() {
+                    println!("  {wrong}");
+                    outcome = ExitCode::FAILURE;
+                }
+            }
+            Ok((fault, Err(words))) => {
+                println!("{fault}: {words}");
+                outcome = ExitCode::FAILURE;
+            }
+            Err(_) => outcome = ExitCode::FAILURE,
+        }
+    }
+    println!("{objects} objects, {:.0} s", begun.elapsed().as_secs_f64());
+    outcome
 }
 
 fn replay(chosen: &[Scenario], characters: &[Character], seed: u64) -> Result<ExitCode, ExitCode> {

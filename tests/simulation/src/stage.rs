@@ -17,7 +17,7 @@ use entra_access_operator::{
     operator::{Again, Key, Operator, Told},
     reconcile::{Machine, Settings},
 };
-use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use graph_emulator::{Quirks, Tenant, World};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::{
     api_server::{ApiServer, EventType, User, WatchEvent},
+    due::Due,
     wire::{Fault, Seen, Wire},
 };
 
@@ -94,14 +95,21 @@ impl std::fmt::Debug for Stage {
 struct Life {
     operator: Arc<Operator>,
     machine: Machine,
+    metrics: Arc<Metrics>,
     visits: FuturesUnordered<BoxFuture<'static, (Key, Option<Again>)>>,
     /// Whoever is visited now; `true` where something woke it meanwhile.
     visited: BTreeMap<Key, bool>,
-    due: BTreeMap<Key, Instant>,
+    due: Due,
+    /// Those whose next visit the scheduler forgets when it is due: a wake-up that is lost.
+    forgets: BTreeSet<Key>,
+    /// How many visits began, by the second of the stage's age.
+    begun: BTreeMap<u64, usize>,
     /// The resourceVersion up to which news was sent on its way.
     heard: u64,
     /// News on its way.
     news: Vec<(Instant, KindName, WatchEvent)>,
+    /// When the last news of each kind arrives: one watch tells in order.
+    last: BTreeMap<KindName, Instant>,
     has_listed: bool,
 }
 
@@ -194,17 +202,57 @@ impl Stage {
         };
         let user = User::service_account(OPERATOR_NAMESPACE, "entra-access-operator");
         let client = self.wire.client(self.cluster.service_for(user));
-        let operator = Operator::new(client, settings, machine.clone(), Arc::new(Metrics::default()));
+        let metrics = Arc::new(Metrics::default());
+        let operator = Operator::new(client, settings, machine.clone(), Arc::clone(&metrics));
         self.life = Some(Life {
             operator: Arc::new(operator),
             machine,
+            metrics,
             visits: FuturesUnordered::new(),
             visited: BTreeMap::new(),
-            due: BTreeMap::new(),
+            due: Due::default(),
+            forgets: BTreeSet::new(),
+            begun: BTreeMap::new(),
             heard: 0,
             news: Vec::new(),
+            last: BTreeMap::new(),
             has_listed: false,
         });
+    }
+
+    /// Has the scheduler forget the next visit of this object when it is due.
+    pub fn forget(&mut self, key: Key) {
+        if let Some(life) = self.life.as_mut() {
+            life.forgets.insert(key);
+        }
+    }
+
+    /// Looks for visits that were forgotten, as the operator does of itself every minute, and makes them.
+    pub fn sweep(&mut self) {
+        let now = self.clock.instant();
+        if let Some(life) = self.life.as_mut() {
+            let forgotten = life.operator.forgotten();
+            life.wake(forgotten, now);
+        }
+    }
+
+    /// What the operator tells Prometheus; nothing where it does not run.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let text = self.life.as_ref().and_then(|life| life.metrics.text().ok());
+        text.unwrap_or_default()
+    }
+
+    /// How many visits began in each second of the stage's age in which any did, since the operator was started.
+    #[must_use]
+    pub fn visits_begun(&self) -> BTreeMap<u64, usize> {
+        self.life.as_ref().map(|life| life.begun.clone()).unwrap_or_default()
+    }
+
+    /// The time on the stage's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.instant()
     }
 
     /// Lets time pass.
@@ -251,7 +299,7 @@ impl Stage {
 
     /// One life, until its time has come, or nothing happens any more.
     async fn live(&mut self, until: Option<Instant>, longest: Instant) -> Result<(), Restless> {
-        let (clock, chance, manner) = (self.clock.clone(), self.chance.clone(), self.manner);
+        let (clock, chance, manner, begins) = (self.clock.clone(), self.chance.clone(), self.manner, self.begins);
         let cluster = self.cluster.clone();
         let Some(life) = self.life.as_mut() else {
             return Ok(());
@@ -259,14 +307,18 @@ impl Stage {
         if !life.has_listed {
             life.list(&cluster, &clock).await;
         }
+        let operator = Arc::clone(&life.operator);
         loop {
             let now = clock.instant();
             life.hear(&cluster, now, manner, &chance);
             life.deliver(&cluster, now, manner, &chance).await;
-            life.begin(clock.instant(), manner, &chance);
+            while let Some(Some(key)) = operator.rung().now_or_never() {
+                life.wake(vec![key], now);
+            }
+            life.begin(clock.instant(), begins, manner, &chance);
             let now = clock.instant();
             let next = life.next();
-            let is_idle = life.visits.is_empty() && life.news.is_empty();
+            let is_idle = life.visits.is_empty() && life.news.is_empty() && !operator.has_turns();
             let is_quiet = is_idle && next.is_none_or(|next| next >= now + QUIET);
             let stop = match until {
                 Some(until) => until,
@@ -279,7 +331,7 @@ impl Stage {
                     None => Err(Restless(format!(
                         "after {} s there is still something to do for {:?}",
                         LONGEST.as_secs(),
-                        life.due.keys().next()
+                        life.due.any()
                     ))),
                 };
             }
@@ -287,6 +339,7 @@ impl Stage {
             tokio::select! {
                 biased;
                 Some((key, again)) = life.visits.next(), if !life.visits.is_empty() => life.ended(key, again, clock.instant()),
+                Some(key) = operator.rung() => life.wake(vec![key], clock.instant()),
                 () = clock.sleep_until(wake) => {}
             }
             tokio::task::yield_now().await;
@@ -374,13 +427,9 @@ impl Life {
                 Manner::Unruly => lateness(chance),
             };
             // One watch tells in order.
-            let before = self
-                .news
-                .iter()
-                .filter(|(_, of, _)| *of == kind)
-                .map(|(at, _, _)| *at)
-                .max();
-            let at = before.map_or(now + late, |before| before.max(now + late));
+            let before = self.last.get(&kind);
+            let at = before.map_or(now + late, |before| (*before).max(now + late));
+            self.last.insert(kind, at);
             if manner == Manner::Unruly && chance.share() < 0.05 {
                 self.news.push((at, kind, event.clone()));
             }
@@ -409,6 +458,7 @@ impl Life {
             let told = if is_gap {
                 listed.insert(kind);
                 self.news.retain(|(_, of, _)| *of != kind);
+                self.last.remove(&kind);
                 Told::Listed(cluster.list(kind.name(), None))
             } else {
                 let object = Value::clone(&event.object);
@@ -427,26 +477,29 @@ impl Life {
             if let Some(is_woken) = self.visited.get_mut(&key) {
                 *is_woken = true;
             } else {
-                self.due.insert(key, now);
+                self.due.put(key, now);
             }
         }
     }
 
     /// Begins the visits that are due.
-    fn begin(&mut self, now: Instant, manner: Manner, chance: &Chance) {
-        let mut due: Vec<Key> = self
-            .due
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(key, _)| key.clone())
-            .collect();
-        while self.visits.len() < CONCURRENCY && !due.is_empty() {
+    fn begin(&mut self, now: Instant, begins: Instant, manner: Manner, chance: &Chance) {
+        while self.visits.len() < CONCURRENCY {
+            let due = self.due.now(now);
             let index = match manner {
+                _ if due.is_empty() => return,
                 Manner::Orderly => 0,
                 Manner::Unruly => pick(chance, due.len()),
             };
-            let key = due.remove(index);
-            self.due.remove(&key);
+            let Some(key) = due.iter().nth(index).cloned() else {
+                return;
+            };
+            self.due.take(&key);
+            if self.forgets.remove(&key) {
+                continue;
+            }
+            let second = now.saturating_duration_since(begins).as_secs();
+            *self.begun.entry(second).or_default() += 1;
             self.visited.insert(key.clone(), false);
             let operator = Arc::clone(&self.operator);
             self.visits.push(Box::pin(async move {
@@ -464,14 +517,16 @@ impl Life {
             Some(Again::OnNews) | None => None,
         };
         if let Some(next) = next {
-            self.due.insert(key, next);
+            self.due.put(key, next);
         }
     }
 
     /// When something is to be done that has not begun.
     fn next(&self) -> Option<Instant> {
         let news = self.news.iter().map(|(at, _, _)| *at);
-        self.due.values().copied().chain(news).min()
+        // Whoever finds no place waits for the end of a visit.
+        let due = self.due.next().filter(|_| self.visits.len() < CONCURRENCY);
+        due.into_iter().chain(news).min()
     }
 }
 

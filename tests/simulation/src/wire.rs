@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use entra_access_operator::{
     clock::Clock,
-    graph::{Line, LineBody, LineError},
+    graph::{Line, LineBody, LineError, NotSent},
 };
 use graph_emulator::Front;
 use http::{Request, Response};
@@ -62,6 +62,37 @@ pub enum Fault {
     Spoilt(Spoilt),
     /// It is never answered, and not carried out.
     Hangs,
+    /// There is no connection, and the operator can tell that nothing was sent.
+    Unconnected,
+}
+
+/// How a call is lost on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// Nobody can tell whether it arrived.
+    Cut,
+    /// It was never sent.
+    Unconnected,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Cut => "the connection was cut",
+            Self::Unconnected => "the connection was refused",
+        })
+    }
+}
+
+/// A time in which every call to Entra is met by the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Outage {
+    /// Its first moment.
+    pub from: Instant,
+    /// The first moment after it.
+    pub until: Instant,
+    /// What befalls the calls.
+    pub fault: Fault,
 }
 
 /// How a 429 says for how long.
@@ -110,6 +141,7 @@ impl fmt::Display for Fault {
             Self::Spoilt(Spoilt::WithoutId) => formatter.write_str("without id"),
             Self::Spoilt(Spoilt::UnknownEnum) => formatter.write_str("unknown enum value"),
             Self::Hangs => formatter.write_str("hangs"),
+            Self::Unconnected => formatter.write_str("connection refused"),
         }
     }
 }
@@ -167,6 +199,7 @@ pub struct Wire {
 struct Inner {
     /// Which calls are met by a fault, counted from 1 in the order in which they are sent.
     plan: BTreeMap<u64, Fault>,
+    outage: Option<Outage>,
     count: u64,
     is_crashed: bool,
     seen: Vec<Seen>,
@@ -187,6 +220,7 @@ impl Wire {
         Self {
             inner: Arc::new(Mutex::new(Inner {
                 plan,
+                outage: None,
                 count: 0,
                 is_crashed: false,
                 seen: Vec::new(),
@@ -206,6 +240,11 @@ impl Wire {
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.inner().seen.clone()
+    }
+
+    /// Has every call to Entra that no other fault is planned for meet this one, in its time.
+    pub fn plan_outage(&self, outage: Outage) {
+        self.inner().outage = Some(outage);
     }
 
     /// Calls `watcher` after every write to Entra that was carried out.
@@ -250,11 +289,16 @@ impl Wire {
         )
     }
 
-    fn send(&self) -> (u64, Option<Fault>) {
+    fn send(&self, side: Side) -> (u64, Option<Fault>) {
+        let now = self.clock.instant();
         let mut inner = self.inner();
         inner.count += 1;
         let number = inner.count;
-        (number, inner.plan.get(&number).copied())
+        let outage = inner
+            .outage
+            .filter(|outage| side == Side::Entra && (outage.from..outage.until).contains(&now));
+        let planned = inner.plan.get(&number).copied();
+        (number, planned.or(outage.map(|outage| outage.fault)))
     }
 
     fn enter(&self, number: u64, side: Side, what: &str, outcome: String) {
@@ -291,11 +335,11 @@ impl Wire {
         side: Side,
         what: String,
         call: impl Future<Output = Result<Response<T>, E>>,
-        cut: impl Fn(&str) -> E,
+        cut: impl Fn(Loss) -> E,
         refused: impl Fn(u16, Option<String>) -> Response<T>,
         spoil: fn(Response<T>, Spoilt) -> Spoiling<T>,
     ) -> Result<Response<T>, E> {
-        let (number, fault) = self.send();
+        let (number, fault) = self.send(side);
         match fault {
             Some(Fault::CrashBefore) => {
                 self.enter(number, side, &what, "not sent: the operator is killed".to_owned());
@@ -303,7 +347,11 @@ impl Wire {
             }
             Some(Fault::CutBefore) => {
                 self.enter(number, side, &what, "not sent: cut".to_owned());
-                return Err(cut("the connection was cut"));
+                return Err(cut(Loss::Cut));
+            }
+            Some(Fault::Unconnected) => {
+                self.enter(number, side, &what, "not sent: connection refused".to_owned());
+                return Err(cut(Loss::Unconnected));
             }
             Some(Fault::Refused(status)) => {
                 self.enter(number, side, &what, format!("not sent: answered {status}"));
@@ -339,13 +387,20 @@ impl Wire {
             }
             Some(Fault::CutAfter) => {
                 self.enter(number, side, &what, format!("{outcome}, and the answer is cut"));
-                Err(cut("the connection was cut"))
+                Err(cut(Loss::Cut))
             }
             Some(Fault::Spoilt(spoilt)) => {
                 self.enter(number, side, &what, format!("{outcome}, and the answer is spoilt"));
                 Ok(spoil(answer?, spoilt).await)
             }
-            Some(Fault::CrashBefore | Fault::CutBefore | Fault::Refused(_) | Fault::Throttled(_) | Fault::Hangs)
+            Some(
+                Fault::CrashBefore
+                | Fault::CutBefore
+                | Fault::Refused(_)
+                | Fault::Throttled(_)
+                | Fault::Hangs
+                | Fault::Unconnected,
+            )
             | None => {
                 self.enter(number, side, &what, outcome);
                 answer
@@ -392,7 +447,12 @@ impl Service<Request<Full<Bytes>>> for ToEntra {
                     .map_err(|error| Box::new(error) as LineError)?;
                 Ok(answer.map(|body| body.map_err(|error| Box::new(error) as LineError).boxed_unsync()))
             };
-            let cut = |why: &str| -> LineError { why.to_owned().into() };
+            let cut = |loss: Loss| -> LineError {
+                match loss {
+                    Loss::Cut => loss.to_string().into(),
+                    Loss::Unconnected => NotSent(loss.to_string()).into(),
+                }
+            };
             let refused = |status: u16, wait: Option<String>| {
                 let body = format!(r#"{{"error":{{"code":"Simulated{status}","message":"a fault"}}}}"#);
                 let mut answer = answered(status, body, |error| match error {});
@@ -528,7 +588,7 @@ impl Service<Request<kube::client::Body>> for ToApiServer {
         let Self { wire, mut door } = self.clone();
         Box::pin(async move {
             let what = named(&request);
-            let cut = |why: &str| kube::Error::Service(why.to_owned().into());
+            let cut = |loss: Loss| kube::Error::Service(loss.to_string().into());
             let refused = |status: u16, _: Option<String>| {
                 let body = serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
                     "message": "a fault", "reason": "InternalError", "code": status});
