@@ -8,7 +8,7 @@ use simulation::{
     matrix::{Character, Disturbance, Run, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
-    wire::{Fault, Side, Spell},
+    wire::{Fault, Seen, Side, Spell},
 };
 
 fn scenario(name: &str) -> Scenario {
@@ -64,20 +64,38 @@ fn two_leaders_make_nothing_twice_and_take_nothing_away() {
     );
 }
 
+/// The calls by which the intent to create something is noted: the create follows.
+fn intents(run: &Run) -> Vec<u64> {
+    let pairs = run.trace.windows(2);
+    let noted = pairs.filter(|pair| {
+        let (noted, sent) = (&pair[0], &pair[1]);
+        noted.what.starts_with("PUT ") && noted.what.contains("/status") && sent.what.starts_with("POST /v1.0/")
+    });
+    noted.map(|pair| pair[0].number).collect()
+}
+
 #[test]
-fn a_process_that_stood_still_sends_nothing_once_another_may_lead() {
-    let fault = Fault::FrozenAfter(600);
-    for (what, (run, wrong)) in swept(
-        &["create", "rename"],
-        Character::Prompt,
-        4,
-        &Disturbance::default(),
-        fault,
-    ) {
-        assert!(wrong.is_empty(), "{what}: {wrong:?}");
-        // It wakes ten minutes after it began to stand still, for a moment.
-        let frozen = run.trace.iter().any(|seen| seen.at >= 600_000);
-        assert!(frozen, "{what}: it never woke");
+fn a_process_that_stood_still_between_intent_and_request_sends_nothing_once_another_may_lead() {
+    let scenario = scenario("two-policies-at-once");
+    let undisturbed = run(&scenario, Character::Prompt, &Disturbance::default());
+    let intents = intents(&undisturbed);
+    assert!(intents.len() >= 4, "{intents:?}");
+    for call in intents {
+        for seconds in [30, 110, 600] {
+            let disturbance = Disturbance {
+                faults: [(call, Fault::FrozenAfter(seconds))].into(),
+                ..Disturbance::default()
+            };
+            let run = run(&scenario, Character::Prompt, &disturbance);
+            let what = format!("frozen for {seconds} s after call {call}");
+            assert_eq!(run.wrong(&undisturbed.picture), [], "{what}");
+            // It wakes for two seconds.
+            let noted = run.trace.iter().find(|seen| seen.number == call).unwrap();
+            let wakes = noted.at + u128::from(seconds) * 1_000;
+            let awake = wakes..wakes + 2_000;
+            let is_sent = |seen: &&Seen| awake.contains(&seen.at) && seen.side == Side::Entra && seen.is_write();
+            assert_eq!(run.trace.iter().find(is_sent), None, "{what}");
+        }
     }
 }
 
