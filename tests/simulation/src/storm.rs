@@ -139,6 +139,9 @@ fn word(fault: Fault) -> Option<String> {
     })
 }
 
+/// What is followed by so many seconds.
+type Lasting = (&'static str, fn(u64) -> Fault);
+
 /// `CALL:WHAT`, as [`options`] writes it; none where it is not that.
 #[must_use]
 pub fn fault(text: &str) -> Option<(u64, Fault)> {
@@ -148,7 +151,7 @@ pub fn fault(text: &str) -> Option<(u64, Fault)> {
         let (one, other) = what.strip_prefix(from)?.split_once('-')?;
         Some((one.parse::<u64>().ok()?, other.parse::<u64>().ok()?))
     };
-    let numbered: [(&str, fn(u64) -> Fault); 7] = [
+    let numbered: [Lasting; 7] = [
         ("cut-late-", Fault::CutLate),
         ("killed-late-", Fault::CrashLate),
         ("away-", |seconds| Fault::Begins(Spell::Away, seconds)),
