@@ -43,6 +43,7 @@ impl InARow {
     /// One more, and how long it is waited after so many. What was woken before it had waited has not failed once more: whoever
     /// writes to an object meanwhile does not make it wait longer.
     pub(super) fn once_more(&mut self, now: Instant, wait: impl Fn(u32) -> Duration) -> Duration {
+        // The first is one more.
         if self.until.is_none_or(|until| now >= until) {
             self.count = self.count.saturating_add(1);
         }
