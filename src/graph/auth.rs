@@ -389,7 +389,16 @@ pub struct TokenClaims {
 }
 
 impl TokenClaims {
-    /// Reads the claims without verifying the signature: Graph does that; nothing is decided by them here.
+    /// Whether the application may read all of entitlement management, and not only where it holds a role on a catalog.
+    #[must_use]
+    pub fn reads_all(&self) -> bool {
+        self.roles
+            .iter()
+            .any(|role| [super::READ, super::WRITE].contains(&role.as_str()))
+    }
+
+    /// Reads the claims without verifying the signature: Graph does that; by them it is only decided what an answer of Graph
+    /// can mean.
     pub(super) fn decode(token: &Secret, operation: &'static str) -> Result<Self, GraphError> {
         #[derive(Deserialize)]
         struct Payload {

@@ -191,10 +191,13 @@ impl Inventory {
     /// One catalog.
     ///
     /// # Errors
-    /// [`Reason::AccessLost`] where we may not see it: that is not a catalog that is gone. [`Reason::OutcomeUnknown`]
-    /// where its absence is not proven.
+    /// [`Reason::AccessLost`] where we may not see it: that is no catalog that is gone, unless we may see all that there are
+    /// and their list lacks it. [`Reason::OutcomeUnknown`] where its absence is not proven.
     pub(crate) async fn catalog(&self, id: &CatalogId, freshness: Freshness) -> Step<Found<Catalog>> {
         let inner = &self.0;
+        if inner.is_removed(id) {
+            return Ok(Found::Gone { id: id.to_string() });
+        }
         let what = format!("catalog {id}");
         if let Freshness::Within(_) = freshness {
             inner.ask(Question::Catalogs, freshness).await?;
@@ -203,17 +206,22 @@ impl Inventory {
             }
         }
         let begun = inner.now();
-        match inner.reads.catalog(id).await {
+        let refusal = match inner.reads.catalog(id).await {
             Ok(Some(catalog)) => return certain(&what, lock(&inner.tenant).show(begun, catalog)),
-            Ok(None) => lock(&inner.tenant).miss(id.as_str(), begun, false),
+            Ok(None) => None,
+            // The tenant's list decides only for those who may see all of it: who lost a role on the catalog is not shown it.
+            Err(error) if error.kind == GraphErrorKind::Forbidden && inner.reads.sees_every_catalog().await? => {
+                Some(error)
+            }
             Err(error) if error.kind == GraphErrorKind::Forbidden => return Err(access_lost(&what, &error)),
             Err(error) => return Err(error.into()),
-        }
+        };
+        lock(&inner.tenant).miss(id.as_str(), begun, refusal.is_some());
         let absence = || lock(&inner.tenant).absence(id.as_str(), inner.now());
         let missing = Missing {
             what,
             id: id.as_str(),
-            refusal: None,
+            refusal,
         };
         inner.absent(missing, Question::Catalogs, absence).await
     }

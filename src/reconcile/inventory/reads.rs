@@ -9,6 +9,8 @@ use crate::graph::{
 
 #[async_trait]
 pub(super) trait Reads: Send + Sync + 'static {
+    /// Whether the list of catalogs has all that there are, and not only those on which we hold a role.
+    async fn sees_every_catalog(&self) -> Result<bool, GraphError>;
     async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError>;
     async fn catalogs_named(&self, name: &str) -> Result<Listed<Catalog>, GraphError>;
     async fn catalog(&self, id: &CatalogId) -> Result<Option<Catalog>, GraphError>;
@@ -29,6 +31,10 @@ pub(super) trait Reads: Send + Sync + 'static {
 
 #[async_trait]
 impl Reads for Graph {
+    async fn sees_every_catalog(&self) -> Result<bool, GraphError> {
+        Ok(self.token_claims().await?.reads_all())
+    }
+
     async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError> {
         self.list_catalogs().await
     }

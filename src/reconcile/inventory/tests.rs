@@ -1,6 +1,6 @@
 use std::{
     collections::HashSet,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -23,6 +23,7 @@ struct StandIn {
     arrived: Notify,
     fails: Mutex<Option<GraphErrorKind>>,
     packages: Mutex<Vec<AccessPackage>>,
+    sees_every_catalog: AtomicBool,
     /// Answered 404, or 403, where they are asked for by id.
     missing: Mutex<Option<GraphErrorKind>>,
 }
@@ -43,6 +44,10 @@ impl StandIn {
 
 #[async_trait]
 impl Reads for Arc<StandIn> {
+    async fn sees_every_catalog(&self) -> Result<bool, GraphError> {
+        Ok(self.sees_every_catalog.load(Ordering::SeqCst))
+    }
+
     async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError> {
         self.pass("catalogs").await?;
         Ok(Listed::default())
@@ -55,7 +60,10 @@ impl Reads for Arc<StandIn> {
 
     async fn catalog(&self, _: &CatalogId) -> Result<Option<Catalog>, GraphError> {
         self.pass("catalog").await?;
-        Ok(None)
+        match *lock(&self.missing) {
+            Some(kind @ GraphErrorKind::Forbidden) => Err(GraphError::new(kind, "stand-in", "as told")),
+            Some(_) | None => Ok(None),
+        }
     }
 
     async fn resources(&self, _: &CatalogId) -> Result<Listed<Resource>, GraphError> {
@@ -283,6 +291,22 @@ async fn what_is_forbidden_is_gone_where_the_list_lacks_it_and_lost_where_the_li
         reason(inventory.package(&catalog, &"q".into(), Freshness::Now).await),
         Reason::AccessLost
     );
+}
+
+#[tokio::test]
+async fn a_catalog_that_is_forbidden_is_gone_only_for_those_who_may_see_every_catalog() {
+    let (graph, inventory, catalog) = stage(0);
+    *lock(&graph.missing) = Some(GraphErrorKind::Forbidden);
+    let ask = || async { inventory.catalog(&catalog, Freshness::Now).await };
+    assert_eq!(
+        reason(ask().await),
+        Reason::AccessLost,
+        "a role may have been withdrawn"
+    );
+    graph.sees_every_catalog.store(true, Ordering::SeqCst);
+    assert!(matches!(ask().await, Ok(Found::Gone { .. })));
+    *lock(&graph.fails) = Some(GraphErrorKind::Forbidden);
+    assert_eq!(reason(ask().await), Reason::AccessLost, "the list is refused as well");
 }
 
 #[tokio::test]
