@@ -80,6 +80,9 @@ impl Scenario {
     pub async fn play(&self, stage: &mut Stage) -> Result<(), Broken> {
         for act in &self.acts {
             act.play(stage).await?;
+            if act.is_by_hand() {
+                stage.wire.look();
+            }
         }
         stage.settle().await?;
         stage.pass(Duration::from_secs(15 * 60)).await?;
@@ -89,6 +92,21 @@ impl Scenario {
 }
 
 impl Act {
+    /// Whether it changes the tenant beside the operator.
+    fn is_by_hand(&self) -> bool {
+        match self {
+            Self::PortalCreate(..) | Self::PortalPatch(..) | Self::PortalDelete(..) => true,
+            Self::Apply(_)
+            | Self::Refused(_)
+            | Self::Patch(..)
+            | Self::CopyStatus(..)
+            | Self::Delete(_)
+            | Self::Quirks(_)
+            | Self::Pass(_)
+            | Self::Settle => false,
+        }
+    }
+
     async fn play(&self, stage: &mut Stage) -> Result<(), Broken> {
         let wrong = |what: &dyn std::fmt::Debug| Broken::Act(format!("{self:?}: {what:?}"));
         match self {

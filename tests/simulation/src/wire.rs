@@ -21,7 +21,10 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use k8s_openapi::jiff::SignedDuration;
 use serde_json::Value;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 use tower::Service;
 
 use crate::api_server::{AnswerBody, ApiServer, Door, User};
@@ -218,8 +221,12 @@ impl Seen {
     /// Whether it was to change something.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        !self.what.starts_with("GET ") && !self.what.contains("/$batch") && !self.what.contains("/oauth2/")
+        is_write(&self.what)
     }
+}
+
+fn is_write(what: &str) -> bool {
+    !what.starts_with("GET ") && !what.contains("/$batch") && !what.contains("/oauth2/")
 }
 
 impl fmt::Display for Seen {
@@ -347,7 +354,7 @@ impl Wire {
         self.inner().outage = Some(outage);
     }
 
-    /// Calls `watcher` after every write to Entra that was carried out.
+    /// Calls `watcher` after every write to Entra that was carried out, and where [`Self::look`] says so.
     pub fn watch(&self, watcher: impl FnMut() + Send + 'static) {
         self.inner().watcher = Some(Box::new(watcher));
     }
@@ -501,17 +508,22 @@ impl Wire {
             what: what.to_owned(),
             outcome,
         };
-        let is_carried_out = side == Side::Entra && seen.is_write() && !seen.outcome.starts_with("not sent");
-        let mut inner = self.inner();
-        inner.seen.push(seen);
+        self.inner().seen.push(seen);
+    }
+
+    /// Has the watcher look: somebody has changed the tenant.
+    pub fn look(&self) {
         // Taken out while it looks: it may ask the tenant.
-        let watcher = inner.watcher.take();
-        drop(inner);
+        let watcher = self.inner().watcher.take();
         if let Some(mut watcher) = watcher {
-            if is_carried_out {
-                watcher();
-            }
+            watcher();
             self.inner().watcher = Some(watcher);
+        }
+    }
+
+    fn look_after(&self, side: Side, what: &str) {
+        if side == Side::Entra && is_write(what) {
+            self.look();
         }
     }
 
@@ -540,12 +552,41 @@ impl Wire {
         tokio::spawn(async move {
             wire.clock.sleep_until(until).await;
             wire.inner().late.remove(&number);
-            let outcome = match call.await {
-                Ok(answer) => format!("{}, late, to nobody", answer.status().as_u16()),
-                Err(error) => format!("lost: {error}"),
-            };
-            wire.enter(number, side, &what, outcome);
+            let answer = call.await;
+            wire.look_after(side, &what);
+            wire.enter(number, side, &what, format!("{}, late, to nobody", outcome(&answer)));
         });
+    }
+
+    /// The other side carries the call out, whatever becomes of the process that has sent it: one that stands still or is
+    /// killed takes nothing back that has left it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a request on its way belongs to no process; it ends with the runtime of the run"
+    )]
+    async fn carried_out<T, E>(
+        &self,
+        (number, side, what): (u64, Side, &str),
+        call: impl Future<Output = Result<Response<T>, E>> + Send + 'static,
+    ) -> Result<Response<T>, E>
+    where
+        T: Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let (wire, what) = (self.clone(), what.to_owned());
+        let (tell, told) = oneshot::channel();
+        tokio::spawn(async move {
+            let answer = call.await;
+            wire.look_after(side, &what);
+            if let Err(answer) = tell.send(answer) {
+                wire.enter(number, side, &what, format!("{}, to nobody", outcome(&answer)));
+            }
+        });
+        match told.await {
+            Ok(answer) => answer,
+            // The runtime ends.
+            Err(_) => pending().await,
+        }
     }
 
     /// One call, with what befalls it.
@@ -627,14 +668,11 @@ impl Wire {
             )
             | None => {}
         }
-        let answer = call.await;
+        let answer = self.carried_out((number, side, &what), call).await;
         if let Some(Fault::FrozenAfter(seconds)) = fault {
             self.freeze(seconds);
         }
-        let outcome = match &answer {
-            Ok(answer) => answer.status().as_u16().to_string(),
-            Err(error) => format!("lost: {error}"),
-        };
+        let outcome = outcome(&answer);
         match fault {
             Some(Fault::CrashAfter) => {
                 self.enter(number, side, &what, format!("{outcome}, and the operator is killed"));
@@ -670,6 +708,13 @@ impl Wire {
                 answer
             }
         }
+    }
+}
+
+fn outcome<T, E: fmt::Display>(answer: &Result<Response<T>, E>) -> String {
+    match answer {
+        Ok(answer) => answer.status().as_u16().to_string(),
+        Err(error) => format!("lost: {error}"),
     }
 }
 
