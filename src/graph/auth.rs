@@ -1,10 +1,5 @@
 //! The credentials and the bearer token.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tokio's time, which a test can hold still, dates the token in use"
-)]
-
 use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
@@ -14,7 +9,7 @@ use std::time::Duration;
 use azure_core::cloud::CustomConfiguration;
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
-use azure_core::http::{ClientOptions, ExponentialRetryOptions, RetryOptions, Transport};
+use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use azure_core::time::OffsetDateTime;
 use azure_identity::{
     ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
@@ -30,6 +25,9 @@ use super::certificate::CertificateAssertion;
 use super::cloud::Endpoint;
 use super::error::{GraphError, GraphErrorKind, first_line};
 use super::line::Line;
+use super::token_retry::TokenRetry;
+use crate::chance::Chance;
+use crate::clock::Clock;
 
 /// How long one token may take in all, retries included, so that nothing waits for a dead authority.
 const TOKEN_DEADLINE: Duration = Duration::from_secs(15);
@@ -104,8 +102,8 @@ pub enum Credential {
 
 impl Credential {
     /// The credential of azure_identity for this tenant and authority. Sends nothing.
-    fn build(self, endpoint: &Endpoint, tenant_id: &str, line: &Line) -> Result<Arc<dyn TokenCredential>, GraphError> {
-        let options = client_options(endpoint, line);
+    fn build(self, endpoint: &Endpoint, tenant_id: &str, way: &Way) -> Result<Arc<dyn TokenCredential>, GraphError> {
+        let options = client_options(endpoint, way);
         let built: azure_core::Result<Arc<dyn TokenCredential>> = match self {
             Self::WorkloadIdentity { client_id, token_file } => {
                 WorkloadIdentityCredential::new(Some(WorkloadIdentityCredentialOptions {
@@ -129,7 +127,7 @@ impl Credential {
             .map(|credential| credential as Arc<dyn TokenCredential>),
             Self::ClientCertificate { client_id, pem } => {
                 let audience = format!("{}/{tenant_id}/oauth2/v2.0/token", endpoint.authority());
-                let assertion = CertificateAssertion::new(&pem, client_id.clone(), audience)
+                let assertion = CertificateAssertion::new(&pem, client_id.clone(), audience, way)
                     .map_err(|why| unusable(format!("the client certificate is unusable: {why}")))?;
                 ClientAssertionCredential::new(
                     tenant_id.to_owned(),
@@ -157,18 +155,21 @@ fn unusable(message: String) -> GraphError {
     GraphError::new(GraphErrorKind::TokenRefused, "token", message)
 }
 
-fn client_options(endpoint: &Endpoint, line: &Line) -> ClientOptions {
+/// What requests for a token go by.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    pub(super) line: Line,
+    pub(super) clock: Clock,
+    pub(super) chance: Chance,
+}
+
+fn client_options(endpoint: &Endpoint, way: &Way) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = endpoint.authority();
     ClientOptions {
         cloud: Some(Arc::new(cloud.into())),
-        transport: Some(Transport::new(Arc::new(line.clone()))),
-        retry: RetryOptions::exponential(ExponentialRetryOptions {
-            max_retries: 3,
-            max_total_elapsed: azure_core::time::Duration::seconds(10),
-            max_delay: azure_core::time::Duration::seconds(4),
-            ..ExponentialRetryOptions::default()
-        }),
+        transport: Some(Transport::new(Arc::new(way.line.clone()))),
+        retry: RetryOptions::custom(Arc::new(TokenRetry::new(way.chance.clone()))),
         ..ClientOptions::default()
     }
 }
@@ -185,7 +186,7 @@ pub(super) struct SignIn {
     credential: Credential,
     endpoint: Endpoint,
     tenant_id: String,
-    line: Line,
+    way: Way,
     current: Mutex<Current>,
 }
 
@@ -206,14 +207,14 @@ impl SignIn {
         credential: Credential,
         endpoint: &Endpoint,
         tenant_id: &str,
-        line: Line,
+        way: Way,
     ) -> Result<Self, GraphError> {
-        let first = credential.clone().build(endpoint, tenant_id, &line)?;
+        let first = credential.clone().build(endpoint, tenant_id, &way)?;
         Ok(Self {
             credential,
             endpoint: endpoint.clone(),
             tenant_id: tenant_id.to_owned(),
-            line,
+            way,
             current: Mutex::new(Current {
                 credential: first,
                 generation: 0,
@@ -230,7 +231,7 @@ impl SignIn {
 
     /// How long the token in use has been in use; none before the first.
     pub(super) fn age(&self) -> Option<Duration> {
-        self.current().token.map(|(_, since)| since.elapsed())
+        self.current().token.map(|(_, since)| self.way.clock.since(since))
     }
 
     /// Forgets the token in use.
@@ -238,7 +239,7 @@ impl SignIn {
         let fresh = self
             .credential
             .clone()
-            .build(&self.endpoint, &self.tenant_id, &self.line)?;
+            .build(&self.endpoint, &self.tenant_id, &self.way)?;
         let mut current = self.current();
         current.credential = fresh;
         current.generation += 1;
@@ -268,10 +269,11 @@ impl SignIn {
             if current.generation != generation {
                 return Ok(true);
             }
-            if current.refused.is_some_and(|at| at.elapsed() < REFUSED_AGAIN) {
+            let clock = &self.way.clock;
+            if current.refused.is_some_and(|at| clock.since(at) < REFUSED_AGAIN) {
                 return Ok(false);
             }
-            current.refused = Some(Instant::now());
+            current.refused = Some(clock.instant());
         }
         self.renew().map(|()| true)
     }
@@ -282,11 +284,12 @@ impl SignIn {
             let current = self.current();
             (Arc::clone(&current.credential), current.generation)
         };
-        let scope = self.endpoint.cloud.scope();
-        let token = match tokio::time::timeout(TOKEN_DEADLINE, credential.get_token(&[scope], None)).await {
-            Ok(Ok(token)) => token,
-            Ok(Err(error)) => return Err(token_error(operation, &error)),
-            Err(_) => {
+        let scopes = [self.endpoint.cloud.scope()];
+        let asked = credential.get_token(&scopes, None);
+        let token = match self.way.clock.within(TOKEN_DEADLINE, asked).await {
+            Some(Ok(token)) => token,
+            Some(Err(error)) => return Err(token_error(operation, &error)),
+            None => {
                 return Err(GraphError::new(
                     GraphErrorKind::AuthorityUnreachable,
                     operation,
@@ -299,7 +302,7 @@ impl SignIn {
         let mut current = self.current();
         // The first token is new, as is one of another end.
         if current.generation == generation && current.token.is_none_or(|(known, _)| known != token.expires_on) {
-            current.token = Some((token.expires_on, Instant::now()));
+            current.token = Some((token.expires_on, self.way.clock.instant()));
         }
         Ok(Bearer { secret, generation })
     }

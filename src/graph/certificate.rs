@@ -1,12 +1,6 @@
 //! Client assertions signed with a certificate's key: Microsoft identity platform docs, "Certificate credentials".
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the door still asks the machine for time and chance"
-)]
-
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::rsa::KeyPair;
@@ -19,9 +13,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
-use uuid::Uuid;
 
-use super::auth::Secret;
+use super::auth::{Secret, Way};
 
 /// How long an assertion is good for; it is used at once.
 const LIFETIME_SECONDS: u64 = 600;
@@ -34,6 +27,7 @@ pub(super) struct CertificateAssertion {
     header: Header,
     client_id: String,
     audience: String,
+    way: Way,
 }
 
 #[derive(Serialize)]
@@ -49,7 +43,7 @@ struct Claims<'a> {
 
 impl CertificateAssertion {
     /// Reads the key and the certificate that belongs to it; the reason for people otherwise.
-    pub(super) fn new(pem: &Secret, client_id: String, audience: String) -> Result<Self, String> {
+    pub(super) fn new(pem: &Secret, client_id: String, audience: String, way: &Way) -> Result<Self, String> {
         let pem = pem.expose().as_bytes();
         let der = PrivateKeyDer::from_pem_slice(pem).map_err(|_| "the PEM has no private key".to_owned())?;
         let not_rsa = || "the private key is not an RSA key of at least 2048 bits".to_owned();
@@ -81,6 +75,7 @@ impl CertificateAssertion {
             header,
             client_id,
             audience,
+            way: way.clone(),
         })
     }
 
@@ -90,7 +85,7 @@ impl CertificateAssertion {
             aud: &self.audience,
             iss: &self.client_id,
             sub: &self.client_id,
-            jti: Uuid::new_v4().to_string(),
+            jti: self.way.chance.mark(),
             nbf: now.saturating_sub(SKEW_SECONDS),
             iat: now.saturating_sub(SKEW_SECONDS),
             exp: now + LIFETIME_SECONDS,
@@ -116,9 +111,8 @@ impl fmt::Debug for CertificateAssertion {
 #[async_trait::async_trait]
 impl ClientAssertion for CertificateAssertion {
     async fn secret(&self, _options: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+        // Before 1970 there is no time to sign for.
+        let now = u64::try_from(self.way.clock.now().as_second()).unwrap_or(0);
         self.sign(now).ok_or_else(|| {
             azure_core::Error::with_message(
                 azure_core::error::ErrorKind::Credential,

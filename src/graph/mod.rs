@@ -44,6 +44,7 @@ mod read;
 pub mod resource;
 mod retry;
 mod subject_set;
+mod token_retry;
 mod transport;
 mod undeclared;
 mod wire;

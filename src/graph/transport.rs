@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::tenure::Tenure;
 
 use super::attempt::{Failure, refused_token, sign, tag};
-use super::auth::{Bearer, Credential, SignIn, TokenClaims};
+use super::auth::{Bearer, Credential, SignIn, TokenClaims, Way};
 use super::call::{Call, Intent, Target};
 use super::cloud::{Cloud, Endpoint};
 use super::error::{GraphError, GraphErrorKind};
@@ -125,23 +125,31 @@ impl Graph {
         credential: Credential,
         access: Access,
     ) -> Result<Self, GraphError> {
-        Self::over(Line::https(endpoint)?, endpoint, tenant_id, credential, access)
+        let machine = (Clock::system(), Chance::system());
+        Self::over(Line::https(endpoint)?, machine, endpoint, tenant_id, credential, access)
     }
 
-    /// A handle to one tenant over this line, which carries the token requests too. Sends nothing yet.
+    /// A handle to one tenant over this line, which carries the token requests too, by this clock and this chance. Sends
+    /// nothing yet.
     ///
     /// # Errors
     ///
     /// As [`Graph::new`].
     pub fn over(
         line: Line,
+        (clock, chance): (Clock, Chance),
         endpoint: &Endpoint,
         tenant_id: &str,
         credential: Credential,
         access: Access,
     ) -> Result<Self, GraphError> {
         let root = endpoint.graph_root()?;
-        let sign_in = SignIn::new(credential, endpoint, tenant_id, line.clone())?;
+        let way = Way {
+            line: line.clone(),
+            clock: clock.clone(),
+            chance: chance.clone(),
+        };
+        let sign_in = SignIn::new(credential, endpoint, tenant_id, way)?;
         let shared = Shared {
             line,
             root,
@@ -161,8 +169,8 @@ impl Graph {
             deadline: OPERATION_DEADLINE,
             observer: None,
             weather: None,
-            clock: Clock::system(),
-            chance: Chance::system(),
+            clock,
+            chance,
             tenure: Tenure::unlimited(),
         })
     }
@@ -212,16 +220,6 @@ impl Graph {
         drop(gate);
         if let Some(weather) = self.weather.as_ref().filter(|_| has_turned) {
             weather();
-        }
-    }
-
-    /// The same handle by another clock and chance than the machine's.
-    #[must_use]
-    pub fn by(&self, clock: Clock, chance: Chance) -> Self {
-        Self {
-            clock,
-            chance,
-            ..self.clone()
         }
     }
 

@@ -85,6 +85,15 @@ pub struct Candidate {
     pub holder: Option<String>,
 }
 
+/// A create whose outcome does not show yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// What people are told.
+    pub problem: Problem,
+    /// How long it is searched from now on; none where nobody can tell when it began.
+    pub left: Option<Duration>,
+}
+
 /// Which object of Entra this is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stand {
@@ -106,10 +115,10 @@ pub enum Stand {
         act: Option<IdentityAct>,
     },
     /// Nobody can tell yet: nothing is done until it shows.
-    Searching(Problem),
+    Searching(Search),
     /// As [`Stand::Searching`], and nothing of that name shows: the same create may be sent once more, for of two of one name
     /// the service refuses the second.
-    Again(Problem),
+    Again(Search),
     /// None that may be ours.
     Refused(Problem),
 }
@@ -228,11 +237,11 @@ impl Facts<'_> {
                 },
             },
             [] if is_open(intent, visibility, now) => {
-                let problem = self.unknown(intent, visibility);
+                let search = self.search(intent, visibility, now);
                 if found.is_empty() && self.may_try_again(intent, now) {
-                    Stand::Again(problem)
+                    Stand::Again(search)
                 } else {
-                    Stand::Searching(problem)
+                    Stand::Searching(search)
                 }
             }
             [] => Stand::New {
@@ -243,19 +252,22 @@ impl Facts<'_> {
     }
 
     /// What came of the intent is not known, and until when that may last.
-    fn unknown(&self, intent: &Intent, visibility: Duration) -> Problem {
+    fn search(&self, intent: &Intent, visibility: Duration, now: Timestamp) -> Search {
         let until = last_try(intent).and_then(|tried| {
             let until = tried.as_second().checked_add(seconds(visibility))?;
             Timestamp::from_second(until).ok()
         });
-        let until = until.map_or_else(String::new, |until| format!(", until {until} at the latest"));
-        Problem::new(
+        let words = until.map_or_else(String::new, |until| format!(", until {until} at the latest"));
+        let problem = Problem::new(
             Reason::OutcomeUnknown,
             format!(
-                "a create of {} {:?} was begun at {} and its outcome is not known; looking for it before trying again{until}",
+                "a create of {} {:?} was begun at {} and its outcome is not known; looking for it before trying again{words}",
                 self.noun, intent.display_name, intent.started_at
             ),
-        )
+        );
+        // What is over already is over at once.
+        let left = until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO));
+        Search { problem, left }
     }
 
     /// Whether the very same create may be sent once more; once, so that the search has an end.

@@ -8,7 +8,7 @@ use super::{
     Again, Context, Kind, Outcome, Subject, Unfinished, Visited,
     context::{Guarded, title},
     halt::{Halt, Retry, Stage, Step},
-    pace::{delayed, failed, jittered, stale_wait},
+    pace::{delayed, failed, jittered},
 };
 use crate::{
     api::{ConditionType, ManagedStatus, Reason},
@@ -46,7 +46,7 @@ pub(super) async fn conclude_visit<K: Kind>(
         }
         // What was done is told even where the visit starts over.
         Err(halt) if halt.stage == Stage::Stale => {
-            let after = stale_wait(context.went_stale(&key), subject.drift_interval);
+            let after = context.went_stale(&key, subject.drift_interval);
             return (halt.problem, Ok(Again::After(after)));
         }
         Err(halt) => {
@@ -143,7 +143,7 @@ async fn write_report<K: Kind>(subject: &mut Subject<K>, report: &Report, genera
 async fn unwritten<K: Kind>(context: &Context, subject: &mut Subject<K>, key: &str, halt: Halt) -> Unfinished {
     let interval = subject.drift_interval;
     let after = match (halt.stage, halt.problem.reason) {
-        (Stage::Stale, _) => stale_wait(context.went_stale(key), interval),
+        (Stage::Stale, _) => context.went_stale(key, interval),
         (Stage::References | Stage::Sync, Reason::StatusRefused) => {
             // Where that is refused as well, the log tells.
             let _ = subject.store_refusal(&halt.problem).await;

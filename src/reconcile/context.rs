@@ -23,7 +23,7 @@ use super::{
     ledger,
     machine::Machine,
     names::Names,
-    pace::{DRIFT_INTERVAL, InARow},
+    pace::{DRIFT_INTERVAL, InARow, stale_wait},
     settings::Settings,
     tenant::Tenant,
 };
@@ -44,7 +44,13 @@ pub(crate) type Guarded<K> = Lookup<K>;
 struct Failures {
     failed: InARow,
     stale: u32,
+    /// Until when a visit is put off that came too late too often, whatever wakes it.
+    put_off: Option<tokio::time::Instant>,
 }
+
+/// After so many visits in a row that came too late, news of the object is no reason to come at once: somebody writes it all
+/// the time, another replica perhaps, and each write of ours would be news to the other one.
+const PUT_OFF: u32 = 5;
 
 /// A create that was refused and is not sent again for a while.
 struct Rest {
@@ -515,12 +521,22 @@ impl Context {
         failures.entry(key.to_owned()).or_default().failed.once_more(now, wait)
     }
 
-    /// How often in a row the object was not what a visit began from, this time included.
-    pub(crate) fn went_stale(&self, key: &str) -> u32 {
+    /// The object was once more not what a visit began from: how soon the next one begins.
+    pub(crate) fn went_stale(&self, key: &str, drift_interval: Duration) -> Duration {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = failures.entry(key.to_owned()).or_default();
-        counts.stale += 1;
-        counts.stale
+        counts.stale = counts.stale.saturating_add(1);
+        let wait = stale_wait(counts.stale, drift_interval);
+        counts.put_off = (counts.stale >= PUT_OFF).then(|| self.clock.instant() + wait);
+        wait
+    }
+
+    /// For how long a visit is put off, if it is.
+    pub(crate) fn put_off(&self, key: &str) -> Option<Duration> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = failures.get(key)?.put_off?;
+        let left = until.saturating_duration_since(self.clock.instant());
+        (!left.is_zero()).then_some(left)
     }
 
     /// The object was what the visit began from.
@@ -528,6 +544,7 @@ impl Context {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counts) = failures.get_mut(key) {
             counts.stale = 0;
+            counts.put_off = None;
         }
     }
 

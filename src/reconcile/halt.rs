@@ -43,6 +43,8 @@ pub(crate) enum Retry {
     Asked(Duration),
     /// Sooner at first, later after each failure.
     Backoff,
+    /// As [`Retry::Backoff`], and after this long at the latest: what is waited for is over then.
+    Within(Duration),
 }
 
 impl Halt {

@@ -18,7 +18,7 @@ use crate::{
     api::{EntraObject, EntraStatus, Reason},
     plan::{
         Found, Problem,
-        identity::{Candidate, Facts, Question, Stand, attempt, claimed, goes_first},
+        identity::{Candidate, Facts, Question, Search, Stand, attempt, claimed, goes_first},
     },
 };
 
@@ -305,6 +305,16 @@ pub(super) fn refuse_unreadable(unreadable: &[crate::graph::Unreadable], place: 
                 Retry::Backoff,
             ))
         }
+    }
+}
+
+/// The end of a visit that searches for what a create has made: looked for less and less, and once more when it is over.
+pub(super) fn searching(search: Search) -> Halt {
+    let Search { problem, left } = search;
+    Halt {
+        problem,
+        stage: Stage::Sync,
+        retry: left.map_or(Retry::Backoff, |left| Retry::Within(left + Duration::from_secs(1))),
     }
 }
 

@@ -300,7 +300,8 @@ async fn observe<K: Managed>(
     let found = match stand {
         Stand::Known { id } | Stand::Becomes { id, .. } => K::observe(references, Some(id), freshness).await?,
         Stand::New { .. } | Stand::Again(_) => K::observe(references, None, freshness).await?,
-        Stand::Searching(problem) | Stand::Refused(problem) => return Err(identity::refused(problem.clone())),
+        Stand::Searching(search) => return Err(identity::searching(search.clone())),
+        Stand::Refused(problem) => return Err(identity::refused(problem.clone())),
     };
     if let Found::Elsewhere { id, place } = &found {
         return Err(Halt::sync(
@@ -378,7 +379,7 @@ fn weigh<K: Managed>(
 /// Where a create may be sent once more and is not, its outcome goes on being searched.
 fn may_go_on<A: plan::Act>(stand: &Stand, plan: &Plan<A>) -> Step<()> {
     match stand {
-        Stand::Again(problem) if !plan.creates() => Err(identity::refused(problem.clone())),
+        Stand::Again(search) if !plan.creates() => Err(identity::searching(search.clone())),
         Stand::Again(_)
         | Stand::Known { .. }
         | Stand::Becomes { .. }
@@ -426,6 +427,9 @@ async fn visit_once<K: Kind>(object: Arc<Guarded<K>>, context: &Context) -> Resu
             return Ok(Again::OnNews);
         }
     };
+    if let Some(left) = context.put_off(&context::title(&object)) {
+        return Ok(Again::After(left));
+    }
     let started = context.clock.instant();
     let mut subject = Subject::new(context, object);
     let clock = context.clock.clone();

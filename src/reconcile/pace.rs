@@ -28,6 +28,7 @@ pub(super) fn delayed<K: Kind>(context: &Context, key: &str, subject: &Subject<K
         Retry::After(after) => Some(after.min(subject.drift_interval.max(Duration::from_secs(1)))),
         Retry::Asked(wait) => Some(wait),
         Retry::Backoff => Some(failed(context, key, subject.drift_interval)),
+        Retry::Within(longest) => Some(failed(context, key, subject.drift_interval).min(longest)),
     }
 }
 

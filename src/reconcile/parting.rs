@@ -200,8 +200,8 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             id
         }
         Stand::Becomes { .. } | Stand::New { .. } => return Ok(()),
-        Stand::Searching(problem) | Stand::Again(problem) if subject.status.intent().is_some() => {
-            return Err(identity::refused(problem));
+        Stand::Searching(search) | Stand::Again(search) if subject.status.intent().is_some() => {
+            return Err(identity::searching(search));
         }
         Stand::Refused(problem) if subject.status.intent().is_some() => {
             // Several may be ours, and none is proven to be.

@@ -91,7 +91,8 @@ impl Tenant {
             Management::Full => Access::ReadWrite,
             Management::Observe => Access::ReadOnly,
         };
-        let over = |line| Graph::over(line, &endpoint, &spec.tenant_id, credential.clone(), access);
+        let by = (machine.clock.clone(), machine.chance.clone());
+        let over = |line| Graph::over(line, by, &endpoint, &spec.tenant_id, credential.clone(), access);
         let graph = machine.line(&endpoint).and_then(over).map_err(|error| {
             let reason = if error.kind == GraphErrorKind::TokenRefused {
                 Reason::CredentialsMissing
@@ -107,7 +108,6 @@ impl Tenant {
         let graph = graph
             .observed_by(observer)
             .forecasting(weather)
-            .by(machine.clock.clone(), machine.chance.clone())
             .during(machine.tenure.clone());
         let clock = machine.clock.clone();
         let drift_interval = spec.drift_interval();

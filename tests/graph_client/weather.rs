@@ -7,6 +7,7 @@ use bytes::Bytes;
 use entra_access_operator::graph::{
     Access, Cloud, Credential, Endpoint, Graph, GraphErrorKind, Line, LineBody, LineError, NotSent,
 };
+use entra_access_operator::{chance::Chance, clock::Clock};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use serde_json::{Value, json};
@@ -45,6 +46,7 @@ where
 fn over(line: Line, tenant: &str, credential: Credential) -> Graph {
     Graph::over(
         line,
+        (Clock::system(), Chance::system()),
         &Endpoint::of(Cloud::Global),
         tenant,
         credential,
@@ -293,7 +295,15 @@ async fn no_credential_signs_in_at_another_clouds_authority() {
                 authority_host: Some(given.parse().unwrap()),
                 ..Endpoint::of(Cloud::China)
             };
-            let graph = Graph::over(line, &endpoint, TENANT, credential.clone(), Access::ReadWrite).unwrap();
+            let graph = Graph::over(
+                line,
+                (Clock::system(), Chance::system()),
+                &endpoint,
+                TENANT,
+                credential.clone(),
+                Access::ReadWrite,
+            )
+            .unwrap();
             graph.list_catalogs().await.unwrap();
             graph.renew_token().unwrap();
             graph.list_catalogs().await.unwrap();

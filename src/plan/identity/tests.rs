@@ -326,9 +326,10 @@ fn where_names_are_unique_the_same_create_is_sent_once_more_and_only_once() {
         matches!(stands(&facts, &[], soon), Stand::Searching(_)),
         "the service may be about the first"
     );
-    let Stand::Again(problem) = stands(&facts, &[], later) else {
+    let Stand::Again(Search { problem, left }) = stands(&facts, &[], later) else {
         panic!("{:?}", stands(&facts, &[], later))
     };
+    assert_eq!(left, Some(Duration::from_secs(110)), "it is looked at again by then");
     assert!(
         problem.what.ends_with("until 2026-11-25T10:02:00Z at the latest"),
         "{problem:?}"

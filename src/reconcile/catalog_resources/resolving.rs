@@ -84,6 +84,9 @@ pub(super) fn sooner(one: Retry, other: Retry) -> Retry {
         // Nothing is answered before.
         (Retry::Asked(one), Retry::Asked(other)) => Retry::Asked(one.max(other)),
         (Retry::Asked(wait), _) | (_, Retry::Asked(wait)) => Retry::Asked(wait),
+        (Retry::Within(one), Retry::Within(other) | Retry::After(other))
+        | (Retry::After(other), Retry::Within(one)) => Retry::Within(one.min(other)),
+        (Retry::Within(longest), _) | (_, Retry::Within(longest)) => Retry::Within(longest),
         (Retry::Backoff, _) | (_, Retry::Backoff) => Retry::Backoff,
         (Retry::After(one), Retry::After(other)) => Retry::After(one.min(other)),
         (Retry::After(after), Retry::OnChange | Retry::OnReturn)

@@ -79,10 +79,19 @@ impl Scenario {
     /// Where an act goes otherwise than it should, or there is no end.
     pub async fn play(&self, stage: &mut Stage) -> Result<(), Broken> {
         for act in &self.acts {
-            act.play(stage).await?;
+            let mut played = act.play(stage).await;
             if act.is_by_hand() {
+                // Whoever does something by hand comes back where what it is done to is not there yet.
+                for _ in 0..PATIENCE {
+                    if played.is_ok() {
+                        break;
+                    }
+                    stage.pass(Duration::from_secs(60)).await?;
+                    played = act.play(stage).await;
+                }
                 stage.wire.look();
             }
+            played?;
         }
         stage.settle().await?;
         stage.pass(Duration::from_secs(15 * 60)).await?;
@@ -90,6 +99,9 @@ impl Scenario {
         Ok(())
     }
 }
+
+/// How many minutes somebody waits who does something by hand.
+const PATIENCE: u32 = 20;
 
 impl Act {
     /// Whether it changes the tenant beside the operator.

@@ -46,6 +46,10 @@ const CONCURRENCY: usize = 16;
 /// Where nobody is to be visited sooner, and no news is on its way, nothing happens any more but what the drift interval
 /// brings.
 const QUIET: Duration = Duration::from_secs(240);
+/// Where nothing but reads was sent for two drift intervals, nothing happens any more either, however they are spread.
+const ONLY_READ: Duration = Duration::from_secs(1_300);
+/// A run that sends more goes round in circles.
+const MOST_CALLS: u64 = 50_000;
 /// How long anything may take.
 const LONGEST: Duration = Duration::from_secs(4 * 3_600);
 /// How long a write may take to show, as the operator takes it by itself.
@@ -378,7 +382,7 @@ impl Stage {
                 tokio::select! {
                     biased;
                     blow = wire.blow(leader) => Ended::Struck(blow),
-                    () = beside::go_on(&mut former, &cluster, &clock, manner, &chance) => Ended::Former,
+                    () = beside::go_on(&mut former, (&cluster, &wire), &clock, manner, &chance) => Ended::Former,
                     ended = lived => Ended::Lived(ended),
                 }
             };
@@ -420,7 +424,11 @@ impl Stage {
                 && back.is_none()
                 && late.is_none()
                 && !operator.has_turns();
-            let is_quiet = is_idle && next.is_none_or(|next| next >= now + QUIET);
+            if wire.count() > MOST_CALLS {
+                return Err(Restless(format!("{MOST_CALLS} calls were sent, and there is no end")));
+            }
+            let only_reads = wire.has_only_read_for() >= ONLY_READ;
+            let is_quiet = is_idle && (only_reads || next.is_none_or(|next| next >= now + QUIET));
             let stop = match until {
                 Some(until) => until,
                 None if is_quiet => return Ok(()),

@@ -282,6 +282,8 @@ struct Inner {
     plan: BTreeMap<u64, Fault>,
     outage: Option<Outage>,
     count: u64,
+    /// When something was last to be changed.
+    last_write: Option<Instant>,
     /// What befell which process, until the stage has heard of it.
     blows: VecDeque<(u64, Blow)>,
     /// What lasts, and until when.
@@ -316,6 +318,7 @@ impl Wire {
                 plan,
                 outage: None,
                 count: 0,
+                last_write: None,
                 blows: VecDeque::new(),
                 spells: Vec::new(),
                 expires: None,
@@ -450,6 +453,9 @@ impl Wire {
         let mut inner = self.inner();
         inner.count += 1;
         let number = inner.count;
+        if is_write(what) {
+            inner.last_write = Some(now);
+        }
         let planned = inner.plan.get(&number).copied();
         match planned {
             Some(Fault::Begins(spell, seconds)) => {
@@ -509,6 +515,19 @@ impl Wire {
             outcome,
         };
         self.inner().seen.push(seen);
+    }
+
+    /// How many calls were sent.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.inner().count
+    }
+
+    /// For how long nobody has tried to change anything.
+    #[must_use]
+    pub fn has_only_read_for(&self) -> Duration {
+        let last = self.inner().last_write;
+        self.clock.since(last.unwrap_or(self.begun))
     }
 
     /// Has the watcher look: somebody has changed the tenant.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as a test does")]
 
 use simulation::{
-    matrix::{Character, Disturbance, KILLS, run},
+    matrix::{Character, Disturbance, KILLS, Run, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
     table,
@@ -23,12 +23,18 @@ fn the_same_seed_gives_the_same_trace_byte_for_byte() {
         ..Disturbance::default()
     };
     for character in Character::ALL {
-        let traces = [(); 2].map(|()| {
-            let run = run(&scenario("rename"), character, &disturbance);
-            let lines: Vec<String> = run.trace.iter().map(ToString::to_string).collect();
-            (lines.join("\n"), run.conditions, run.picture)
-        });
-        assert_eq!(traces[0], traces[1], "{}", character.name());
+        let [one, other] = [(); 2].map(|()| run(&scenario("rename"), character, &disturbance));
+        let lines = |run: &Run| run.trace.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (line, (one, other)) in lines(&one).into_iter().zip(lines(&other)).enumerate() {
+            assert_eq!(one, other, "{}, line {line}", character.name());
+        }
+        assert_eq!(one.trace.len(), other.trace.len(), "{}", character.name());
+        assert_eq!(
+            (one.conditions, one.picture),
+            (other.conditions, other.picture),
+            "{}",
+            character.name()
+        );
     }
 }
 

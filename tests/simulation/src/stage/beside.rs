@@ -5,7 +5,7 @@ use std::{future::pending, time::Duration};
 use entra_access_operator::{chance::Chance, clock::Clock};
 use tokio::time::Instant;
 
-use super::{ApiServer, Blow, Life, Manner, RESTART, Stage, TENURE};
+use super::{ApiServer, Blow, Life, MOST_CALLS, Manner, RESTART, Stage, TENURE, Wire};
 
 /// How long after the last renewal of another's Lease a process begins to lead.
 const LEASE: Duration = Duration::from_secs(15);
@@ -36,7 +36,7 @@ impl Former {
 /// Lets it go on beside the other; ends when it is gone. None goes on for ever.
 pub(super) async fn go_on(
     former: &mut Option<Former>,
-    cluster: &ApiServer,
+    (cluster, wire): (&ApiServer, &Wire),
     clock: &Clock,
     manner: Manner,
     chance: &Chance,
@@ -51,7 +51,7 @@ pub(super) async fn go_on(
         deaf,
     } = former;
     clock.sleep_until(*wakes).await;
-    while clock.instant() < *until {
+    while clock.instant() < *until && wire.count() <= MOST_CALLS {
         let now = clock.instant();
         let known = life.news.len();
         life.hear(cluster, now, manner, chance);
