@@ -164,7 +164,7 @@ impl Reason {
     #[must_use]
     pub fn answers_a_request(self) -> bool {
         match self {
-            // Nothing was planned: what it needs is on its way or does not answer.
+            // Nothing was done: what it needs is on its way, does not answer, or is refused to us for the time being.
             Self::Progressing
             | Self::TenantNotFound
             | Self::TenantNotReady
@@ -176,6 +176,8 @@ impl Reason {
             | Self::Paused
             | Self::CredentialsMissing
             | Self::TokenRefused
+            | Self::NeedsTenantPermission
+            | Self::AccessLost
             | Self::Unreachable => false,
             Self::InSync
             | Self::Observed
@@ -196,8 +198,6 @@ impl Reason {
             | Self::DependantsRemain
             | Self::NotOurs
             | Self::Elsewhere
-            | Self::NeedsTenantPermission
-            | Self::AccessLost
             | Self::GraphRefused
             | Self::DriftHeld
             | Self::DeletedInEntra

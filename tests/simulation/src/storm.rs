@@ -77,7 +77,7 @@ pub fn by_seed(seed: u64, calls: u64) -> Disturbance {
 }
 
 fn one_call(chance: &mut fastrand::Rng) -> Fault {
-    match chance.u32(0..13) {
+    match chance.u32(0..15) {
         0 | 1 => Fault::CrashBefore,
         2 | 3 => Fault::CrashAfter,
         4 => Fault::CutBefore,
@@ -87,6 +87,8 @@ fn one_call(chance: &mut fastrand::Rng) -> Fault {
         9 => Fault::Outrun,
         10 => Fault::CutLate(chance.u64(1..=25)),
         11 => Fault::CrashLate(chance.u64(1..=25)),
+        12 => Fault::Refused(403),
+        13 => Fault::Refused(404),
         _ => Fault::Hangs,
     }
 }
