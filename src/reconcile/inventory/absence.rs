@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::super::halt::{Halt, Retry, Step};
-use super::{Freshness, Inner, Question, lock};
+use super::{Freshness, Inner, Inventory, Question, lock};
 use crate::{
     api::Reason,
     graph::{CatalogId, GraphError, GraphErrorKind, Listed, Read},
@@ -59,6 +59,21 @@ impl Inner {
             (Absence::Young(until), _) => Err(self.young(&what, until)),
             (Absence::Doubtful(why), _) => Err(doubtful(&what, why)),
             (Absence::AskList, _) => Err(doubtful(&what, "the list that decides has not told of it")),
+        }
+    }
+}
+
+impl Inventory {
+    /// What is forbidden, and its list as well, is gone where the catalog that it was in is.
+    pub(super) async fn gone_with<T>(&self, catalog: &CatalogId, id: &str, found: Step<Found<T>>) -> Step<Found<T>> {
+        match found {
+            Err(halt) if halt.problem.reason == Reason::AccessLost => {
+                match self.catalog(catalog, Freshness::Now).await {
+                    Ok(Found::Gone { .. }) => Ok(Found::Gone { id: id.to_owned() }),
+                    Ok(Found::Present(_) | Found::Unborn | Found::Elsewhere { .. }) | Err(_) => Err(halt),
+                }
+            }
+            Ok(_) | Err(_) => found,
         }
     }
 }

@@ -70,9 +70,8 @@ impl Inventory {
             id: id.as_str(),
             refusal,
         };
-        inner
-            .absent(missing, Question::Packages(catalog.clone()), absence)
-            .await
+        let found = inner.absent(missing, Question::Packages(catalog.clone()), absence);
+        self.gone_with(catalog, id.as_str(), found.await).await
     }
 
     /// The packages of this name in the catalog, asked for now; no call where the catalog was made by us just now. What

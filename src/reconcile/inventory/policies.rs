@@ -68,12 +68,11 @@ impl Inventory {
         };
         // The catalog's list serves: it is there for a caller with a role on the catalog, and where the package is gone.
         let question = Question::Packages(catalog.clone());
-        inner
-            .absent(missing, question, || {
-                inner.holdings(catalog, |holdings| holdings.package_went(package));
-                absence()
-            })
-            .await
+        let found = inner.absent(missing, question, || {
+            inner.holdings(catalog, |holdings| holdings.package_went(package));
+            absence()
+        });
+        self.gone_with(catalog, id.as_str(), found.await).await
     }
 
     /// The policies of a package, asked for now; no call where the package was made by us just now.

@@ -31,6 +31,8 @@ pub enum Act {
     Pass(Duration),
     /// Time passes until nothing happens any more.
     Settle,
+    /// The same, and until everything is Ready: for hours, where failures have made waits long.
+    AllReady,
 }
 
 /// An object of the cluster.
@@ -115,7 +117,8 @@ impl Act {
             | Self::Delete(_)
             | Self::Quirks(_)
             | Self::Pass(_)
-            | Self::Settle => false,
+            | Self::Settle
+            | Self::AllReady => false,
         }
     }
 
@@ -171,6 +174,20 @@ impl Act {
             }
             Self::Pass(time) => Ok(stage.pass(*time).await?),
             Self::Settle => Ok(stage.settle().await?),
+            Self::AllReady => {
+                stage.settle().await?;
+                for _ in 0..PATIENCE {
+                    if !stage
+                        .conditions()
+                        .iter()
+                        .any(|said| said.contains(" \"Ready\"=\"False\""))
+                    {
+                        break;
+                    }
+                    stage.pass(Duration::from_secs(60)).await?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -291,7 +308,7 @@ fn all() -> Vec<Act> {
 /// Everything Ready, then this.
 fn ready(then: impl IntoIterator<Item = Act>) -> Vec<Act> {
     let mut acts = all();
-    acts.push(Act::Settle);
+    acts.push(Act::AllReady);
     acts.extend(then);
     acts
 }
