@@ -31,7 +31,7 @@ pub enum Act {
     Pass(Duration),
     /// Time passes until nothing happens any more.
     Settle,
-    /// The same, and until everything is Ready: for hours, where failures have made waits long.
+    /// The same, and until everything is Ready, for so many minutes more as somebody waits ([`PATIENCE`]).
     AllReady,
 }
 
@@ -102,7 +102,7 @@ impl Scenario {
     }
 }
 
-/// How many minutes somebody waits who does something by hand.
+/// How many minutes somebody waits for what is not there, or not Ready yet.
 const PATIENCE: u32 = 20;
 
 impl Act {
