@@ -164,7 +164,7 @@ impl Reason {
     #[must_use]
     pub fn answers_a_request(self) -> bool {
         match self {
-            // Nothing was done: what it needs is on its way, does not answer, or is refused to us for the time being.
+            // Nothing was done: what it needs is on its way, does not answer, or was refused us, which may be this once.
             Self::Progressing
             | Self::TenantNotFound
             | Self::TenantNotReady
@@ -172,6 +172,7 @@ impl Reason {
             | Self::AccessPackageNotReady
             | Self::OutcomeUnknown
             | Self::GraphUnavailable
+            | Self::GraphRefused
             | Self::StatusRefused
             | Self::Paused
             | Self::CredentialsMissing
@@ -198,7 +199,6 @@ impl Reason {
             | Self::DependantsRemain
             | Self::NotOurs
             | Self::Elsewhere
-            | Self::GraphRefused
             | Self::DriftHeld
             | Self::DeletedInEntra
             | Self::UnmanagedSettings

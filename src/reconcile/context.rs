@@ -43,9 +43,7 @@ pub(crate) type Guarded<K> = Lookup<K>;
 #[derive(Default)]
 struct Failures {
     failed: InARow,
-    stale: u32,
-    /// Until when a visit is put off that came too late too often, whatever wakes it.
-    put_off: Option<tokio::time::Instant>,
+    stale: InARow,
 }
 
 /// After so many visits in a row that came too late, news of the object is no reason to come at once: somebody writes it all
@@ -525,26 +523,22 @@ impl Context {
     pub(crate) fn went_stale(&self, key: &str, drift_interval: Duration) -> Duration {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = failures.entry(key.to_owned()).or_default();
-        counts.stale = counts.stale.saturating_add(1);
-        let wait = stale_wait(counts.stale, drift_interval);
-        counts.put_off = (counts.stale >= PUT_OFF).then(|| self.clock.instant() + wait);
-        wait
+        counts
+            .stale
+            .again(self.clock.instant(), |count| stale_wait(count, drift_interval))
     }
 
     /// For how long a visit is put off, if it is.
     pub(crate) fn put_off(&self, key: &str) -> Option<Duration> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = failures.get(key)?.put_off?;
-        let left = until.saturating_duration_since(self.clock.instant());
-        (!left.is_zero()).then_some(left)
+        failures.get(key)?.stale.left(PUT_OFF, self.clock.instant())
     }
 
     /// The object was what the visit began from.
     pub(crate) fn was_current(&self, key: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counts) = failures.get_mut(key) {
-            counts.stale = 0;
-            counts.put_off = None;
+            counts.stale = InARow::default();
         }
     }
 

@@ -44,13 +44,29 @@ impl InARow {
     /// One more, and how long it is waited after so many. What was woken before it had waited has not failed once more: whoever
     /// writes to an object meanwhile does not make it wait longer.
     pub(super) fn once_more(&mut self, now: Instant, wait: impl Fn(u32) -> Duration) -> Duration {
-        // The first is one more.
-        if self.until.is_none_or(|until| now >= until) {
-            self.count = self.count.saturating_add(1);
+        if let Some(until) = self.until
+            && now < until
+        {
+            let wait = wait(self.count);
+            self.until = Some(now + wait);
+            return wait;
         }
+        self.again(now, wait)
+    }
+
+    /// One more, whether or not it had waited, and how long it is waited after so many.
+    pub(super) fn again(&mut self, now: Instant, wait: impl Fn(u32) -> Duration) -> Duration {
+        self.count = self.count.saturating_add(1);
         let wait = wait(self.count);
         self.until = Some(now + wait);
         wait
+    }
+
+    /// How long is still to be waited, where it were so many or more.
+    pub(super) fn left(&self, many: u32, now: Instant) -> Option<Duration> {
+        let until = self.until.filter(|_| self.count >= many)?;
+        let left = until.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 }
 

@@ -61,24 +61,7 @@ impl Inner {
             (Absence::AskList, _) => Err(doubtful(&what, "the list that decides has not told of it")),
         }
     }
-}
 
-impl Inventory {
-    /// What is forbidden, and its list as well, is gone where the catalog that it was in is.
-    pub(super) async fn gone_with<T>(&self, catalog: &CatalogId, id: &str, found: Step<Found<T>>) -> Step<Found<T>> {
-        match found {
-            Err(halt) if halt.problem.reason == Reason::AccessLost => {
-                match self.catalog(catalog, Freshness::Now).await {
-                    Ok(Found::Gone { .. }) => Ok(Found::Gone { id: id.to_owned() }),
-                    Ok(Found::Present(_) | Found::Unborn | Found::Elsewhere { .. }) | Err(_) => Err(halt),
-                }
-            }
-            Ok(_) | Err(_) => found,
-        }
-    }
-}
-
-impl Inner {
     /// An absence that cannot be proven yet ends the visit, which says when it can.
     fn young(&self, what: &str, until: Moment) -> Halt {
         let left = until.saturating_sub(self.now());
@@ -93,6 +76,21 @@ impl Inner {
             ),
             Retry::After(left + Duration::from_secs(1)),
         )
+    }
+}
+
+impl Inventory {
+    /// What is forbidden, and its list as well, is gone where the catalog that it was in is.
+    pub(super) async fn gone_with<T>(&self, catalog: &CatalogId, id: &str, found: Step<Found<T>>) -> Step<Found<T>> {
+        match found {
+            Err(halt) if halt.problem.reason == Reason::AccessLost => {
+                match self.catalog(catalog, Freshness::Now).await {
+                    Ok(Found::Gone { .. }) => Ok(Found::Gone { id: id.to_owned() }),
+                    Ok(Found::Present(_) | Found::Unborn | Found::Elsewhere { .. }) | Err(_) => Err(halt),
+                }
+            }
+            Ok(_) | Err(_) => found,
+        }
     }
 }
 

@@ -142,7 +142,6 @@ impl Inventory {
         })
     }
 
-    /// A package that we have just made.
     /// A package for what hangs on it: as [`Inventory::package`], but one that we made just now holds nothing but what we
     /// put there, and needs no look.
     pub(crate) async fn package_around(
@@ -160,6 +159,7 @@ impl Inventory {
         self.package(catalog, id, freshness).await
     }
 
+    /// A package that we have just made.
     pub(crate) fn package_born(&self, catalog: &CatalogId, package: AccessPackage) {
         let now = self.0.now();
         self.0.holdings(catalog, |holdings| holdings.package_made(now, package));

@@ -288,10 +288,26 @@ impl Picture {
         let twins = holds.iter().filter(|begins| count(begins) > 1);
         let left = lacks.iter().filter(|begins| count(begins) > 0);
         let words = |begins: &&str| (*begins).to_owned();
+        // What is replaced is replaced by adding first: nobody has less meanwhile than before and after.
+        let cut = self.fell_to.iter().filter_map(|(package, least)| {
+            let of_it = |object: &&String| object.starts_with("role ") && object.ends_with(&format!(" in {package}"));
+            let kept: usize = self
+                .entra
+                .iter()
+                .filter(|(object, _)| of_it(object))
+                .map(|(_, count)| count)
+                .sum();
+            (*least < kept).then(|| {
+                Wrong::People(format!(
+                    "whoever holds {package} had {least} of its roles for a while, of {kept} that it keeps"
+                ))
+            })
+        });
         missing
             .map(|begins| Wrong::Missing(words(begins)))
             .chain(twins.map(|begins| Wrong::Duplicate(words(begins))))
             .chain(left.map(|begins| Wrong::LeftOver(words(begins))))
+            .chain(cut)
             .collect()
     }
 

@@ -3,7 +3,8 @@
 //! | part | is |
 //! |---|---|
 //! | [`api_server`] | the API server, as far as the operator and those who use it by kubectl can tell |
-//! | [`wire`] | by which every call of the operator goes, with the faults that befall it |
+//! | [`wire`] | by which every call of the operator goes |
+//! | [`fault`] | what befalls calls |
 //! | [`scenario`] | what people do, as data |
 //! | [`judge`] | what is right at the end, and what there never may be |
 //! | [`matrix`] | runs, undisturbed and disturbed |
@@ -14,6 +15,7 @@
 
 pub mod api_server;
 pub mod due;
+pub mod fault;
 pub mod judge;
 pub mod matrix;
 pub mod outage;

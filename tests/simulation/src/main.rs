@@ -19,6 +19,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use simulation::{
+    fault::Fault,
     judge::{Picture, Wrong},
     matrix::{Character, Disturbance, KILLS, Run, run},
     outage,
@@ -26,7 +27,6 @@ use simulation::{
     stage::Manner,
     storm::{self, CLOCK_WRONG_BY, by_seed},
     table,
-    wire::Fault,
 };
 
 /// The operator under every failure, in simulated time.
@@ -199,6 +199,20 @@ fn undisturbed<'a>(
                 for wrong in &run.ends {
                     println!("  {wrong}");
                 }
+                return Err(ExitCode::FAILURE);
+            }
+            // Whoever is hostile refuses one all the same.
+            let beside = run.trace.iter().find(|seen| {
+                seen.what.starts_with("POST ")
+                    && seen.what.contains("/assignmentPolicies")
+                    && seen.outcome.starts_with("409")
+            });
+            if let Some(seen) = beside.filter(|_| *character != Character::Hostile) {
+                println!(
+                    "{} ({}): a policy was sent beside another, which the service refuses: {seen}",
+                    scenario.name,
+                    character.name()
+                );
                 return Err(ExitCode::FAILURE);
             }
             let picture = run.picture;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::{
+    fault::Fault,
     judge::{Picture, Ways, Wrong},
     scenario::{Broken, Scenario},
     stage::{Manner, Setting, Stage},
-    wire::{Fault, Seen},
+    wire::Seen,
 };
 
 /// How the service behaves throughout a run.

@@ -13,8 +13,9 @@ use entra_access_operator::api::KindName;
 use serde_json::{Value, json};
 
 use crate::{
+    fault::{Fault, Outage},
     stage::{Setting, Stage},
-    wire::{Fault, Outage, Seen, Side},
+    wire::{Seen, Side},
 };
 
 /// How Graph is away: no connection, and an answer that says so.

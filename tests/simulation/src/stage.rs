@@ -27,7 +27,8 @@ use tokio::time::Instant;
 use crate::{
     api_server::{ApiServer, Definitions, EventType, User, WatchEvent},
     due::Due,
-    wire::{Blow, Fault, Seen, TENURE, Wire},
+    fault::Fault,
+    wire::{Blow, Seen, TENURE, Wire},
 };
 
 mod beside;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    fault::{Fault, Spell},
     matrix::Disturbance,
     stage::Manner,
-    wire::{Fault, Spell},
 };
 
 /// By how much clocks are wrong where they are.

@@ -7,10 +7,11 @@ use std::{
 };
 
 use crate::{
+    fault::{Fault, Spoilt, Wait},
     judge::Wrong,
     matrix::{Character, Disturbance, Run, run},
     scenario::{Scenario, scenarios},
-    wire::{Fault, Seen, Side, Spoilt, Wait},
+    wire::{Seen, Side},
 };
 
 /// Every way in which a request can fail.

@@ -1,33 +1,32 @@
 //! The one layer of faults: every call that the operator sends, to Graph, to the token authority and to the API server, passes
 //! here, is counted, and may be met by a fault before it arrives or after it was carried out.
 
+mod lines;
+mod spoiling;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
     future::{Future, pending},
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::Bytes;
-use entra_access_operator::{
-    clock::Clock,
-    graph::{Line, LineBody, LineError, NotSent},
-};
+use entra_access_operator::{clock::Clock, graph::Line};
 use graph_emulator::Front;
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full};
+use http::Response;
 use k8s_openapi::jiff::SignedDuration;
-use serde_json::Value;
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
 };
-use tower::Service;
 
-use crate::api_server::{AnswerBody, ApiServer, Door, User};
+use crate::{
+    api_server::{ApiServer, Door},
+    fault::{Fault, Loss, Outage, Spell, Spoilt, Wait},
+};
+use lines::{ToApiServer, ToEntra};
+use spoiling::Spoiling;
 
 /// To whom a call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,161 +43,6 @@ impl fmt::Display for Side {
             Self::Entra => "entra",
             Self::ApiServer => "api",
         })
-    }
-}
-
-/// What befalls a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The operator is killed before the call leaves.
-    CrashBefore,
-    /// The operator is killed after the call was carried out, before it hears of it.
-    CrashAfter,
-    /// The connection is cut before the call arrives; the operator cannot tell.
-    CutBefore,
-    /// The call is carried out, and the connection is cut in place of the answer.
-    CutAfter,
-    /// It is not carried out, and answered with this status.
-    Refused(u16),
-    /// It is not carried out, and answered 429, with a wait in this form.
-    Throttled(Wait),
-    /// It is carried out, and its answer is spoilt.
-    Spoilt(Spoilt),
-    /// It is never answered, and not carried out.
-    Hangs,
-    /// The connection is cut, and so many seconds later it is carried out all the same.
-    CutLate(u64),
-    /// The operator is killed, and so many seconds later the call is carried out all the same.
-    CrashLate(u64),
-    /// Another writer touches the object before a write to the API server is carried out, which is refused for that.
-    Outrun,
-    /// With this call something begins that lasts so many seconds.
-    Begins(Spell, u64),
-    /// Another process begins to lead, and this one goes on for so many seconds: it has not heard of it, and hears everything
-    /// by so many seconds late.
-    Overlap {
-        /// How long both work.
-        lasts: u64,
-        /// How late the old one hears of what is written.
-        deaf: u64,
-    },
-    /// The process stands still for so many seconds with this call in hand, which then leaves; another leads meanwhile.
-    FrozenBefore(u64),
-    /// The process stands still for so many seconds after this call was carried out; another leads meanwhile. Then it goes on
-    /// with what follows.
-    FrozenAfter(u64),
-    /// There is no connection, and the operator can tell that nothing was sent.
-    Unconnected,
-}
-
-/// What lasts for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spell {
-    /// The API server is away: every call to it is cut, and no news comes. The Lease is not renewed either: the process ends
-    /// twelve seconds later where it lasts that long.
-    Away,
-    /// The API server takes calls and never answers, and no news comes; there is no election, and the process goes on.
-    Hanging,
-    /// Writes of status are answered with this status, and not carried out.
-    StatusRefused(u16),
-    /// Every other write to the API server comes after another writer's, and each third is answered 409.
-    Conflicts,
-}
-
-/// How a call is lost on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
-    /// Nobody can tell whether it arrived.
-    Cut,
-    /// It was never sent.
-    Unconnected,
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Cut => "the connection was cut",
-            Self::Unconnected => "the connection was refused",
-        })
-    }
-}
-
-/// A time in which every call to Entra is met by the same.
-#[derive(Clone, Copy, Debug)]
-pub struct Outage {
-    /// Its first moment.
-    pub from: Instant,
-    /// The first moment after it.
-    pub until: Instant,
-    /// What befalls the calls.
-    pub fault: Fault,
-}
-
-/// How a 429 says for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Not at all.
-    Untold,
-    /// `Retry-After: 17`.
-    Seconds,
-    /// `Retry-After`, as a date twenty seconds ahead.
-    Date,
-}
-
-/// What is wrong with an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoilt {
-    /// Its second half is missing.
-    Truncated,
-    /// A proxy's page, with 200.
-    Html,
-    /// A redirect to another host.
-    Redirect,
-    /// What follows is to be read from another host.
-    ForeignNextLink,
-    /// Each object lacks its id.
-    WithoutId,
-    /// Each enumeration has a value that nobody knows.
-    UnknownEnum,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CrashBefore => formatter.write_str("killed before"),
-            Self::CrashAfter => formatter.write_str("killed after"),
-            Self::CutBefore => formatter.write_str("cut before"),
-            Self::CutAfter => formatter.write_str("cut after"),
-            Self::Refused(status) => write!(formatter, "answered {status}"),
-            Self::Throttled(Wait::Untold) => formatter.write_str("429"),
-            Self::Throttled(Wait::Seconds) => formatter.write_str("429, wait in seconds"),
-            Self::Throttled(Wait::Date) => formatter.write_str("429, wait as a date"),
-            Self::Spoilt(Spoilt::Truncated) => formatter.write_str("truncated"),
-            Self::Spoilt(Spoilt::Html) => formatter.write_str("HTML with 200"),
-            Self::Spoilt(Spoilt::Redirect) => formatter.write_str("redirect"),
-            Self::Spoilt(Spoilt::ForeignNextLink) => formatter.write_str("foreign nextLink"),
-            Self::Spoilt(Spoilt::WithoutId) => formatter.write_str("without id"),
-            Self::Spoilt(Spoilt::UnknownEnum) => formatter.write_str("unknown enum value"),
-            Self::Hangs => formatter.write_str("hangs"),
-            Self::CutLate(seconds) => write!(formatter, "cut, and carried out {seconds} s later"),
-            Self::CrashLate(seconds) => write!(formatter, "killed, and carried out {seconds} s later"),
-            Self::Outrun => formatter.write_str("outrun by another writer"),
-            Self::Begins(Spell::Away, seconds) => write!(formatter, "the API server away for {seconds} s from"),
-            Self::Begins(Spell::Hanging, seconds) => write!(formatter, "the API server hanging for {seconds} s from"),
-            Self::Begins(Spell::StatusRefused(status), seconds) => {
-                write!(formatter, "every status answered {status} for {seconds} s from")
-            }
-            Self::Begins(Spell::Conflicts, seconds) => write!(formatter, "conflicts for {seconds} s from"),
-            Self::Overlap { lasts, deaf } => {
-                write!(
-                    formatter,
-                    "a second leader for {lasts} s, the first {deaf} s behind, from"
-                )
-            }
-            Self::FrozenBefore(seconds) => write!(formatter, "frozen for {seconds} s before"),
-            Self::FrozenAfter(seconds) => write!(formatter, "frozen for {seconds} s after"),
-            Self::Unconnected => formatter.write_str("connection refused"),
-        }
     }
 }
 
@@ -778,240 +622,4 @@ struct Failing<T, E> {
     cut: fn(Loss) -> E,
     refused: fn(u16, Option<String>) -> Response<T>,
     spoil: fn(Response<T>, Spoilt) -> Spoiling<T>,
-}
-
-fn named<B>(request: &Request<B>) -> String {
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    // An event is named by the machine's clock, which no seed repeats.
-    let target = match target.split_once("/events/") {
-        Some((before, _)) => format!("{before}/events/…"),
-        None => target.to_owned(),
-    };
-    format!("{} {target}", request.method())
-}
-
-#[derive(Clone)]
-struct ToEntra {
-    wire: Wire,
-    front: Front,
-}
-
-type Answering<T, E> = Pin<Box<dyn Future<Output = Result<Response<T>, E>> + Send>>;
-
-impl Service<Request<Full<Bytes>>> for ToEntra {
-    type Response = Response<LineBody>;
-    type Error = LineError;
-    type Future = Answering<LineBody, LineError>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
-        let Self { wire, mut front } = self.clone();
-        Box::pin(async move {
-            let what = named(&request);
-            let call = async move {
-                let answer = front
-                    .call(request)
-                    .await
-                    .map_err(|error| Box::new(error) as LineError)?;
-                Ok(answer.map(|body| body.map_err(|error| Box::new(error) as LineError).boxed_unsync()))
-            };
-            let cut = |loss: Loss| -> LineError {
-                match loss {
-                    Loss::Cut => loss.to_string().into(),
-                    Loss::Unconnected => NotSent(loss.to_string()).into(),
-                }
-            };
-            let refused = |status: u16, wait: Option<String>| {
-                let body = format!(r#"{{"error":{{"code":"Simulated{status}","message":"a fault"}}}}"#);
-                let mut answer = answered(status, body, |error| match error {});
-                if let Some(wait) = wait.and_then(|wait| wait.parse().ok()) {
-                    answer.headers_mut().insert(http::header::RETRY_AFTER, wait);
-                }
-                answer
-            };
-            let failing = Failing {
-                cut,
-                refused,
-                spoil: spoilt_by,
-            };
-            wire.pass(Side::Entra, what, call, || {}, failing).await
-        })
-    }
-}
-
-fn answered<E>(
-    status: u16,
-    body: String,
-    never: fn(std::convert::Infallible) -> E,
-) -> Response<http_body_util::combinators::UnsyncBoxBody<Bytes, E>>
-where
-    E: 'static,
-{
-    let mut answer = Response::new(Full::new(Bytes::from(body)).map_err(never).boxed_unsync());
-    // Statuses of faults are those that HTTP knows.
-    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let json = http::HeaderValue::from_static("application/json");
-    answer.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    answer
-}
-
-/// An answer that is being spoilt.
-type Spoiling<T> = Pin<Box<dyn Future<Output = Response<T>> + Send>>;
-
-/// Graph's answer, spoilt in this way.
-fn spoilt_by(answer: Response<LineBody>, how: Spoilt) -> Spoiling<LineBody> {
-    Box::pin(spoil(answer, how))
-}
-
-async fn spoil(answer: Response<LineBody>, how: Spoilt) -> Response<LineBody> {
-    let (mut parts, body) = answer.into_parts();
-    // A body in memory is read to its end.
-    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let json = || serde_json::from_slice::<Value>(&whole).unwrap_or_default();
-    let spoilt = match how {
-        Spoilt::Truncated => whole.slice(..whole.len() / 2),
-        Spoilt::Html => {
-            let html = http::HeaderValue::from_static("text/html");
-            parts.headers.insert(http::header::CONTENT_TYPE, html);
-            parts.status = http::StatusCode::OK;
-            Bytes::from_static(b"<html><body>Sign in to the guest network</body></html>")
-        }
-        Spoilt::Redirect => {
-            parts.status = http::StatusCode::FOUND;
-            let elsewhere = http::HeaderValue::from_static("https://elsewhere.example/v1.0");
-            parts.headers.insert(http::header::LOCATION, elsewhere);
-            Bytes::new()
-        }
-        Spoilt::ForeignNextLink => {
-            let mut json = json();
-            if json.is_object() {
-                json["@odata.nextLink"] = "https://elsewhere.example/v1.0/next".into();
-            }
-            Bytes::from(json.to_string())
-        }
-        Spoilt::WithoutId => {
-            let mut json = json();
-            without_ids(&mut json);
-            Bytes::from(json.to_string())
-        }
-        Spoilt::UnknownEnum => {
-            let mut json = json();
-            with_unknown_values(&mut json);
-            Bytes::from(json.to_string())
-        }
-    };
-    parts.headers.remove(http::header::CONTENT_LENGTH);
-    let body = Full::new(spoilt).map_err(|error| match error {}).boxed_unsync();
-    Response::from_parts(parts, body)
-}
-
-fn without_ids(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.remove("id");
-            members.values_mut().for_each(without_ids);
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(without_ids),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// The properties of entitlement management that are enumerations.
-const ENUMERATIONS: [&str; 6] = [
-    "state",
-    "catalogType",
-    "allowedTargetScope",
-    "type",
-    "requestType",
-    "originSystem",
-];
-
-fn with_unknown_values(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (name, value) in members {
-                if ENUMERATIONS.contains(&name.as_str()) && value.is_string() {
-                    *value = "brandNew".into();
-                } else {
-                    with_unknown_values(value);
-                }
-            }
-        }
-        Value::Array(elements) => elements.iter_mut().for_each(with_unknown_values),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-#[derive(Clone)]
-struct ToApiServer {
-    wire: Wire,
-    door: Door,
-    /// Where somebody else writes.
-    others: ApiServer,
-}
-
-impl Service<Request<kube::client::Body>> for ToApiServer {
-    type Response = Response<AnswerBody>;
-    type Error = kube::Error;
-    type Future = Answering<AnswerBody, kube::Error>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<kube::client::Body>) -> Self::Future {
-        let Self { wire, mut door, others } = self.clone();
-        Box::pin(async move {
-            let what = named(&request);
-            let cut = |loss: Loss| kube::Error::Service(loss.to_string().into());
-            let refused = |status: u16, _: Option<String>| {
-                let reason = match status {
-                    403 => "Forbidden",
-                    409 => "Conflict",
-                    422 => "Invalid",
-                    _ => "InternalError",
-                };
-                let body = serde_json::json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                    "message": "a fault", "reason": reason, "code": status});
-                answered(status, body.to_string(), |error| error)
-            };
-            // Nobody spoils what the API server says.
-            let spoil =
-                |answer: Response<AnswerBody>, _: Spoilt| -> Spoiling<AnswerBody> { Box::pin(async { answer }) };
-            let object = written(&request);
-            let outrun = || {
-                if let Some(path) = &object {
-                    touch(&others, path);
-                }
-            };
-            let failing = Failing { cut, refused, spoil };
-            wire.pass(Side::ApiServer, what, door.call(request), outrun, failing)
-                .await
-        })
-    }
-}
-
-/// The object that a write is for.
-fn written(request: &Request<kube::client::Body>) -> Option<String> {
-    let is_write = [http::Method::PUT, http::Method::PATCH].contains(request.method());
-    let path = request.uri().path();
-    let path = path.strip_suffix("/status").unwrap_or(path);
-    (is_write && path.contains("entra-operator.io")).then(|| path.to_owned())
-}
-
-/// Somebody else writes something that means nothing to the operator.
-fn touch(cluster: &ApiServer, path: &str) {
-    let revision = cluster.revision().to_string();
-    let patch = serde_json::json!({"metadata": {"annotations": {"example.com/touched": revision}}});
-    // An object that is gone cannot be touched.
-    let _ = cluster.request(
-        &User::admin(),
-        "PATCH",
-        path,
-        "application/merge-patch+json",
-        Some(&patch),
-    );
 }

@@ -1,7 +1,7 @@
 //! A quarter of an hour without Graph.
 
+use simulation::fault::Fault;
 use simulation::outage::{Figures, run};
-use simulation::wire::Fault;
 
 const OBJECTS: usize = 300;
 

@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as a test does")]
 
 use simulation::{
+    fault::Fault,
     matrix::{Character, Disturbance, KILLS, Run, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
     table,
-    wire::Fault,
 };
 
 fn scenario(name: &str) -> Scenario {

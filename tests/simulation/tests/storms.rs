@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use simulation::{
+    fault::{Fault, Spell},
     matrix::{Character, Disturbance, Run, run},
     scenario::{Scenario, scenarios},
     stage::Manner,
-    wire::{Fault, Seen, Side, Spell},
+    wire::{Seen, Side},
 };
 
 fn scenario(name: &str) -> Scenario {
