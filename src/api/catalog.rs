@@ -245,6 +245,14 @@ pub struct Limits {
     /// Whether assignments may last for ever: `Denied` or `Allowed`. Default, the strict value: `Denied`.
     #[serde(default)]
     pub unlimited_duration: Permission,
+    /// Whether a rule may assign by itself, without a request and without approval: `Denied` or `Allowed`. Default, the
+    /// strict value: `Denied`.
+    #[serde(default)]
+    pub automatic_assignment: Permission,
+    /// Whether others may request for those who are to have access: `Denied` or `Allowed`. Default, the strict value:
+    /// `Denied`.
+    #[serde(default)]
+    pub on_behalf: Permission,
     /// Whether objects that exist in Entra already may be taken over: `Denied` or `Allowed`. Default, the strict value:
     /// `Denied`.
     #[serde(default)]

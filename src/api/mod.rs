@@ -19,8 +19,11 @@ mod status;
 
 pub use access_package::{AccessPackage, AccessPackageSpec, AccessPackageStatus, ResourceRole, ResourceRoleStatus};
 pub use assignment_policy::{
-    Approval, ApprovalStage, Approver, AssignmentPolicy, AssignmentPolicySpec, AssignmentPolicyStatus, Escalation,
-    Expiration, ManagerLevel, NamedApprover, RequestorScope, Requestors, SelfService, Target,
+    Approval, ApprovalStage, Approver, ApproverVisibility, AssignmentPolicy, AssignmentPolicySpec,
+    AssignmentPolicyStatus, Automatic, Choice, ChoiceQuestion, Escalation, Expiration, Localization, ManagerLevel,
+    NamedApprover, NoDecision, Notification, Notifications, OnBehalf, OnBehalfRequestor, Question, QuestionStatus,
+    RequestorScope, Requestors, Review, ReviewInterval, Reviewer, SelfService, Target, TargetManagerLevel,
+    TextQuestion,
 };
 pub use catalog::{
     ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogSpec, CatalogState, CatalogStatus, Grant,
@@ -39,7 +42,7 @@ pub use references::{Reference, ReferenceAt, Refers};
 pub use schema::custom_resource_definitions;
 pub use status::{
     Applied, ConditionType, EntraObject, EntraStatus, Identity, Intent, ManagedStatus, NEVER_OBSERVED, PinnedReference,
-    Standing, TenantOfIntent, UnmanagedPolicy,
+    Standing, TenantOfIntent, UnmanagedPolicy, Written,
 };
 
 /// The API group of every kind and of every annotation.

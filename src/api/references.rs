@@ -6,7 +6,7 @@
 use super::{
     AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
     ClientCertificateCredential, ClientSecretCredential, Credentials, EntraTenantSpec, Escalation, NamedApprover,
-    Requestors, ResourceRole, SecretKeyRef, SecretRef, Target,
+    OnBehalf, OnBehalfRequestor, Requestors, ResourceRole, Review, Reviewer, SecretKeyRef, SecretRef, Target,
     reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef},
 };
 
@@ -167,6 +167,10 @@ impl<'a> Found<'a> {
                 requestor_manager: _,
                 internal_sponsors: _,
                 external_sponsors: _,
+                target_manager: _,
+                target_user_sponsors: _,
+                target_application_owners: _,
+                target_agent_identity_sponsors_or_owners: _,
             } = approver;
             let field = format!("{field}.approvers[{index}]");
             self.user(&field, user.as_ref());
@@ -176,7 +180,7 @@ impl<'a> Found<'a> {
 
     fn fallbacks(&mut self, field: &str, approvers: &'a [NamedApprover]) {
         for (index, NamedApprover { user, group }) in approvers.iter().enumerate() {
-            let field = format!("{field}.fallbackApprovers[{index}]");
+            let field = format!("{field}[{index}]");
             self.user(&field, user.as_ref());
             self.group(&field, group.as_ref());
         }
@@ -187,6 +191,7 @@ impl<'a> Found<'a> {
             scope: _,
             targets,
             self_service: _,
+            on_behalf,
             justification: _,
         } = requestors;
         for (index, target) in targets.iter().enumerate() {
@@ -203,6 +208,50 @@ impl<'a> Found<'a> {
                 self.add(field, Reference::ServicePrincipal(principal));
             }
         }
+        let Some(OnBehalf {
+            add: _,
+            update: _,
+            remove: _,
+            requestors,
+        }) = on_behalf
+        else {
+            return;
+        };
+        for (index, requestor) in requestors.iter().enumerate() {
+            let OnBehalfRequestor {
+                user,
+                group,
+                target_manager: _,
+            } = requestor;
+            let field = format!("spec.requestors.onBehalf.requestors[{index}]");
+            self.user(&field, user.as_ref());
+            self.group(&field, group.as_ref());
+        }
+    }
+
+    fn review(&mut self, review: &'a Review) {
+        let Review {
+            every: _,
+            starts_on: _,
+            lasts: _,
+            reviewers,
+            fallback_reviewers,
+            self_review: _,
+            if_no_decision: _,
+            recommendations: _,
+            justification: _,
+        } = review;
+        for (index, reviewer) in reviewers.iter().enumerate() {
+            let Reviewer {
+                user,
+                group,
+                target_manager: _,
+            } = reviewer;
+            let field = format!("spec.review.reviewers[{index}]");
+            self.user(&field, user.as_ref());
+            self.group(&field, group.as_ref());
+        }
+        self.fallbacks("spec.review.fallbackReviewers", fallback_reviewers);
     }
 
     fn approval(&mut self, approval: &'a Approval) {
@@ -218,10 +267,11 @@ impl<'a> Found<'a> {
                 decision_timeout: _,
                 justification: _,
                 escalation,
+                approver_visibility: _,
             } = stage;
             let field = format!("spec.approval.stages[{index}]");
             self.approvers(&field, approvers);
-            self.fallbacks(&field, fallback_approvers);
+            self.fallbacks(&format!("{field}.fallbackApprovers"), fallback_approvers);
             if let Some(Escalation {
                 after: _,
                 approvers,
@@ -230,7 +280,7 @@ impl<'a> Found<'a> {
             {
                 let field = format!("{field}.escalation");
                 self.approvers(&field, approvers);
-                self.fallbacks(&field, fallback_approvers);
+                self.fallbacks(&format!("{field}.fallbackApprovers"), fallback_approvers);
             }
         }
     }
@@ -245,6 +295,10 @@ impl Refers for AssignmentPolicySpec {
             requestors,
             approval,
             expiration: _,
+            automatic: _,
+            review,
+            questions: _,
+            notifications: _,
             management: _,
             adoption: _,
             id: _,
@@ -258,6 +312,9 @@ impl Refers for AssignmentPolicySpec {
         }
         if let Some(approval) = approval {
             found.approval(approval);
+        }
+        if let Some(review) = review {
+            found.review(review);
         }
         found.0
     }

@@ -24,6 +24,23 @@ pub(super) fn at_least_one(field: &str, message: &str) -> Rule {
     missing(format!("has(self.{field}) && self.{field}.size() > 0"), field, message)
 }
 
+/// The field must be there where the other one is not; the message says what to write.
+pub(super) fn required_without(other: &str, field: &str, message: &str) -> Rule {
+    missing(format!("has(self.{other}) || has(self.{field})"), field, message)
+}
+
+/// The field may be there only where the other one is not.
+pub(super) fn only_without(other: &str, field: &str, message: &str) -> Rule {
+    Rule::new(format!("!(has(self.{other}) && has(self.{field}))"))
+        .message(message)
+        .field_path(format!(".{field}"))
+}
+
+/// A field that can neither be added nor removed; what it says may change.
+pub(super) fn given_or_not(field: &str, message: &str) -> Rule {
+    frozen(format!("has(self.{field}) == has(oldSelf.{field})"), field, message)
+}
+
 fn missing(rule: String, field: &str, message: &str) -> Rule {
     Rule::new(rule)
         .message(message)

@@ -100,6 +100,18 @@ pub struct TenantOfIntent {
 pub struct Applied {
     /// Digest of each field's value as last written or found in place; ids of what reads may hide as they are.
     pub fields: BTreeMap<String, String>,
+    /// The newest write that something of this came of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Written>,
+}
+
+/// A write to Entra: for a while after it, reads of others may show what was there before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Written {
+    /// When it was answered, by the service's clock (RFC 3339).
+    pub at: String,
+    /// Which process has made it: what that one reads is told from its own writes.
+    pub by: String,
 }
 
 /// A name that was looked up once and is bound to what it stood for then.

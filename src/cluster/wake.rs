@@ -268,6 +268,7 @@ fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
             standing: _, // of it, Ready, and whether it exceeds its grant
             identity: api::Identity { entra, intent, applied },
             access_package_id,
+            questions: _, // ids for its own visits
             resolved,
         } = status;
         seen.entra = entra.as_ref();

@@ -10,7 +10,9 @@ use super::access_package::id_of;
 use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, PolicyId};
+use super::question::Question;
 use super::read::{Listed, Read};
+use super::review::ReviewSettings;
 use super::subject_set::SubjectSet;
 use super::transport::{Graph, Removed};
 use super::undeclared::undeclared;
@@ -64,6 +66,8 @@ pub struct AssignmentPolicy {
     pub id: PolicyId,
     /// When it was made (RFC 3339).
     pub created: Option<String>,
+    /// When it was last changed (RFC 3339): what was left out of a read is known as of then.
+    pub modified: Option<String>,
     /// Its package, where that was read.
     pub access_package: Option<AccessPackageId>,
     /// Everything that can be written.
@@ -81,6 +85,8 @@ impl<'de> Deserialize<'de> for AssignmentPolicy {
             id: PolicyId,
             #[serde(default, rename = "createdDateTime")]
             created: Option<String>,
+            #[serde(default, rename = "modifiedDateTime")]
+            modified: Option<String>,
             #[serde(default, rename = "accessPackage", deserialize_with = "id_of")]
             access_package: Option<AccessPackageId>,
         }
@@ -89,6 +95,7 @@ impl<'de> Deserialize<'de> for AssignmentPolicy {
         let Wire {
             id,
             created,
+            modified,
             access_package,
         } = Wire::deserialize(&answer).map_err(invalid)?;
         let mut fields = PolicyRead::deserialize(&answer).map_err(invalid)?;
@@ -96,6 +103,7 @@ impl<'de> Deserialize<'de> for AssignmentPolicy {
         Ok(Self {
             id,
             created,
+            modified,
             access_package,
             fields,
             whole: None,
@@ -128,18 +136,18 @@ pub struct PolicyRead {
     /// Who approves.
     #[serde(default, deserialize_with = "null_as_default")]
     pub request_approval_settings: ApprovalSettings,
-    /// Access reviews, in Graph's own shape; `None` is none.
+    /// Access reviews; `None` is none.
     #[serde(default)]
-    pub review_settings: Option<Value>,
-    /// Automatic assignment, in Graph's own shape; `None` makes the policy one that is requested.
+    pub review_settings: Option<ReviewSettings>,
+    /// Automatic assignment; `None` makes the policy one that is requested.
     #[serde(default)]
-    pub automatic_request_settings: Option<Value>,
-    /// Notifications, in Graph's own shape; only where the cloud has them.
+    pub automatic_request_settings: Option<AutomaticRequestSettings>,
+    /// Notifications; only where the cloud has them.
     #[serde(default)]
-    pub notification_settings: Option<Value>,
-    /// Questions to the requestor, in Graph's own shape.
+    pub notification_settings: Option<NotificationSettings>,
+    /// Questions to the requestor.
     #[serde(default)]
-    pub questions: Read<Vec<Value>>,
+    pub questions: Read<Vec<Question>>,
     /// Workflow extensions by stage, in Graph's own shape.
     #[serde(default)]
     pub custom_extension_stage_settings: Read<Vec<Value>>,
@@ -186,14 +194,14 @@ pub struct PolicyBody {
     pub requestor_settings: RequestorSettings,
     /// Who approves.
     pub request_approval_settings: ApprovalSettings,
-    /// Access reviews, in Graph's own shape; `None` is none.
-    pub review_settings: Option<Value>,
-    /// Automatic assignment, in Graph's own shape; `None` makes the policy one that is requested.
-    pub automatic_request_settings: Option<Value>,
-    /// Notifications, in Graph's own shape; only where the cloud has them.
-    pub notification_settings: Option<Value>,
-    /// Questions to the requestor, in Graph's own shape.
-    pub questions: Vec<Value>,
+    /// Access reviews; `None` is none.
+    pub review_settings: Option<ReviewSettings>,
+    /// Automatic assignment; `None` makes the policy one that is requested.
+    pub automatic_request_settings: Option<AutomaticRequestSettings>,
+    /// Notifications; only where the cloud has them.
+    pub notification_settings: Option<NotificationSettings>,
+    /// Questions to the requestor.
+    pub questions: Vec<Question>,
     /// Workflow extensions by stage, in Graph's own shape.
     pub custom_extension_stage_settings: Vec<Value>,
 }
@@ -251,6 +259,38 @@ pub struct RequestorSettings {
     /// Who may act for others.
     #[serde(default, deserialize_with = "null_as_default")]
     pub on_behalf_requestors: Vec<SubjectSet>,
+}
+
+/// A rule that assigns by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutomaticRequestSettings {
+    /// Whoever is an allowed target is given the package. What does not say that it does not, does.
+    #[serde(default)]
+    pub request_access_for_allowed_targets: Option<bool>,
+    /// Whoever is no allowed target any more loses it.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub remove_access_when_target_leaves_allowed_targets: bool,
+    /// How long after that: ISO 8601, such as `P7D`.
+    #[serde(default)]
+    pub grace_period_before_access_removal: Option<String>,
+}
+
+impl AutomaticRequestSettings {
+    /// Whether it assigns.
+    #[must_use]
+    pub fn assigns(&self) -> bool {
+        self.request_access_for_allowed_targets != Some(false)
+    }
+}
+
+/// Mails about assignments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationSettings {
+    /// Nobody is told of an assignment.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub is_assignment_notification_disabled: bool,
 }
 
 /// Who approves.

@@ -63,10 +63,7 @@ impl PolicyRead {
             self_update: *enable_targets_to_self_update_access,
             on_behalf_add: *enable_on_behalf_requestors_to_add_access,
             on_behalf_update: *enable_on_behalf_requestors_to_update_access,
-            automatic: self
-                .automatic_request_settings
-                .as_ref()
-                .is_some_and(|settings| !settings.is_null()),
+            automatic: self.automatic_request_settings.is_some(),
         }
     }
 
@@ -132,6 +129,7 @@ fn opaque(id: &PolicyId, whole: &Value) -> AssignmentPolicy {
     AssignmentPolicy {
         id: id.clone(),
         created: text("createdDateTime"),
+        modified: text("modifiedDateTime"),
         access_package: whole
             .get("accessPackage")
             .and_then(|package| package.get("id"))

@@ -36,6 +36,16 @@ pub enum Feature {
 }
 
 impl Cloud {
+    /// What an EntraTenant calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Global => "Global",
+            Self::UsGovernment => "USGovernment",
+            Self::UsGovernmentDod => "USGovernmentDoD",
+            Self::China => "China",
+        }
+    }
+
     /// The Graph v1.0 root without a trailing slash, such as `https://graph.microsoft.com/v1.0`.
     pub fn graph_url(self) -> &'static str {
         match self {

@@ -12,6 +12,7 @@
 //! | `retry` | the pure decision whether a request may be sent again, and when |
 //! | `read` | what an answer tells and what it does not: unread, unreadable |
 //! | `undeclared` | what a policy's answer has beside what we know |
+//! | `review`, `question` | access reviews of a policy, and its questions |
 //! | `closing` | a policy's doors, and shutting them without changing anything else |
 //! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
 //! | `odata`, `wire`, `id` | literals and URLs, tolerant enums, id newtypes |
@@ -40,9 +41,11 @@ mod line;
 mod lookup;
 mod odata;
 mod page;
+mod question;
 mod read;
 pub mod resource;
 mod retry;
+mod review;
 mod subject_set;
 mod token_retry;
 mod transport;
@@ -54,8 +57,8 @@ pub use access_package::{
 };
 pub use assignment::{Assignment, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
 pub use assignment_policy::{
-    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, Expiration, ExpirationKind, PolicyBody,
-    PolicyRead, RequestorSettings,
+    AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, AutomaticRequestSettings, Expiration,
+    ExpirationKind, NotificationSettings, PolicyBody, PolicyRead, RequestorSettings,
 };
 pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
@@ -71,10 +74,12 @@ pub use id::{
 pub use line::{Line, LineBody, LineError, NotSent};
 pub use lookup::{Identified, ObjectKind};
 pub use odata::literal;
+pub use question::{AnswerChoice, Localization, Question, QuestionAnswer};
 pub use read::{Listed, Read, Unreadable};
 pub use resource::{
     NewResource, OriginSystem, RequestState, RequestedResource, Resource, ResourceRequest, ResourceRole, ResourceScope,
 };
+pub use review::{Recurrence, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings};
 pub use subject_set::SubjectSet;
 pub use transport::{Access, Away, Exchange, Graph, Observer, Removed, Weather};
 

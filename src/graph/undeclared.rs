@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::subject_set::SubjectSet;
+use super::{question::Question, subject_set::SubjectSet};
 
 /// The kind that a stage is of where it does not say; anything else has settings of its own.
 const STAGE: &str = "#microsoft.graph.accessPackageApprovalStage";
 
-/// What v1.0 lets a client write of a policy. Reviews, automatic assignment, notifications, questions and workflow
-/// extensions are kept in Graph's own shape, so nothing within them is lost.
+/// What v1.0 lets a client write of a policy. Workflow extensions and the recurrence of reviews are kept in Graph's own
+/// shape, so nothing within them is lost.
 const POLICY: &[&str] = &[
     "displayName",
     "description",
@@ -49,6 +49,32 @@ const STAGE_SETTINGS: &[&str] = &[
     "durationBeforeEscalation",
     "approverInformationVisibility",
 ];
+const REVIEW: &[&str] = &[
+    "isEnabled",
+    "expirationBehavior",
+    "isRecommendationEnabled",
+    "isReviewerJustificationRequired",
+    "isSelfReview",
+    "schedule",
+];
+const REVIEWERS: &[&str] = &["primaryReviewers", "fallbackReviewers"];
+const SCHEDULE: &[&str] = &["startDateTime", "expiration", "recurrence"];
+const QUESTION: &[&str] = &[
+    "id",
+    "isRequired",
+    "isAnswerEditable",
+    "sequence",
+    "text",
+    "localizations",
+];
+const CHOICE: &[&str] = &["actualValue", "text", "localizations"];
+const LOCALIZATION: &[&str] = &["languageCode", "text"];
+const AUTOMATIC: &[&str] = &[
+    "requestAccessForAllowedTargets",
+    "removeAccessWhenTargetLeavesAllowedTargets",
+    "gracePeriodBeforeAccessRemoval",
+];
+const NOTIFICATIONS: &[&str] = &["isAssignmentNotificationDisabled"];
 const APPROVERS: &[&str] = &[
     "primaryApprovers",
     "fallbackPrimaryApprovers",
@@ -78,6 +104,30 @@ pub(super) fn undeclared(policy: &Value) -> Vec<String> {
             found.stage(&format!("requestApprovalSettings.stages[{index}]"), stage);
         }
     }
+    if let Some(review) = policy.get("reviewSettings") {
+        found.properties("reviewSettings", review, &[REVIEW, REVIEWERS]);
+        for name in REVIEWERS {
+            found.sets(&format!("reviewSettings.{name}"), review.get(name));
+        }
+        if let Some(schedule) = review.get("schedule") {
+            found.properties("reviewSettings.schedule", schedule, &[SCHEDULE]);
+            if let Some(expiration) = schedule.get("expiration") {
+                found.properties("reviewSettings.schedule.expiration", expiration, &[EXPIRATION]);
+            }
+        }
+    }
+    let questions = policy.get("questions").and_then(Value::as_array);
+    for (index, question) in questions.into_iter().flatten().enumerate() {
+        found.question(&format!("questions[{index}]"), question);
+    }
+    for (name, declared) in [
+        ("automaticRequestSettings", AUTOMATIC),
+        ("notificationSettings", NOTIFICATIONS),
+    ] {
+        if let Some(settings) = policy.get(name) {
+            found.properties(name, settings, &[declared]);
+        }
+    }
     found.paths
 }
 
@@ -105,6 +155,32 @@ impl Found {
         self.properties(at, stage, &[STAGE_SETTINGS, APPROVERS]);
         for name in APPROVERS {
             self.sets(&format!("{at}.{name}"), stage.get(name));
+        }
+    }
+
+    fn question(&mut self, at: &str, question: &Value) {
+        let kind = question
+            .get("@odata.type")
+            .and_then(Value::as_str)
+            .unwrap_or("of no kind");
+        let Some(own) = Question::declared(kind) else {
+            self.paths.push(format!("{at} ({kind})"));
+            return;
+        };
+        self.properties(at, question, &[QUESTION, own]);
+        self.translations(at, question);
+        let choices = question.get("choices").and_then(Value::as_array);
+        for (index, choice) in choices.into_iter().flatten().enumerate() {
+            let at = format!("{at}.choices[{index}]");
+            self.properties(&at, choice, &[CHOICE]);
+            self.translations(&at, choice);
+        }
+    }
+
+    fn translations(&mut self, at: &str, of: &Value) {
+        let texts = of.get("localizations").and_then(Value::as_array);
+        for (index, text) in texts.into_iter().flatten().enumerate() {
+            self.properties(&format!("{at}.localizations[{index}]"), text, &[LOCALIZATION]);
         }
     }
 
@@ -138,7 +214,10 @@ mod tests {
                 {"@odata.type": "#microsoft.graph.singleUser", "userId": "u", "description": "Ann"},
                 {"@odata.type": "#microsoft.graph.targetApplicationOwners"},
             ],
-            "reviewSettings": {"aNewSetting": 1},
+            "reviewSettings": {"isEnabled": true, "schedule": {"recurrence": {"aNewSetting": 1}}},
+            "automaticRequestSettings": {"gracePeriodBeforeAccessRemoval": "P7D"},
+            "questions": [{"@odata.type": "#microsoft.graph.accessPackageMultipleChoiceQuestion", "id": "q", "text": "Why?",
+                "choices": [{"actualValue": "a", "text": "A", "localizations": [{"languageCode": "de", "text": "A"}]}]}],
             "requestApprovalSettings": {"stages": [{"primaryApprovers@odata.type": "x", "primaryApprovers":
                 [{"@odata.type": "#microsoft.graph.requestorManager", "managerLevel": 1}]}]},
         });
@@ -154,6 +233,12 @@ mod tests {
             "expiration": {"type": "noExpiration", "grace": "P1D"},
             "requestorSettings": {"enableMagic": false, "onBehalfRequestors":
                 [{"@odata.type": "#microsoft.graph.singleUser", "userId": "u", "isBackup": true}]},
+            "reviewSettings": {"isMagic": true, "primaryReviewers": [{"@odata.type": "#microsoft.graph.aNewKind"}],
+                "schedule": {"pause": "P1D"}},
+            "automaticRequestSettings": {"limit": 5000},
+            "questions": [{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "isMagic": true,
+                "localizations": [{"languageCode": "de", "tone": "kind"}]},
+                {"@odata.type": "#microsoft.graph.aNewKind"}],
             "requestApprovalSettings": {"isMagic": true, "stages": [
                 {"@odata.type": "#microsoft.graph.accessPackageDynamicApprovalStage", "customExtension": {"id": "x"},
                     "escalationApprovers": [{"@odata.type": "#microsoft.graph.aNewKind", "x": 1}]}]},
@@ -171,6 +256,13 @@ mod tests {
                 "requestApprovalSettings.stages[0] (#microsoft.graph.accessPackageDynamicApprovalStage)",
                 "requestApprovalSettings.stages[0].customExtension",
                 "requestApprovalSettings.stages[0].escalationApprovers[0] (#microsoft.graph.aNewKind)",
+                "reviewSettings.isMagic",
+                "reviewSettings.primaryReviewers[0] (#microsoft.graph.aNewKind)",
+                "reviewSettings.schedule.pause",
+                "questions[0].isMagic",
+                "questions[0].localizations[0].tone",
+                "questions[1] (#microsoft.graph.aNewKind)",
+                "automaticRequestSettings.limit",
             ]
         );
     }

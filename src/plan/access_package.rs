@@ -301,6 +301,7 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
         memories,
         held,
         found,
+        is_open,
     } = judge.judgement();
     let mut plan = Plan {
         steps: Vec::new(),
@@ -315,6 +316,7 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
             })
             .collect(),
         found,
+        is_open,
     };
     if !written.is_empty() {
         plan.steps

@@ -3,12 +3,14 @@
 //! A policy is written as a whole. [`merge`] declares each field once: its path, and which way a change of it moves the
 //! door. A field that is held back keeps Entra's value in the body that is sent.
 
+pub mod questions;
+mod settings;
 mod values;
 
 use std::fmt;
 
 use serde_json::Value;
-use values::{Approvers, Chain, Escalation, Justification, Length, Who, is_on, lasts_no_longer};
+use values::{Approvers, Chain, Escalation, Justification, Length, Visibility, Who, lasts_no_longer};
 
 use super::{
     Act, Canonical, Cause, Difference, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules,
@@ -166,6 +168,7 @@ fn update(desired: &PolicyBody, observed: &PolicyRead, rules: &Rules<'_>) -> Pla
         memories,
         held,
         found,
+        is_open,
     } = judge.judgement();
     let mut plan = Plan {
         steps: Vec::new(),
@@ -177,6 +180,7 @@ fn update(desired: &PolicyBody, observed: &PolicyRead, rules: &Rules<'_>) -> Pla
             })
             .collect(),
         found,
+        is_open,
     };
     if !written.is_empty() {
         plan.steps
@@ -198,10 +202,10 @@ pub fn merge(after: PolicyBody, before: &PolicyRead, judge: &mut Judge<'_>) -> P
         expiration,
         requestor_settings,
         request_approval_settings,
-        review_settings: _,
-        automatic_request_settings: _,
-        notification_settings: _,
-        questions: _,
+        review_settings,
+        automatic_request_settings,
+        notification_settings,
+        questions,
         custom_extension_stage_settings: _,
     } = after;
     judge.undeclared(&before.undeclared);
@@ -213,8 +217,13 @@ pub fn merge(after: PolicyBody, before: &PolicyRead, judge: &mut Judge<'_>) -> P
         scope: allowed_target_scope,
         targets: specific_allowed_targets,
     };
+    // By whichever way in the spec has them.
+    let path = match &automatic_request_settings {
+        Some(_) => "automatic.rule",
+        None => "requestors",
+    };
     let Who { scope, targets } = judge.field(
-        "requestors",
+        path,
         |before, after| Stake::widening(!after.is_within(before)),
         who,
         &who_before,
@@ -232,26 +241,14 @@ pub fn merge(after: PolicyBody, before: &PolicyRead, judge: &mut Judge<'_>) -> P
             expiration,
             &before.expiration,
         ),
-        review_settings: judge.unmanaged(
-            "access reviews (reviewSettings)",
-            |value| is_on(value, "isEnabled"),
-            &before.review_settings,
-        ),
-        automatic_request_settings: judge.unmanaged(
-            "automatic assignment (automaticRequestSettings)",
-            |value| value.as_ref().is_some_and(|value| !value.is_null()),
+        review_settings: settings::reviews(review_settings, &before.review_settings, judge),
+        automatic_request_settings: settings::rule(
+            automatic_request_settings,
             &before.automatic_request_settings,
+            judge,
         ),
-        notification_settings: judge.unmanaged(
-            "switched-off notifications (notificationSettings)",
-            |value| is_on(value, "isAssignmentNotificationDisabled"),
-            &before.notification_settings,
-        ),
-        questions: judge.unmanaged_part(
-            "questions to the requestor (questions)",
-            |questions: &Vec<Value>| !questions.is_empty(),
-            &before.questions,
-        ),
+        notification_settings: settings::notifications(notification_settings, &before.notification_settings, judge),
+        questions: questions::merge(questions, &before.questions, judge),
         custom_extension_stage_settings: judge.unmanaged_part(
             "workflow extensions (customExtensionStageSettings)",
             |settings: &Vec<Value>| !settings.is_empty(),
@@ -277,10 +274,10 @@ fn requestors(after: RequestorSettings, before: &RequestorSettings, judge: &mut 
         enable_targets_to_self_update_access: update,
         enable_targets_to_self_remove_access: remove,
         allow_custom_assignment_schedule: schedule,
-        enable_on_behalf_requestors_to_add_access: _,
-        enable_on_behalf_requestors_to_update_access: _,
-        enable_on_behalf_requestors_to_remove_access: _,
-        on_behalf_requestors: _,
+        enable_on_behalf_requestors_to_add_access: others_add,
+        enable_on_behalf_requestors_to_update_access: others_update,
+        enable_on_behalf_requestors_to_remove_access: others_remove,
+        on_behalf_requestors: others,
     } = after;
     let on = |flag: &bool| *flag;
     RequestorSettings {
@@ -309,26 +306,37 @@ fn requestors(after: RequestorSettings, before: &RequestorSettings, judge: &mut 
             schedule,
             &before.allow_custom_assignment_schedule,
         ),
-        enable_on_behalf_requestors_to_add_access: judge.unmanaged(
+        enable_on_behalf_requestors_to_add_access: judge.optional(
+            "requestors.onBehalf.add",
             ON_BEHALF,
             on,
-            &before.enable_on_behalf_requestors_to_add_access,
+            opening,
+            (others_add, &before.enable_on_behalf_requestors_to_add_access),
         ),
-        enable_on_behalf_requestors_to_update_access: judge.unmanaged(
+        enable_on_behalf_requestors_to_update_access: judge.optional(
+            "requestors.onBehalf.update",
             ON_BEHALF,
             on,
-            &before.enable_on_behalf_requestors_to_update_access,
+            opening,
+            (others_update, &before.enable_on_behalf_requestors_to_update_access),
         ),
-        enable_on_behalf_requestors_to_remove_access: judge.unmanaged(
+        // Whoever gives access back hands none out.
+        enable_on_behalf_requestors_to_remove_access: judge.optional(
+            "requestors.onBehalf.remove",
             ON_BEHALF,
             on,
-            &before.enable_on_behalf_requestors_to_remove_access,
+            |_, _| Stake::NEUTRAL,
+            (others_remove, &before.enable_on_behalf_requestors_to_remove_access),
         ),
-        on_behalf_requestors: judge.unmanaged(
-            ON_BEHALF,
-            |requestors: &Vec<SubjectSet>| !requestors.is_empty(),
-            &before.on_behalf_requestors,
-        ),
+        on_behalf_requestors: judge
+            .optional(
+                "requestors.onBehalf.requestors",
+                ON_BEHALF,
+                |requestors: &Approvers| !requestors.0.is_empty(),
+                |before, after| Stake::widening(!after.is_within(before)),
+                (Approvers(others), &Approvers(before.on_behalf_requestors.clone())),
+            )
+            .0,
     }
 }
 
@@ -410,7 +418,7 @@ fn stage(index: usize, after: ApprovalStage, before: &ApprovalStage, judge: &mut
         fallback_primary_approvers,
         escalation_approvers,
         fallback_escalation_approvers,
-        approver_information_visibility: _,
+        approver_information_visibility: visibility,
     } = after;
     let escalation = judge.field(
         &path("escalation"),
@@ -455,15 +463,18 @@ fn stage(index: usize, after: ApprovalStage, before: &ApprovalStage, judge: &mut
         duration_before_escalation: escalation.after,
         escalation_approvers: escalation.approvers,
         fallback_escalation_approvers: escalation.fallback,
-        approver_information_visibility: judge.unmanaged(
-            "the visibility of approvers (approverInformationVisibility)",
-            |value: &Option<String>| {
-                value
-                    .as_deref()
-                    .is_some_and(|value| !value.eq_ignore_ascii_case("default"))
-            },
-            &before.approver_information_visibility,
-        ),
+        approver_information_visibility: judge
+            .optional(
+                &path("approverVisibility"),
+                "the visibility of approvers (approverInformationVisibility)",
+                |visibility: &Visibility| !visibility.is_default(),
+                |_, _| Stake::NEUTRAL,
+                (
+                    Visibility(visibility),
+                    &Visibility(before.approver_information_visibility.clone()),
+                ),
+            )
+            .0,
     }
 }
 

@@ -244,6 +244,7 @@ fn update(desired: &DesiredCatalog, catalog: &Catalog, rules: &Rules<'_>) -> Pla
         memories,
         held,
         found,
+        is_open,
     } = judge.judgement();
     let mut plan = Plan {
         steps: Vec::new(),
@@ -255,6 +256,7 @@ fn update(desired: &DesiredCatalog, catalog: &Catalog, rules: &Rules<'_>) -> Pla
             })
             .collect(),
         found,
+        is_open,
     };
     if !written.is_empty() {
         plan.steps

@@ -5,6 +5,7 @@ use kube::ResourceExt as _;
 use super::{
     Canonical, Problem,
     access_package::{DesiredPackage, DesiredRole, RoleKey},
+    assignment_policy::questions::wanted,
     catalog::{DesiredCatalog, DesiredResource},
     limits::scope_of,
     people::People,
@@ -13,12 +14,15 @@ use super::{
 };
 use crate::{
     api::{
-        self, AccessPackageSpec, AssignmentPolicySpec, Catalog, CatalogSpec, Reason, Requirement, ResourceRole,
-        ResourceRoleStatus,
+        self, AccessPackageSpec, ApproverVisibility, AssignmentPolicySpec, Catalog, CatalogSpec, NoDecision,
+        Notification, Notifications, QuestionStatus, Reason, Requirement, ResourceRole, ResourceRoleStatus, Review,
+        ReviewInterval,
     },
     graph::{
-        self, ApprovalSettings, CatalogId, CatalogState, Expiration, ExpirationKind, NewResourceRoleScope,
-        OriginSystem, PolicyBody, RequestorSettings, ResourceRoleScope, ResourceScope,
+        self, AllowedTargetScope, ApprovalSettings, AutomaticRequestSettings, CatalogId, CatalogState, Cloud,
+        Expiration, ExpirationKind, Feature, NewResourceRoleScope, NotificationSettings, OriginSystem, PolicyBody,
+        Recurrence, RequestorSettings, ResourceRoleScope, ResourceScope, ReviewExpirationBehavior, ReviewSchedule,
+        ReviewSettings, SubjectSet,
     },
 };
 
@@ -140,22 +144,82 @@ pub fn role_status(role: &DesiredRole, scopes: &[ResourceRoleScope]) -> Resource
     }
 }
 
-/// The policy as Graph wants it, in full. `justifies` tells whether the cloud knows of requestors who say why.
+/// The policy as Graph wants it, in full. `questions` are those whose ids are known.
 ///
 /// # Errors
-/// [`Reason::InvalidSpec`] where a choice is missing, which the schema refuses: nothing is chosen for anybody.
-pub fn policy(spec: &AssignmentPolicySpec, people: People, justifies: bool) -> Result<PolicyBody, Problem> {
+/// [`Reason::InvalidSpec`] where a choice is missing, which the schema refuses: nothing is chosen for anybody; and where the
+/// cloud has no such setting, which is never left out in silence.
+pub fn policy(
+    spec: &AssignmentPolicySpec,
+    people: People,
+    questions: &[QuestionStatus],
+    cloud: Cloud,
+) -> Result<PolicyBody, Problem> {
     let missing = |field: &str| Problem::new(Reason::InvalidSpec, "is required").at(field);
+    if let Some(problem) = lacking(spec, cloud) {
+        return Err(problem);
+    }
+    let People {
+        targets,
+        on_behalf: on_behalf_requestors,
+        stages,
+        reviewers,
+        fallback_reviewers,
+    } = people;
+    let display_name = spec.display_name.canonical();
+    let description = Some(spec.description.clone());
+    let review_settings = match &spec.review {
+        Some(review) => Some(self::review(review, reviewers, fallback_reviewers)?),
+        None => None,
+    };
+    // Nothing said: people are told.
+    let is_told = spec.notifications.unwrap_or_default().assignment == Notification::Enabled;
+    let notification_settings = cloud
+        .has(Feature::NotificationSettings)
+        .then_some(NotificationSettings {
+            is_assignment_notification_disabled: !is_told,
+        });
+    let says_why = |is_required| cloud.has(Feature::RequestorJustification).then_some(is_required);
+    if let Some(automatic) = &spec.automatic {
+        return Ok(PolicyBody {
+            display_name,
+            description,
+            allowed_target_scope: AllowedTargetScope::SpecificDirectoryUsers,
+            specific_allowed_targets: vec![SubjectSet::AttributeRuleMembers {
+                rule: automatic.rule.clone(),
+            }],
+            expiration: Expiration {
+                kind: ExpirationKind::NoExpiration,
+                duration: None,
+                end: None,
+            },
+            requestor_settings: RequestorSettings::default(),
+            request_approval_settings: ApprovalSettings {
+                is_approval_required_for_add: false,
+                is_approval_required_for_update: false,
+                is_requestor_justification_required: says_why(false),
+                stages: Vec::new(),
+            },
+            review_settings,
+            automatic_request_settings: Some(AutomaticRequestSettings {
+                request_access_for_allowed_targets: Some(true),
+                remove_access_when_target_leaves_allowed_targets: automatic.remove_when_no_longer_matching,
+                grace_period_before_access_removal: automatic.grace_period.as_ref().map(ToString::to_string),
+            }),
+            notification_settings,
+            questions: Vec::new(),
+            custom_extension_stage_settings: Vec::new(),
+        });
+    }
     let requestors = spec.requestors.as_ref().ok_or_else(|| missing("spec.requestors"))?;
     let approval = spec.approval.as_ref().ok_or_else(|| missing("spec.approval"))?;
     let expiration = spec.expiration.as_ref().ok_or_else(|| missing("spec.expiration"))?;
     let service = requestors.self_service;
+    let on_behalf = requestors.on_behalf.as_ref();
     let required = approval.stages.is_some();
-    let asks_why = requestors.justification == Requirement::Required;
-    let People { targets, stages } = people;
     Ok(PolicyBody {
-        display_name: spec.display_name.canonical(),
-        description: Some(spec.description.clone()),
+        display_name,
+        description,
         allowed_target_scope: scope_of(requestors.scope),
         specific_allowed_targets: targets,
         expiration: ends(expiration)?,
@@ -164,23 +228,108 @@ pub fn policy(spec: &AssignmentPolicySpec, people: People, justifies: bool) -> R
             enable_targets_to_self_update_access: service.update,
             enable_targets_to_self_remove_access: service.remove,
             allow_custom_assignment_schedule: service.custom_schedule,
-            // The spec has no words for these yet.
-            enable_on_behalf_requestors_to_add_access: false,
-            enable_on_behalf_requestors_to_update_access: false,
-            enable_on_behalf_requestors_to_remove_access: false,
-            on_behalf_requestors: Vec::new(),
+            enable_on_behalf_requestors_to_add_access: on_behalf.is_some_and(|others| others.add),
+            enable_on_behalf_requestors_to_update_access: on_behalf.is_some_and(|others| others.update),
+            enable_on_behalf_requestors_to_remove_access: on_behalf.is_some_and(|others| others.remove),
+            on_behalf_requestors,
         },
         request_approval_settings: ApprovalSettings {
             is_approval_required_for_add: required,
             is_approval_required_for_update: required && approval.required_for_update,
-            is_requestor_justification_required: justifies.then_some(asks_why),
+            is_requestor_justification_required: says_why(requestors.justification == Requirement::Required),
             stages,
         },
-        review_settings: None,
+        review_settings,
         automatic_request_settings: None,
-        notification_settings: None,
-        questions: Vec::new(),
+        notification_settings,
+        questions: wanted(&spec.questions, questions),
         custom_extension_stage_settings: Vec::new(),
+    })
+}
+
+/// What the spec asks for and the cloud does not have.
+fn lacking(spec: &AssignmentPolicySpec, cloud: Cloud) -> Option<Problem> {
+    let lacks = |feature, field: &str, default: &str| {
+        (!cloud.has(feature)).then(|| {
+            Problem::new(
+                Reason::InvalidSpec,
+                format!("cloud {} has no such setting of a policy", cloud.name()),
+            )
+            .at(field)
+            .remedy(format!("write {default}, or leave it out"))
+        })
+    };
+    let asks_why = |requestors: &api::Requestors| requestors.justification == Requirement::Required;
+    if spec.requestors.as_ref().is_some_and(asks_why) {
+        let field = "spec.requestors.justification";
+        if let Some(problem) = lacks(Feature::RequestorJustification, field, "NotRequired") {
+            return Some(problem);
+        }
+    }
+    let stages = spec.approval.iter().flat_map(|approval| &approval.stages).flatten();
+    let seen = stages
+        .enumerate()
+        .find(|(_, stage)| stage.approver_visibility != ApproverVisibility::Default);
+    if let Some((index, _)) = seen {
+        let field = format!("spec.approval.stages[{index}].approverVisibility");
+        if let Some(problem) = lacks(Feature::ApproverInformationVisibility, &field, "Default") {
+            return Some(problem);
+        }
+    }
+    let is_silent = |notifications: Notifications| notifications.assignment == Notification::Disabled;
+    if spec.notifications.is_some_and(is_silent) {
+        return lacks(
+            Feature::NotificationSettings,
+            "spec.notifications.assignment",
+            "Enabled",
+        );
+    }
+    None
+}
+
+/// The reviews as Graph wants them.
+fn review(review: &Review, primary: Vec<SubjectSet>, fallback: Vec<SubjectSet>) -> Result<ReviewSettings, Problem> {
+    let missing = |field: &str| Problem::new(Reason::InvalidSpec, "is required").at(field);
+    let Review {
+        every,
+        starts_on,
+        lasts,
+        reviewers: _,
+        fallback_reviewers: _,
+        self_review,
+        if_no_decision,
+        recommendations,
+        justification,
+    } = review;
+    let recurrence = match every.ok_or_else(|| missing("spec.review.every"))? {
+        ReviewInterval::Weekly => Recurrence::Weekly,
+        ReviewInterval::Monthly => Recurrence::EveryMonths(1),
+        ReviewInterval::Quarterly => Recurrence::EveryMonths(3),
+        ReviewInterval::SemiAnnually => Recurrence::EveryMonths(6),
+        ReviewInterval::Annually => Recurrence::EveryMonths(12),
+    };
+    let expiration_behavior = match if_no_decision.ok_or_else(|| missing("spec.review.ifNoDecision"))? {
+        NoDecision::RemoveAccess => ReviewExpirationBehavior::RemoveAccess,
+        NoDecision::KeepAccess => ReviewExpirationBehavior::KeepAccess,
+        NoDecision::TakeRecommendation => ReviewExpirationBehavior::AcceptAccessRecommendation,
+    };
+    Ok(ReviewSettings {
+        is_enabled: true,
+        expiration_behavior,
+        is_recommendation_enabled: *recommendations,
+        is_reviewer_justification_required: *justification == Requirement::Required,
+        is_self_review: *self_review,
+        schedule: ReviewSchedule {
+            start_date_time: starts_on.as_ref().map(|day| format!("{day}T00:00:00Z")),
+            expiration: Expiration {
+                kind: ExpirationKind::AfterDuration,
+                duration: Some(lasts.to_string()),
+                end: None,
+            },
+            recurrence: recurrence.to_graph().unwrap_or_default(), // each of these is known
+        },
+        primary_reviewers: primary,
+        fallback_reviewers: fallback,
     })
 }
 
@@ -249,16 +398,53 @@ mod tests {
     #[test]
     fn an_end_that_nobody_chose_is_not_never() {
         for unclear in [json!({}), json!({"never": {}, "afterDuration": "P1D"})] {
-            let problem = policy(&spec(unclear), People::default(), true).unwrap_err();
+            let problem = policy(&spec(unclear), People::default(), &[], Cloud::Global).unwrap_err();
             assert_eq!(problem.reason, Reason::InvalidSpec);
         }
-        let chosen = policy(&spec(json!({"never": {}})), People::default(), true).unwrap();
+        let chosen = policy(&spec(json!({"never": {}})), People::default(), &[], Cloud::Global).unwrap();
         assert_eq!(chosen.expiration.kind, ExpirationKind::NoExpiration);
     }
 
     #[test]
     fn what_the_cloud_does_not_know_is_not_said() {
-        let body = policy(&spec(json!({"never": {}})), People::default(), false).unwrap();
+        let body = policy(&spec(json!({"never": {}})), People::default(), &[], Cloud::China).unwrap();
         assert_eq!(body.request_approval_settings.is_requestor_justification_required, None);
+        assert_eq!(body.notification_settings, None);
+    }
+
+    #[test]
+    fn what_the_cloud_lacks_is_refused_by_its_name_and_never_left_out() {
+        let with = |changes: serde_json::Value| {
+            let mut value = json!({
+                "accessPackageRef": {"name": "p"}, "displayName": "P", "requestors": {"scope": "AllMemberUsers"},
+                "approval": {"notRequired": {}}, "expiration": {"never": {}},
+            });
+            value
+                .as_object_mut()
+                .unwrap()
+                .extend(changes.as_object().unwrap().clone());
+            serde_json::from_value::<AssignmentPolicySpec>(value).unwrap()
+        };
+        for (changes, field) in [
+            (
+                json!({"requestors": {"scope": "AllMemberUsers", "justification": "Required"}}),
+                "spec.requestors.justification",
+            ),
+            (
+                json!({"notifications": {"assignment": "Disabled"}}),
+                "spec.notifications.assignment",
+            ),
+            (
+                json!({"approval": {"stages": [{"approverVisibility": "Visible",
+                    "approvers": [{"user": {"id": "u"}}]}]}}),
+                "spec.approval.stages[0].approverVisibility",
+            ),
+        ] {
+            let spec = with(changes);
+            assert!(policy(&spec, People::default(), &[], Cloud::Global).is_ok());
+            let problem = policy(&spec, People::default(), &[], Cloud::China).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some(field));
+            assert!(problem.message().contains("China"), "{}", problem.message());
+        }
     }
 }

@@ -8,8 +8,9 @@
 //! | a | a | c | drift | writes where that narrows or is neutral, holds where it would widen |
 //! | a | b | c | both changed | writes: a person just said what they want |
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use k8s_openapi::jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Cause, Difference, Door, Hold};
@@ -54,6 +55,12 @@ impl<'a> Base<'a> {
         self.0.and_then(|fields| fields.get(field)).map(String::as_str)
     }
 
+    /// Whether anything was ever applied to `field`, or found there just as wanted.
+    #[must_use]
+    pub fn knows(self, field: &str) -> bool {
+        self.note(field).is_some()
+    }
+
     /// Whether `text` is what was last applied to `field`: then a difference in it is drift.
     #[must_use]
     pub fn holds(self, field: &str, text: &str) -> bool {
@@ -61,6 +68,17 @@ impl<'a> Base<'a> {
             .and_then(|fields| fields.get(field))
             .is_some_and(|known| *known == digest(text))
     }
+}
+
+/// How long a write of another process may still be hidden from what this one reads: what then looks like drift may be what
+/// was there before it, and whoever keeps that takes the write back.
+#[must_use]
+pub fn hides_for(applied: Option<&Applied>, own: &str, now: Timestamp, visibility: Duration) -> Option<Duration> {
+    let written = applied?.written.as_ref().filter(|written| written.by != own)?;
+    let at: Timestamp = written.at.parse().ok()?; // nobody else writes it
+    let shown = i64::try_from(visibility.as_secs()).ok()?.checked_add(at.as_second())?;
+    let left = u64::try_from(shown - now.as_second()).ok()?;
+    (left > 0).then(|| Duration::from_secs(left))
 }
 
 /// What may be done about drift.
@@ -169,9 +187,30 @@ mod tests {
     }
 
     #[test]
+    fn what_another_process_wrote_a_moment_ago_may_be_hidden_and_what_this_one_wrote_is_known() {
+        let written = |by: &str| Applied {
+            written: Some(crate::api::Written {
+                at: "2026-01-01T00:00:00Z".into(),
+                by: by.into(),
+            }),
+            ..crate::plan::applied(&[])
+        };
+        let window = Duration::from_secs(120);
+        let hides = |by: &str, now: &str| hides_for(Some(&written(by)), "us", now.parse().unwrap(), window);
+        assert_eq!(hides("them", "2026-01-01T00:01:30Z"), Some(Duration::from_secs(30)));
+        assert_eq!(hides("them", "2026-01-01T00:02:00Z"), None);
+        assert_eq!(hides("us", "2026-01-01T00:00:01Z"), None);
+        assert_eq!(
+            hides_for(None, "us", "2026-01-01T00:00:01Z".parse().unwrap(), window),
+            None
+        );
+    }
+
+    #[test]
     fn a_base_knows_what_was_applied_and_nothing_else() {
         let applied = Applied {
             fields: [("description".to_owned(), digest("a"))].into(),
+            written: None,
         };
         assert!(Base::of(Some(&applied)).holds("description", "a"));
         assert!(!Base::of(Some(&applied)).holds("description", "b"));

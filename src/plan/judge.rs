@@ -60,6 +60,7 @@ pub struct Judge<'a> {
     found: Vec<Memory>,
     alongside: Vec<Memory>,
     unmanaged: Vec<String>,
+    is_open: bool,
     log: Option<Record>,
 }
 
@@ -98,6 +99,8 @@ pub struct Judgement {
     pub held: Vec<(Difference, Hold)>,
     /// What was found in place.
     pub found: Vec<Memory>,
+    /// Whether something that the spec has was not read, so that nobody can tell whether it differs.
+    pub is_open: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -112,6 +115,7 @@ impl<'a> Judge<'a> {
             found: Vec::new(),
             alongside: Vec::new(),
             unmanaged: Vec::new(),
+            is_open: false,
             log: None,
         }
     }
@@ -222,6 +226,50 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// One field that a spec may leave out. Where it does, and nothing was ever applied to it, what is in use was set up by
+    /// somebody who never heard of this object: it stays, as of [`Judge::unmanaged`].
+    pub fn optional<T: Canonical + Clone>(
+        &mut self,
+        path: &str,
+        words: &str,
+        in_use: impl Fn(&T) -> bool,
+        stake: impl FnOnce(&T, &T) -> Stake,
+        (after, before): (T, &T),
+    ) -> T {
+        if self.is_foreign(path, in_use(&after), in_use(before)) {
+            return self.unmanaged(words, in_use, before);
+        }
+        self.field(path, stake, after, before)
+    }
+
+    /// As [`Judge::optional`], of a part that may not have been read: unread is not "not there". Where the spec has something of
+    /// it, it has to be read before anything can be said.
+    pub fn optional_part<T: Canonical + Clone>(
+        &mut self,
+        path: &str,
+        words: &str,
+        in_use: impl Fn(&T) -> bool,
+        stake: impl FnOnce(&T, &T) -> Stake,
+        (after, before): (T, &Read<T>),
+    ) -> T {
+        match before {
+            Read::Read(before) => self.optional(path, words, in_use, stake, (after, before)),
+            Read::Unread => {
+                if self.rules.confirmed {
+                    self.unmanaged.push(format!("{words}, which could not be read"));
+                } else {
+                    self.is_open |= in_use(&after);
+                }
+                after
+            }
+        }
+    }
+
+    /// Whether what Entra has of a field, and the spec does not, is somebody else's.
+    pub fn is_foreign(&mut self, path: &str, is_wanted: bool, is_there: bool) -> bool {
+        !is_wanted && is_there && !self.rules.base.knows(path)
+    }
+
     /// A setting for which the spec has no field: it stays as it is, and where it is in use the object is not written,
     /// since people rely on what nobody declared.
     pub fn unmanaged<T: Clone>(&mut self, words: &str, in_use: impl FnOnce(&T) -> bool, before: &T) -> T {
@@ -300,6 +348,7 @@ impl<'a> Judge<'a> {
             mut found,
             alongside,
             unmanaged,
+            is_open,
             log: _,
         } = self;
         if unmanaged.is_empty() || written.is_empty() {
@@ -313,6 +362,7 @@ impl<'a> Judge<'a> {
                 memories,
                 held,
                 found,
+                is_open,
             };
         }
         let mut seen = BTreeSet::new();
@@ -330,6 +380,7 @@ impl<'a> Judge<'a> {
             memories: Vec::new(),
             held,
             found,
+            is_open,
         }
     }
 }

@@ -8,19 +8,25 @@ use super::{
 };
 use crate::{
     api::{
-        ApprovalStage as Stage, Approver, AssignmentPolicySpec, Escalation, GroupRef, NamedApprover, Reason,
-        Requirement, Target, UserRef,
+        ApprovalStage as Stage, Approver, ApproverVisibility, AssignmentPolicySpec, Escalation, GroupRef,
+        NamedApprover, OnBehalfRequestor, Reason, Requirement, Reviewer, Target, UserRef,
     },
     graph::{ApprovalStage, ObjectId, SubjectSet},
 };
 
-/// Those who may request and those who approve, by their ids.
+/// Those who may request, those who approve and those who review, by their ids.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct People {
     /// Who may request, where single ones are named.
     pub targets: Vec<SubjectSet>,
+    /// Who may request for others.
+    pub on_behalf: Vec<SubjectSet>,
     /// The stages of approval.
     pub stages: Vec<ApprovalStage>,
+    /// Who decides in reviews.
+    pub reviewers: Vec<SubjectSet>,
+    /// Who decides there where a manager is missing.
+    pub fallback_reviewers: Vec<SubjectSet>,
 }
 
 /// Every reference to the directory that the policy makes: its field, and what it names.
@@ -48,10 +54,48 @@ pub fn bound(spec: &AssignmentPolicySpec, bind: Bind<'_>) -> Result<People, Prob
         let path = format!("spec.requestors.targets[{index}]");
         people.targets.push(walk.target(&path, target)?);
     }
+    let on_behalf = spec.requestors.iter().flat_map(|requestors| &requestors.on_behalf);
+    for (index, requestor) in on_behalf.flat_map(|on_behalf| &on_behalf.requestors).enumerate() {
+        let path = format!("spec.requestors.onBehalf.requestors[{index}]");
+        let OnBehalfRequestor {
+            user,
+            group,
+            target_manager,
+        } = requestor;
+        let set = walk.person(
+            &path,
+            (
+                user.as_ref(),
+                group.as_ref(),
+                target_manager.map(|manager| manager.level),
+            ),
+        )?;
+        people.on_behalf.push(set);
+    }
     let stages = spec.approval.iter().flat_map(|approval| &approval.stages).flatten();
     for (index, stage) in stages.enumerate() {
         let path = format!("spec.approval.stages[{index}]");
         people.stages.push(walk.stage(&path, stage)?);
+    }
+    if let Some(review) = &spec.review {
+        for (index, reviewer) in review.reviewers.iter().enumerate() {
+            let path = format!("spec.review.reviewers[{index}]");
+            let Reviewer {
+                user,
+                group,
+                target_manager,
+            } = reviewer;
+            let set = walk.person(
+                &path,
+                (
+                    user.as_ref(),
+                    group.as_ref(),
+                    target_manager.map(|manager| manager.level),
+                ),
+            )?;
+            people.reviewers.push(set);
+        }
+        people.fallback_reviewers = walk.fallbacks("spec.review.fallbackReviewers", &review.fallback_reviewers)?;
     }
     Ok(people)
 }
@@ -77,6 +121,22 @@ impl Walk<'_> {
     fn group(&mut self, path: &str, group: &GroupRef) -> Result<SubjectSet, Problem> {
         let group_id = self.id(&format!("{path}.group"), group_key(group))?;
         Ok(SubjectSet::GroupMembers { group_id })
+    }
+
+    /// A user, a group, or a manager of whoever is to have the package.
+    fn person(
+        &mut self,
+        path: &str,
+        choice: (Option<&UserRef>, Option<&GroupRef>, Option<i32>),
+    ) -> Result<SubjectSet, Problem> {
+        match choice {
+            (Some(user), None, None) => self.user(path, user),
+            (None, Some(group), None) => self.group(path, group),
+            (None, None, Some(level)) => Ok(SubjectSet::TargetManager { level }),
+            (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+                Err(invalid(path, "it is exactly one of user, group, targetManager"))
+            }
+        }
     }
 
     fn target(&mut self, path: &str, target: &Target) -> Result<SubjectSet, Problem> {
@@ -106,6 +166,7 @@ impl Walk<'_> {
             primary_approvers: self.approvers(&format!("{path}.approvers"), &stage.approvers)?,
             fallback_primary_approvers: self
                 .fallbacks(&format!("{path}.fallbackApprovers"), &stage.fallback_approvers)?,
+            approver_information_visibility: visibility(stage.approver_visibility),
             ..ApprovalStage::default()
         };
         if let Some(escalation) = &stage.escalation {
@@ -138,17 +199,29 @@ impl Walk<'_> {
             requestor_manager,
             internal_sponsors,
             external_sponsors,
+            target_manager,
+            target_user_sponsors,
+            target_application_owners,
+            target_agent_identity_sponsors_or_owners,
         } = approver;
-        match (user, group, requestor_manager, internal_sponsors, external_sponsors) {
-            (Some(user), None, None, None, None) => self.user(path, user),
-            (None, Some(group), None, None, None) => self.group(path, group),
-            (None, None, Some(manager), None, None) => Ok(SubjectSet::RequestorManager { level: manager.level }),
-            (None, None, None, Some(_), None) => Ok(SubjectSet::InternalSponsors),
-            (None, None, None, None, Some(_)) => Ok(SubjectSet::ExternalSponsors),
+        let by_role = [
+            requestor_manager.map(|manager| SubjectSet::RequestorManager { level: manager.level }),
+            internal_sponsors.map(|_| SubjectSet::InternalSponsors),
+            external_sponsors.map(|_| SubjectSet::ExternalSponsors),
+            target_manager.map(|manager| SubjectSet::TargetManager { level: manager.level }),
+            target_user_sponsors.map(|_| SubjectSet::TargetUserSponsors),
+            target_application_owners.map(|_| SubjectSet::TargetApplicationOwners),
+            target_agent_identity_sponsors_or_owners.map(|_| SubjectSet::TargetAgentIdentitySponsorsOrOwners),
+        ];
+        let mut by_role = by_role.into_iter().flatten();
+        match (user, group, by_role.next(), by_role.next()) {
+            (Some(user), None, None, None) => self.user(path, user),
+            (None, Some(group), None, None) => self.group(path, group),
+            (None, None, Some(role), None) => Ok(role),
             // An empty choice is never the widest, nor is one of two.
             _ => Err(invalid(
                 path,
-                "an approver is exactly one of user, group, requestorManager, internalSponsors, externalSponsors",
+                "an approver is exactly one of user, group, requestorManager, internalSponsors, externalSponsors, targetManager, targetUserSponsors, targetApplicationOwners, targetAgentIdentitySponsorsOrOwners",
             )),
         }
     }
@@ -166,6 +239,14 @@ impl Walk<'_> {
             });
         }
         Ok(sets)
+    }
+}
+
+fn visibility(visibility: ApproverVisibility) -> Option<String> {
+    match visibility {
+        ApproverVisibility::Default => None,
+        ApproverVisibility::Visible => Some("visible".to_owned()),
+        ApproverVisibility::NotVisible => Some("notVisible".to_owned()),
     }
 }
 

@@ -390,6 +390,8 @@ pub struct Plan<A> {
     pub held: Vec<(Step<A>, Hold)>,
     /// What was found in place, to be remembered at once.
     pub found: Vec<Memory>,
+    /// Whether something that the spec has was not read yet: the object has to be read by itself before this says anything.
+    pub is_open: bool,
 }
 
 impl<A> Default for Plan<A> {
@@ -398,6 +400,7 @@ impl<A> Default for Plan<A> {
             steps: Vec::new(),
             held: Vec::new(),
             found: Vec::new(),
+            is_open: false,
         }
     }
 }
@@ -433,14 +436,28 @@ impl<A> Plan<A> {
 
     /// Adds what another plan has, after what this one has.
     pub fn extend(&mut self, other: Self) {
-        let Self { steps, held, found } = other;
+        let Self {
+            steps,
+            held,
+            found,
+            is_open,
+        } = other;
         self.steps.extend(steps);
         self.held.extend(held);
         self.found.extend(found);
+        self.is_open |= is_open;
     }
 }
 
 impl<A: Act> Plan<A> {
+    /// Whether Entra is not as it was last applied, while the spec says what it said then.
+    #[must_use]
+    pub fn sees_drift(&self) -> bool {
+        let steps = self.steps.iter().chain(self.held.iter().map(|(step, _)| step));
+        let mut differences = steps.flat_map(|step| &step.differences);
+        differences.any(|difference| difference.cause == Cause::Drift)
+    }
+
     /// Whether nothing would be done and nothing is held back: what was found needs no second look.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
@@ -495,7 +512,12 @@ impl<A: Act> Plan<A> {
 /// An object that was ours and is gone from Entra: everything that would make it anew is held back.
 #[must_use]
 pub fn gone<A>(plan: Plan<A>, what: String) -> Plan<A> {
-    let Plan { steps, held, found: _ } = plan;
+    let Plan {
+        steps,
+        held,
+        found: _,
+        is_open: _,
+    } = plan;
     let steps = steps.into_iter().chain(held.into_iter().map(|(step, _)| step));
     Plan {
         held: steps
@@ -510,6 +532,7 @@ pub fn gone<A>(plan: Plan<A>, what: String) -> Plan<A> {
 pub fn applied(memories: &[Memory]) -> Applied {
     let mut applied = Applied {
         fields: BTreeMap::new(),
+        written: None,
     };
     memories.iter().for_each(|memory| memory.enter(&mut applied));
     applied

@@ -210,6 +210,25 @@ impl<T> Writes<'_, T> {
         read
     }
 
+    /// What is known of the object.
+    pub fn known(&self) -> Option<&T> {
+        self.known
+    }
+
+    /// As [`Self::part`], of an object that may have been changed since the part was read: then it is not known any more.
+    pub fn part_while<V: PartialEq + Clone>(
+        &mut self,
+        is_same: bool,
+        name: &'static str,
+        read: Read<V>,
+        of: impl Fn(&T) -> &Read<V>,
+    ) -> Read<V> {
+        match read {
+            Read::Unread if !is_same => Read::Unread,
+            read => self.part(name, read, of),
+        }
+    }
+
     /// A part that a read may leave out: then what is known stays.
     pub fn part<V: PartialEq + Clone>(
         &mut self,

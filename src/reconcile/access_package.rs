@@ -389,7 +389,7 @@ impl Managed for AccessPackage {
         }
     }
 
-    fn comes_back(report: &Report, _references: &PackageReferences) -> Retry {
+    fn comes_back(_subject: &Subject<Self>, report: &Report, _references: &PackageReferences) -> Retry {
         match &report.ready {
             // Nothing wakes it for what reads do not show yet, nor for what a way into it asks for in Entra.
             Err(problem) if matches!(problem.reason, Reason::OutcomeUnknown | Reason::LimitExceeded) => Retry::Backoff,

@@ -9,7 +9,7 @@ use kube::{Api, Client};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
-    binding::bind_people,
+    binding::{BoundPeople, bind_people},
     coming::{Announced, Announcement},
     context::Context,
     directory::Memory,
@@ -24,14 +24,12 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
+    api::{self, AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
     cluster::{Identity, Lookup},
-    graph::{
-        self, AccessPackageId, ApprovalStage, CatalogId, Feature, Listed, PolicyBody, PolicyId, Removed, SubjectSet,
-    },
+    graph::{self, AccessPackageId, CatalogId, Listed, PolicyBody, PolicyId, Read, Removed},
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
-        assignment_policy::{PolicyAct, plan, plan_ended},
+        assignment_policy::{PolicyAct, plan, plan_ended, questions},
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
@@ -50,8 +48,7 @@ pub(crate) struct PolicyReferences {
     catalog_id: CatalogId,
     package_id: AccessPackageId,
     package: String,
-    targets: Vec<SubjectSet>,
-    stages: Vec<ApprovalStage>,
+    people: People,
     pins: Vec<PinnedReference>,
     warning: Option<Problem>,
     limits: Limited,
@@ -176,28 +173,24 @@ impl Managed for AssignmentPolicy {
             asked_for: subject.requested().is_some(),
             wants_news: false,
         };
-        let people = bind_people(&tenant, &spec, memory).await?;
+        let BoundPeople { people, pins, warning } = bind_people(&tenant, &spec, memory).await?;
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
             package_id: entra.id.as_str().into(),
             package: package.spec.display_name.clone(),
             tenant: Arc::clone(&tenant),
-            targets: people.targets,
-            stages: people.stages,
-            pins: people.pins,
-            warning: people.warning,
+            people,
+            pins,
+            warning,
             limits,
         })
     }
 
     fn desire(subject: &Subject<Self>, references: &PolicyReferences) -> Step<PolicyBody> {
-        let justifies = references.tenant.graph.cloud().has(Feature::RequestorJustification);
-        let people = People {
-            targets: references.targets.clone(),
-            stages: references.stages.clone(),
-        };
-        desire::policy(&subject.object.spec, people, justifies).map_err(limit)
+        let cloud = references.tenant.graph.cloud();
+        let known = &subject.status.questions;
+        desire::policy(&subject.object.spec, references.people.clone(), known, cloud).map_err(limit)
     }
 
     async fn observe(
@@ -290,6 +283,10 @@ impl Managed for AssignmentPolicy {
             PolicyAct::Replace(body) => {
                 graph.replace_assignment_policy(&policy.id, &package, body).await?;
                 policy.fields = (**body).clone().into();
+                // Those that are new have ids now, which the next read tells.
+                if body.questions.iter().any(|question| question.id.is_none()) {
+                    policy.fields.questions = Read::Unread;
+                }
                 let written = (**policy).clone();
                 inventory.policy_changed(&catalog, &package, written);
             }
@@ -336,10 +333,16 @@ impl Managed for AssignmentPolicy {
         subject: &mut Subject<Self>,
         references: &PolicyReferences,
         _desired: &PolicyBody,
-        _observed: &Found<Box<graph::AssignmentPolicy>>,
+        observed: &Found<Box<graph::AssignmentPolicy>>,
         around: &Around,
         plan: &Plan<PolicyAct>,
     ) -> Report {
+        let asked = &subject.object.spec.questions;
+        let there = match observed {
+            Found::Present(policy) => &policy.fields.questions,
+            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => &Read::Unread,
+        };
+        subject.status.questions = questions::told(asked, &subject.status.questions, there);
         let reopen = subject.request_command();
         subject.status.resolved.clone_from(&references.pins);
         let of = format!("policy of access package {:?}", references.package);
@@ -362,6 +365,18 @@ impl Managed for AssignmentPolicy {
                 .warning
                 .clone()
                 .or_else(|| past_end(&subject.object.spec, subject.now)),
+        }
+    }
+
+    /// A question that was made just now has an id, by which it stays the same one when it is reworded.
+    fn comes_back(subject: &Subject<Self>, _report: &Report, _references: &PolicyReferences) -> Retry {
+        let told = &subject.status.questions;
+        let is_told = |question: &api::Question| told.iter().any(|one| one.name == question.name);
+        let is_there = subject.status.identity.entra.is_some() && subject.object.spec.management == Management::Full;
+        if is_there && !subject.object.spec.questions.iter().all(is_told) {
+            Retry::Backoff
+        } else {
+            Retry::OnChange
         }
     }
 

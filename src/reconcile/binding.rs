@@ -9,14 +9,13 @@ use super::{
 };
 use crate::{
     api::{AssignmentPolicySpec, PinnedReference},
-    graph::{ApprovalStage, ObjectId, SubjectSet},
+    graph::ObjectId,
     plan::{Problem, bindings::remember, people},
 };
 
 /// Those whom a policy names, and what is to be remembered of their names.
 pub(crate) struct BoundPeople {
-    pub(crate) targets: Vec<SubjectSet>,
-    pub(crate) stages: Vec<ApprovalStage>,
+    pub(crate) people: people::People,
     pub(crate) pins: Vec<PinnedReference>,
     pub(crate) warning: Option<Problem>,
 }
@@ -34,16 +33,11 @@ pub(crate) async fn bind_people(tenant: &Tenant, spec: &AssignmentPolicySpec, me
         warning = warning.or(bound.moved);
         ids.insert(field, bound.id.into());
     }
-    let people::People { targets, stages } = people::bound(spec, &mut |field, key| {
+    let people = people::bound(spec, &mut |field, key| {
         // Both walks are one: what the first named, the second finds.
         let unbound = || Problem::new(crate::api::Reason::ReferenceNotFound, format!("{key} was not bound")).at(field);
         ids.get(field).cloned().ok_or_else(unbound)
     })
     .map_err(refused)?;
-    Ok(BoundPeople {
-        targets,
-        stages,
-        pins,
-        warning,
-    })
+    Ok(BoundPeople { people, pins, warning })
 }

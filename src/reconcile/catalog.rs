@@ -356,7 +356,7 @@ impl Managed for Catalog {
         }
     }
 
-    fn comes_back(report: &Report, references: &CatalogReferences) -> Retry {
+    fn comes_back(_subject: &Subject<Self>, report: &Report, references: &CatalogReferences) -> Retry {
         match (&report.ready, references.retry) {
             (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => Retry::Backoff,
             (Err(_), Some(retry)) => retry,

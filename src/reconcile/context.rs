@@ -65,6 +65,8 @@ pub struct Context {
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) machine: Machine,
+    /// By which this process's writes are told from those of others.
+    pub(crate) mark: String,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) claims: Claims,
     /// The names that are being given.
@@ -124,6 +126,7 @@ impl Context {
             claims_entered: OnceLock::new(),
             since: machine.clock.now().as_second(),
             clock: machine.clock.clone(),
+            mark: machine.chance.mark(),
             machine,
             ready_once: Mutex::default(),
         }

@@ -17,7 +17,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    api::{EntraStatus as _, Reason},
+    api::{EntraStatus as _, Reason, Written},
     graph::{GraphError, GraphErrorKind},
     plan::{self, Act as _, Cause, Found, IdentityAct, Memory, Plan},
     report::Note,
@@ -119,12 +119,13 @@ async fn run<K: Managed>(
             identity::require_free_new_name(context, subject, site).await?;
         }
         if let Some(found) = found.take_if(|_| !step.act.creates()) {
-            remember(subject, site, found);
+            remember(subject, site, found, None);
         }
         let performed = K::perform(context, subject, site, &step.act, observed).await;
         ends_attempt(context, subject, step);
+        let mut is_sent = true;
         match performed {
-            Ok(Done::Nothing) => {}
+            Ok(Done::Nothing) => is_sent = false,
             Ok(Done::NotFound) => {
                 unproven.get_or_insert_with(|| not_found(&step.act));
                 continue;
@@ -132,7 +133,7 @@ async fn run<K: Managed>(
             Ok(Done::Changed) => tell(subject, site, step),
             Ok(Done::Told(memory)) => {
                 tell(subject, site, step);
-                remember(subject, site, &[memory]);
+                remember(subject, site, &[memory], Some(context));
             }
             Ok(Done::Made { id }) => {
                 let name = subject.intended();
@@ -144,7 +145,7 @@ async fn run<K: Managed>(
             }
             Err(failure) => return Err(failed(context, subject, site, step, failure).await),
         }
-        remember(subject, site, &step.memories);
+        remember(subject, site, &step.memories, Some(context).filter(|_| is_sent));
         for difference in step
             .differences
             .iter()
@@ -157,7 +158,7 @@ async fn run<K: Managed>(
         }
     }
     if let Some(found) = found.filter(|_| !creates) {
-        remember(subject, site, found);
+        remember(subject, site, found, None);
     }
     unproven.map_or(Ok(()), Err)
 }
@@ -284,13 +285,20 @@ async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
     }
 }
 
-/// Enters into status what was applied. Of what is only observed nothing is remembered: nothing was applied.
-fn remember<K: Managed>(subject: &mut Subject<K>, site: &Site, memories: &[Memory]) {
+/// Enters into status what was applied, and that it was `written` just now, where it was. Of what is only observed nothing is
+/// remembered: nothing was applied.
+fn remember<K: Managed>(subject: &mut Subject<K>, site: &Site, memories: &[Memory], written: Option<&Context>) {
     if memories.is_empty() || !may_write(&site.tenant, subject.object.management()) {
         return;
     }
     let applied = subject.status.applied_mut().get_or_insert_with(|| plan::applied(&[]));
     memories.iter().for_each(|memory| memory.enter(applied));
+    if let Some(context) = written {
+        applied.written = Some(Written {
+            at: site.tenant.graph.service_time(context.now()).to_string(),
+            by: context.mark.clone(),
+        });
+    }
 }
 
 /// What a failed step means for the identity and for the visit.

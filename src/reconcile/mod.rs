@@ -65,7 +65,7 @@ use crate::{
 use coming::Announcement;
 use conclusion::{conclude_visit, is_ready, ready_reason, unreadable};
 use context::{Guarded, title};
-use execute::{Done, Failure};
+use execute::{Done, Failure, ServiceTime as _};
 use halt::{Halt, Retry, Step};
 use identity::Site;
 use inventory::Freshness;
@@ -201,7 +201,7 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
         plan: &Plan<Self::Act>,
     ) -> Report;
     /// When to come back after this report; a watch wakes us in any case.
-    fn comes_back(_report: &Report, _references: &Self::References) -> Retry {
+    fn comes_back(_subject: &Subject<Self>, _report: &Report, _references: &Self::References) -> Retry {
         Retry::OnChange
     }
     /// Creates that must not run beside each other wait here for their turn.
@@ -285,9 +285,10 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
         plan = weigh(subject, &references, &desired, (&observed, &around), &stand, true); // pure
     }
     may_go_on(&stand, &plan)?; // pure
+    certain(context, subject, &site, &plan)?; // pure
     execute::carry_out(context, subject, &site, &plan, &mut observed).await?; // writes Graph
     let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
-    let retry = K::comes_back(&report, &references);
+    let retry = K::comes_back(subject, &report, &references);
     Ok(Visited { report, retry })
 }
 
@@ -386,6 +387,29 @@ fn may_go_on<A: plan::Act>(stand: &Stand, plan: &Plan<A>) -> Step<()> {
         | Stand::New { .. }
         | Stand::Searching(_)
         | Stand::Refused(_) => Ok(()),
+    }
+}
+
+/// Ends the visit where what looks like drift may be what was there before another process of ours wrote: neither kept, which
+/// would take the write back, nor told as somebody's doing.
+fn certain<K: Managed>(context: &Context, subject: &Subject<K>, site: &Site, plan: &Plan<K::Act>) -> Step<()> {
+    let now = site.tenant.graph.service_time(context.now());
+    let hides = plan::drift::hides_for(
+        subject.status.applied(),
+        &context.mark,
+        now,
+        context.settings.visibility,
+    );
+    match hides.filter(|_| plan.sees_drift()) {
+        None => Ok(()),
+        Some(left) => Err(Halt::sync(
+            Reason::OutcomeUnknown,
+            format!(
+                "Entra is not as it was written a moment ago by another process of the operator, and takes up to {} s to show a write; nothing is changed until it is certain",
+                context.settings.visibility.as_secs()
+            ),
+            Retry::Within(left + Duration::from_secs(1)),
+        )),
     }
 }
 

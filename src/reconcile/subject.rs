@@ -342,7 +342,7 @@ impl<K: Managed> Subject<K> {
     /// Whether something of the plan has to be looked at again before it is done or told: steps, and what is held back for
     /// another reason than the one that is told already.
     pub(crate) fn has_news(&self, plan: &Plan<K::Act>) -> bool {
-        if !plan.steps.is_empty() {
+        if plan.is_open || !plan.steps.is_empty() {
             return true;
         }
         let told = self.status.conditions();

@@ -36,6 +36,18 @@ fn policies_as_people_write_them_are_accepted() {
                 "an end in time with an offset",
                 "{expiration: {afterDateTime: \"2027-12-31T23:59:59.5+01:00\"}}",
             ),
+            (
+                "reviews, questions, requests for others, nobody told",
+                "{requestors: {scope: AllMemberUsers, onBehalf: {add: true, requestors: [{targetManager: {level: 4}}, {group: {displayName: Assistants}}]}}, review: {every: Weekly, lasts: P6D, startsOn: 2027-01-01, selfReview: true, ifNoDecision: KeepAccess, justification: NotRequired}, questions: [{name: why, prompt: Why?, localizations: [{language: pt-br, text: Por quê?}], text: {regex: \"^CHG[0-9]+$\"}}, {name: where, prompt: Where?, choice: {multiple: true, choices: [{value: emea, text: Europe, localizations: [{language: de, text: Europa}]}]}}], notifications: {assignment: Disabled}}",
+            ),
+            (
+                "a rule that assigns",
+                "{requestors: null, approval: null, expiration: null, automatic: {rule: (user.accountEnabled -eq true), gracePeriod: P7D}}",
+            ),
+            (
+                "every approver that there is",
+                "{approval: {stages: [{approverVisibility: Visible, approvers: [{targetManager: {}}, {targetUserSponsors: {}}, {targetApplicationOwners: {}}, {targetAgentIdentitySponsorsOrOwners: {}}], fallbackApprovers: [{group: {displayName: Approvers}}]}]}}",
+            ),
             ("some hours", "{expiration: {afterDuration: PT8H}}"),
             ("days and hours", "{expiration: {afterDuration: P1DT12H}}"),
             (
@@ -61,7 +73,7 @@ fn a_policy_says_for_what_who_approves_and_how_long() {
                 &[
                     "spec.accessPackageRef: Required value: name the AccessPackage, for example accessPackageRef: {name: marketing-campaign}",
                     "spec.displayName: Required value: give the policy a name, for example displayName: Marketing Campaign Policy",
-                    "spec.requestors: Required value: say who may request the package, for example requestors: {scope: AllMemberUsers, selfService: {add: true}}",
+                    "spec.requestors: Required value: say who may request the package, for example requestors: {scope: AllMemberUsers, selfService: {add: true}}; or whom a rule gives it to, for example automatic: {rule: (user.accountEnabled -eq true)}",
                     "spec.approval: Required value: say who approves, for example approval: {stages: [{approvers: [{user: {userPrincipalName: bob@contoso.com}}]}]}; where nobody needs to, write approval: {notRequired: {}}",
                     "spec.expiration: Required value: say how long access lasts, for example expiration: {afterDuration: P90D}; or {afterDateTime: 2027-12-31T00:00:00Z}, or {never: {}}",
                 ],
@@ -77,7 +89,7 @@ fn a_policy_says_for_what_who_approves_and_how_long() {
                 "no requestors",
                 "{requestors: null}",
                 &[
-                    "spec.requestors: Required value: say who may request the package, for example requestors: {scope: AllMemberUsers, selfService: {add: true}}",
+                    "spec.requestors: Required value: say who may request the package, for example requestors: {scope: AllMemberUsers, selfService: {add: true}}; or whom a rule gives it to, for example automatic: {rule: (user.accountEnabled -eq true)}",
                 ],
             ),
             (
@@ -323,22 +335,23 @@ fn approval_is_stages_or_not_required() {
                 "an approver without anything",
                 "{approval: {stages: [{approvers: [{}]}]}}",
                 &[
-                    "spec.approval.stages[0].approvers[0]: Invalid value: an approver needs exactly one of user, group, requestorManager, internalSponsors, externalSponsors; for example {requestorManager: {level: 1}}",
+                    "spec.approval.stages[0].fallbackApprovers: Required value: only managers, sponsors or owners approve here, and somebody may have none: name fallbackApprovers, for example fallbackApprovers: [{group: {displayName: Approvers}}]",
+                    "spec.approval.stages[0].approvers[0]: Invalid value: an approver needs exactly one of user, group, requestorManager, internalSponsors, externalSponsors, targetManager, targetUserSponsors, targetApplicationOwners, targetAgentIdentitySponsorsOrOwners; for example {requestorManager: {level: 1}}",
                 ],
             ),
             (
                 "an approver that is two",
                 "{approval: {stages: [{approvers: [{requestorManager: {}, internalSponsors: {}}]}]}}",
                 &[
-                    "spec.approval.stages[0].fallbackApprovers: Required value: only managers or sponsors approve here, and somebody may have none: name fallbackApprovers, for example fallbackApprovers: [{group: {displayName: Approvers}}]",
-                    "spec.approval.stages[0].approvers[0]: Invalid value: user, group, requestorManager, internalSponsors and externalSponsors exclude each other: keep one",
+                    "spec.approval.stages[0].fallbackApprovers: Required value: only managers, sponsors or owners approve here, and somebody may have none: name fallbackApprovers, for example fallbackApprovers: [{group: {displayName: Approvers}}]",
+                    "spec.approval.stages[0].approvers[0]: Invalid value: user, group, requestorManager, internalSponsors, externalSponsors, targetManager, targetUserSponsors, targetApplicationOwners and targetAgentIdentitySponsorsOrOwners exclude each other: keep one",
                 ],
             ),
             (
                 "managers only",
                 "{approval: {stages: [{approvers: [{requestorManager: {level: 1}}]}]}}",
                 &[
-                    "spec.approval.stages[0].fallbackApprovers: Required value: only managers or sponsors approve here, and somebody may have none: name fallbackApprovers, for example fallbackApprovers: [{group: {displayName: Approvers}}]",
+                    "spec.approval.stages[0].fallbackApprovers: Required value: only managers, sponsors or owners approve here, and somebody may have none: name fallbackApprovers, for example fallbackApprovers: [{group: {displayName: Approvers}}]",
                 ],
             ),
             (
@@ -412,7 +425,7 @@ fn an_escalation_comes_before_the_decision_is_due() {
                 "managers only",
                 "{approval: {stages: [{approvers: [{user: {userPrincipalName: bob@contoso.com}}], escalation: {after: P7D, approvers: [{requestorManager: {}}]}}]}}",
                 &[
-                    "spec.approval.stages[0].escalation.fallbackApprovers: Required value: only managers or sponsors are asked here, and somebody may have none: name fallbackApprovers, for example fallbackApprovers: [{group: {displayName: Approvers}}]",
+                    "spec.approval.stages[0].escalation.fallbackApprovers: Required value: only managers, sponsors or owners are asked here, and somebody may have none: name fallbackApprovers, for example fallbackApprovers: [{group: {displayName: Approvers}}]",
                 ],
             ),
         ],
@@ -570,5 +583,157 @@ fn a_policy_may_change_in_all_else() {
             "{}",
             "{displayName: Policy, requestors: {scope: SpecificDirectoryUsers, targets: [{group: {displayName: Marketing}}]}, approval: {notRequired: {}}, expiration: {never: {}}}",
         )],
+    );
+}
+
+#[test]
+fn a_rule_is_the_only_way_in_of_its_policy() {
+    refuses(
+        Kind::AssignmentPolicy,
+        &[
+            (
+                "beside all else",
+                "{automatic: {rule: (user.accountEnabled -eq true)}, questions: [{name: why, prompt: Why?, text: {}}]}",
+                &[
+                    "spec.requestors: Invalid value: a rule assigns here, and nobody requests: keep one of automatic and requestors",
+                    "spec.approval: Invalid value: a rule assigns here, and nobody approves: remove approval",
+                    "spec.expiration: Invalid value: access by a rule ends when the rule matches no longer: remove expiration",
+                    "spec.questions: Invalid value: a rule assigns here, and nobody is asked: remove questions",
+                ],
+            ),
+            (
+                "a rule without words",
+                "{requestors: null, approval: null, expiration: null, automatic: {gracePeriod: P1M}}",
+                &[
+                    "spec.automatic.rule: Required value: write a membership rule, for example rule: (user.accountEnabled -eq true)",
+                    "spec.automatic.gracePeriod: Invalid value: \"P1M\": must be an ISO 8601 duration of days and hours: P7D is seven days, PT8H eight hours",
+                ],
+            ),
+        ],
+    );
+    refuses_changes(
+        Kind::AssignmentPolicy,
+        &[(
+            "a rule in place of requests",
+            "{}",
+            "{requestors: null, approval: null, expiration: null, automatic: {rule: (user.accountEnabled -eq true)}}",
+            &[
+                "spec.automatic: Forbidden: the way in is immutable: a policy is requested, or assigns by a rule; create another AssignmentPolicy instead",
+            ],
+        )],
+    );
+}
+
+#[test]
+fn whoever_acts_for_others_is_said() {
+    refuses(
+        Kind::AssignmentPolicy,
+        &[
+            (
+                "nobody",
+                "{requestors: {scope: AllMemberUsers, onBehalf: {add: true}}}",
+                &[
+                    "spec.requestors.onBehalf.requestors: Required value: say who may act for others, for example requestors: [{targetManager: {level: 1}}]",
+                ],
+            ),
+            (
+                "for nobody",
+                "{requestors: {scope: None, onBehalf: {add: true, requestors: [{targetManager: {level: 1}}]}}}",
+                &[
+                    "spec.requestors.onBehalf: Invalid value: scope None means that nobody can request, for others neither: set add and update to false, or choose another scope",
+                ],
+            ),
+            (
+                "somebody who is none, two, or too far up",
+                "{requestors: {scope: AllMemberUsers, onBehalf: {requestors: [{}, {user: {mail: ann@contoso.com}, targetManager: {}}, {targetManager: {level: 5}}]}}}",
+                &[
+                    "spec.requestors.onBehalf.requestors[0]: Invalid value: it needs exactly one of user, group, targetManager; for example {targetManager: {level: 1}}",
+                    "spec.requestors.onBehalf.requestors[1]: Invalid value: user, group and targetManager exclude each other: keep one",
+                    "spec.requestors.onBehalf.requestors[2].targetManager.level: Invalid value: 5: must be 1, the manager, to 4, the fourth level",
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_review_says_how_often_who_decides_and_what_becomes_of_the_rest() {
+    refuses(
+        Kind::AssignmentPolicy,
+        &[
+            (
+                "nothing",
+                "{review: {}}",
+                &[
+                    "spec.review.every: Required value: say how often, for example every: Quarterly",
+                    "spec.review.ifNoDecision: Required value: say what becomes of access that nobody decides on, for example ifNoDecision: RemoveAccess",
+                    "spec.review.reviewers: Required value: say who decides, for example reviewers: [{targetManager: {level: 1}}]; or selfReview: true",
+                ],
+            ),
+            (
+                "longer than a week, every week",
+                "{review: {every: Weekly, ifNoDecision: RemoveAccess, selfReview: true}}",
+                &["spec.review.lasts: Invalid value: must be shorter than the time from one review to the next"],
+            ),
+            (
+                "times that are none",
+                "{review: {every: Monthly, ifNoDecision: RemoveAccess, selfReview: true, startsOn: 1.1.2027, lasts: PT8H}}",
+                &[
+                    "spec.review.startsOn: Invalid value: \"1.1.2027\": must be a day such as 2027-01-01",
+                    "spec.review.lasts: Invalid value: \"PT8H\": must be a number of days, such as P14D",
+                ],
+            ),
+            (
+                "reviewers beside everybody, and some that are none or two",
+                "{review: {every: Monthly, ifNoDecision: RemoveAccess, selfReview: true, reviewers: [{}, {user: {mail: ann@contoso.com}, targetManager: {}}]}}",
+                &[
+                    "spec.review.reviewers: Invalid value: selfReview and reviewers exclude each other: keep one",
+                    "spec.review.reviewers[0]: Invalid value: a reviewer needs exactly one of user, group, targetManager; for example {targetManager: {level: 1}}",
+                    "spec.review.reviewers[1]: Invalid value: user, group and targetManager exclude each other: keep one",
+                ],
+            ),
+            (
+                "managers only",
+                "{review: {every: Monthly, ifNoDecision: RemoveAccess, reviewers: [{targetManager: {}}]}}",
+                &[
+                    "spec.review.fallbackReviewers: Required value: only managers decide here, and somebody may have none: name fallbackReviewers, for example fallbackReviewers: [{group: {displayName: Reviewers}}]",
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_question_has_words_and_one_kind_of_answer() {
+    refuses(
+        Kind::AssignmentPolicy,
+        &[
+            (
+                "no words and no answer",
+                "{questions: [{name: why}]}",
+                &[
+                    "spec.questions[0].prompt: Required value: write the question, for example prompt: Why do you need it?",
+                    "spec.questions[0]: Invalid value: a question is answered by exactly one of text, choice; for example text: {singleLine: true}",
+                ],
+            ),
+            (
+                "two kinds of answer, and nothing to choose",
+                "{questions: [{name: why, prompt: Why?, text: {}, choice: {}}]}",
+                &[
+                    "spec.questions[0]: Invalid value: text and choice exclude each other: keep one",
+                    "spec.questions[0].choice.choices: Required value: say what can be chosen, for example choices: [{value: emea, text: Europe}, {value: apac}]",
+                ],
+            ),
+            (
+                "choices without a value, languages without a name, texts without words",
+                "{questions: [{name: why, prompt: Why?, localizations: [{language: german, text: Warum?}, {}], choice: {choices: [{text: Europe}]}}]}",
+                &[
+                    "spec.questions[0].choice.choices[0].value: Required value: say what is recorded, for example value: emea",
+                    "spec.questions[0].localizations[0].language: Invalid value: \"german\": must be a language code such as de or pt-br",
+                    "spec.questions[0].localizations[1].language: Required value: say in which language, for example language: de",
+                    "spec.questions[0].localizations[1].text: Required value: write the text in this language",
+                ],
+            ),
+        ],
     );
 }

@@ -79,6 +79,7 @@ fn only_what_tells_the_entries_of_a_list_apart_is_missed_without_words() {
             "Catalog.resources[].name",
             "AccessPackage.resourceRoles[].resource",
             "AccessPackage.resourceRoles[].role",
+            "AssignmentPolicy.questions[].name",
         ]
     );
 }

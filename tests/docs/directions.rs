@@ -6,11 +6,12 @@ use std::{collections::BTreeSet, fs};
 use entra_access_operator::{
     api::DriftPolicy,
     graph::{
-        AccessPackage, AllowedTargetScope, ApprovalSettings, ApprovalStage, Catalog, CatalogState, Expiration,
-        ExpirationKind, PolicyBody, Read, RequestorSettings, SubjectSet,
+        AccessPackage, AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, Catalog,
+        CatalogState, Expiration, ExpirationKind, NotificationSettings, PolicyBody, Question, QuestionAnswer, Read,
+        Recurrence, RequestorSettings, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SubjectSet,
     },
     plan::{
-        Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Record, Rules,
+        Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules,
         access_package::{self, DesiredPackage},
         assignment_policy,
         catalog::{self, DesiredCatalog},
@@ -25,9 +26,9 @@ const BEGIN: &str = "<!-- Written from the `merge` of each kind in src/plan; do 
 const END: &str = "<!-- End of what is written from src/plan. -->\n";
 const WRITE: &str = "cargo test --test docs write_the_directions -- --ignored";
 
-fn rules() -> Rules<'static> {
+fn rules(base: Base<'_>) -> Rules<'_> {
     Rules {
-        base: Base::none(),
+        base,
         drift: Drift {
             policy: DriftPolicy::Cautious,
             requested: false,
@@ -38,13 +39,13 @@ fn rules() -> Rules<'static> {
 }
 
 /// What a kind's comparisons showed: each pair of samples in both directions.
-fn compared<S>(samples: &[(S, S)], merge: impl Fn(&S, &S, &mut Judge<'_>)) -> Record {
+fn compared<S>(samples: &[(S, S)], base: Base<'_>, merge: impl Fn(&S, &S, &mut Judge<'_>)) -> Record {
     let mut all = Record::default();
     let both = samples
         .iter()
         .flat_map(|(one, other)| [(one, other), (other, one), (one, one)]);
     for (before, after) in both {
-        let mut judge = Judge::recording(rules());
+        let mut judge = Judge::recording(rules(base));
         merge(after, before, &mut judge);
         let Record {
             directions,
@@ -92,7 +93,7 @@ fn catalogs() -> Record {
             |one| one.externally_visible = Some(false),
         ],
     );
-    compared(&samples, |after, before, judge| {
+    compared(&samples, Base::none(), |after, before, judge| {
         let before = Catalog {
             id: "catalog".into(),
             display_name: before.display_name.clone().unwrap(),
@@ -126,7 +127,7 @@ fn packages() -> Record {
             |one| one.hidden = true,
         ],
     );
-    let mut record = compared(&samples, |after, before, judge| {
+    let mut record = compared(&samples, Base::none(), |after, before, judge| {
         let before = AccessPackage {
             id: "package".into(),
             display_name: before.display_name.clone(),
@@ -188,6 +189,48 @@ fn stage(policy: &mut PolicyBody) -> &mut ApprovalStage {
     &mut policy.request_approval_settings.stages[0]
 }
 
+fn reviewed() -> ReviewSettings {
+    ReviewSettings {
+        is_enabled: true,
+        expiration_behavior: ReviewExpirationBehavior::AcceptAccessRecommendation,
+        is_recommendation_enabled: true,
+        is_reviewer_justification_required: true,
+        is_self_review: false,
+        schedule: ReviewSchedule {
+            start_date_time: None,
+            expiration: Expiration {
+                kind: ExpirationKind::AfterDuration,
+                duration: Some("P14D".into()),
+                end: None,
+            },
+            recurrence: Recurrence::EveryMonths(3).to_graph().unwrap(),
+        },
+        primary_reviewers: vec![user("ann")],
+        fallback_reviewers: Vec::new(),
+    }
+}
+
+fn review(policy: &mut PolicyBody) -> &mut ReviewSettings {
+    policy.review_settings.as_mut().unwrap()
+}
+
+fn rule(policy: &mut PolicyBody) -> &mut AutomaticRequestSettings {
+    policy.automatic_request_settings.as_mut().unwrap()
+}
+
+/// Those that a spec may leave out, as of an object that had them once.
+const OPTIONAL: [&str; 9] = [
+    "review",
+    "questions",
+    "automatic",
+    "notifications.assignment",
+    "requestors.onBehalf.add",
+    "requestors.onBehalf.update",
+    "requestors.onBehalf.remove",
+    "requestors.onBehalf.requestors",
+    "approval.stages[0].approverVisibility",
+];
+
 fn policies() -> Record {
     let samples = pairs(
         &a_policy(),
@@ -204,6 +247,16 @@ fn policies() -> Record {
             |one| one.requestor_settings.enable_targets_to_self_update_access = true,
             |one| one.requestor_settings.enable_targets_to_self_remove_access = true,
             |one| one.requestor_settings.allow_custom_assignment_schedule = true,
+            |one| one.requestor_settings.enable_on_behalf_requestors_to_add_access = true,
+            |one| one.requestor_settings.enable_on_behalf_requestors_to_update_access = true,
+            |one| one.requestor_settings.enable_on_behalf_requestors_to_remove_access = true,
+            |one| one.requestor_settings.on_behalf_requestors = vec![SubjectSet::TargetManager { level: 1 }],
+            |one| {
+                one.notification_settings = Some(NotificationSettings {
+                    is_assignment_notification_disabled: true,
+                });
+            },
+            |one| stage(one).approver_information_visibility = Some("visible".into()),
             |one| one.request_approval_settings.is_requestor_justification_required = Some(true),
             |one| one.request_approval_settings = ApprovalSettings::default(),
             |one| one.request_approval_settings.is_approval_required_for_update = true,
@@ -237,9 +290,84 @@ fn policies() -> Record {
             },
         ],
     );
-    compared(&samples, |after, before, judge| {
+    let mut samples = samples;
+    let with_reviews = PolicyBody {
+        review_settings: Some(reviewed()),
+        ..a_policy()
+    };
+    samples.push((a_policy(), with_reviews.clone()));
+    samples.extend(pairs(
+        &with_reviews,
+        &[
+            |one| review(one).schedule.recurrence = Recurrence::EveryMonths(1).to_graph().unwrap(),
+            |one| review(one).schedule.expiration.duration = Some("P7D".into()),
+            |one| review(one).expiration_behavior = ReviewExpirationBehavior::RemoveAccess,
+            |one| review(one).expiration_behavior = ReviewExpirationBehavior::KeepAccess,
+            |one| review(one).is_recommendation_enabled = false,
+            |one| review(one).is_reviewer_justification_required = false,
+            |one| review(one).is_self_review = true,
+            |one| review(one).primary_reviewers = vec![user("ann"), user("sam")],
+            |one| review(one).fallback_reviewers = vec![user("fay")],
+        ],
+    ));
+    let asked = PolicyBody {
+        questions: vec![Question {
+            id: Some("1".into()),
+            is_required: true,
+            is_answer_editable: false,
+            sequence: 1,
+            text: "Why?".into(),
+            localizations: Vec::new(),
+            answer: QuestionAnswer::Text {
+                is_single_line: true,
+                regex: None,
+            },
+        }],
+        ..a_policy()
+    };
+    samples.push((a_policy(), asked.clone()));
+    samples.extend(pairs(
+        &asked,
+        &[
+            |one| one.questions[0].text = "What for?".into(),
+            |one| one.questions[0].is_required = false,
+        ],
+    ));
+    let by_rule = PolicyBody {
+        allowed_target_scope: AllowedTargetScope::SpecificDirectoryUsers,
+        specific_allowed_targets: vec![SubjectSet::AttributeRuleMembers {
+            rule: "(user.department -eq \"Marketing\")".into(),
+        }],
+        request_approval_settings: ApprovalSettings::default(),
+        automatic_request_settings: Some(AutomaticRequestSettings {
+            request_access_for_allowed_targets: Some(true),
+            remove_access_when_target_leaves_allowed_targets: true,
+            grace_period_before_access_removal: Some("P7D".into()),
+        }),
+        ..a_policy()
+    };
+    samples.extend(pairs(
+        &by_rule,
+        &[
+            |one| one.automatic_request_settings = None,
+            |one| rule(one).remove_access_when_target_leaves_allowed_targets = false,
+            |one| rule(one).grace_period_before_access_removal = None,
+            |one| {
+                one.specific_allowed_targets = vec![SubjectSet::AttributeRuleMembers {
+                    rule: "(user.department -eq \"Sales\")".into(),
+                }];
+            },
+        ],
+    ));
+    let applied = entra_access_operator::plan::applied(&OPTIONAL.map(|path| Memory::keep(path, "before")));
+    let merge = |after: &PolicyBody, before: &PolicyBody, judge: &mut Judge<'_>| {
         assignment_policy::merge(after.clone(), &before.clone().into(), judge);
-    })
+    };
+    let mut record = compared(&samples, Base::of(Some(&applied)), merge);
+    record
+        .unmanaged
+        .extend(compared(&samples, Base::none(), merge).unmanaged);
+    record
 }
 
 fn kinds() -> [(&'static str, Record); 3] {
@@ -274,7 +402,7 @@ fn row(direction: &Direction) -> String {
         cause: Cause::Drift,
         stake,
     };
-    let done = match rules().verdict(&difference) {
+    let done = match rules(Base::none()).verdict(&difference) {
         Verdict::Write => "put back",
         Verdict::Hold(_) => "**held**",
     };
@@ -290,7 +418,7 @@ fn tables() -> String {
         let unmanaged = if unmanaged.is_empty() {
             String::new()
         } else {
-            format!("\nNever written over; where one is in use, nothing is written:\n\n{unmanaged}")
+            format!("\nWhere the spec never named one of these and it is in use, it is not written over, and nothing else is written:\n\n{unmanaged}")
         };
         format!(
             "## {kind}\n\n| field | Entra has | the spec says | putting it back | | `Cautious` |\n|---|---|---|---|---|---|\n{rows}{unmanaged}"

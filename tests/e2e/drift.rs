@@ -380,32 +380,39 @@ fn drift_policy_report_puts_nothing_back_and_stays_ready() -> Outcome {
 }
 
 #[test]
-fn a_policy_with_settings_that_the_spec_cannot_express_is_not_overwritten() -> Outcome {
+fn a_review_that_somebody_adds_by_hand_stays_through_edits_until_somebody_asks() -> Outcome {
     let stage = furnished()?;
     let id = id_of(&stage, &policy())?;
     let from = mark(&stage);
     let review = json!({"reviewSettings": {
         "isEnabled": true, "expirationBehavior": "keepAccess", "isRecommendationEnabled": true,
-        "isReviewerJustificationRequired": true, "isSelfReview": true, "schedule": null,
+        "isReviewerJustificationRequired": true, "isSelfReview": true,
+        "schedule": {"startDateTime": "2026-01-01T00:00:00Z", "expiration": {"type": "afterDuration", "duration": "P7D"},
+            "recurrence": {"pattern": {"type": "absoluteMonthly", "interval": 6}, "range": {"type": "noEnd"}}},
         "primaryReviewers": [], "fallbackReviewers": [],
     }});
     stage.emulator().patch_state("assignmentPolicies", &id, &review)?;
-    let reviewed = element(&stage, "assignmentPolicies", &id)?;
+    let series = element(&stage, "assignmentPolicies", &id)?.unwrap_or_default()["reviewSettings"]["schedule"].clone();
     intervals(&stage, 1)?;
     let reworded = patched(policy(), json!({"spec": {"description": "Other words"}}));
-    let said = apply_not_ready(&stage, &reworded, "UnmanagedSettings")?;
-    assert!(
-        said.contains("reviewSettings") && said.contains("-> Other words"),
-        "{said}"
-    );
+    let said = apply_not_ready(&stage, &reworded, "DriftHeld")?;
+    assert!(said.contains("review: every 6 months for 7 days"), "{said}");
     intervals(&stage, 1)?;
-    assert_eq!(writes_since(&stage, from), Vec::<String>::new());
-    assert_eq!(element(&stage, "assignmentPolicies", &id)?, reviewed);
+    let put = format!("PUT assignmentPolicies/{id}");
+    assert_eq!(writes_since(&stage, from), std::slice::from_ref(&put), "the words alone");
+    let kept = element(&stage, "assignmentPolicies", &id)?.unwrap_or_default();
+    assert_eq!(kept["description"], "Other words");
+    assert_eq!(
+        kept["reviewSettings"]["schedule"]["startDateTime"],
+        series["startDateTime"]
+    );
+    assert_eq!(kept["reviewSettings"]["isEnabled"], true);
 
-    let removed = json!({"reviewSettings": null});
-    stage.emulator().patch_state("assignmentPolicies", &id, &removed)?;
+    visit(&stage, &reworded, "away-with-it")?;
     stage.wait_ready("AssignmentPolicy", CAMPAIGN, Some(NAMESPACE), SOON)?;
-    assert_eq!(writes_since(&stage, from), [format!("PUT assignmentPolicies/{id}")]);
+    assert_eq!(writes_since(&stage, from), [put.clone(), put]);
+    let rid = element(&stage, "assignmentPolicies", &id)?.unwrap_or_default();
+    assert_eq!(rid["reviewSettings"], Value::Null);
     Ok(())
 }
 

@@ -31,15 +31,16 @@ fn samples() -> Result<Vec<PathBuf>, Box<dyn Error>> {
         files.push(entry?.path());
     }
     files.sort();
-    assert_eq!(files.len(), 5, "{files:?}");
+    assert_eq!(files.len(), 6, "{files:?}");
     Ok(files)
 }
 
-const SAMPLES: [(&str, &str, Option<&str>); 4] = [
+const SAMPLES: [(&str, &str, Option<&str>); 5] = [
     ("EntraTenant", "default", None),
     ("Catalog", "marketing", None),
     ("AccessPackage", "marketing-campaign", Some("marketing")),
     ("AssignmentPolicy", "marketing-campaign", Some("marketing")),
+    ("AssignmentPolicy", "marketing-campaign-ticket", Some("marketing")),
 ];
 
 fn apply_samples(stage: &Stage, files: &[PathBuf]) -> Outcome {
@@ -76,8 +77,29 @@ fn has_exactly_the_samples(state: &Value) {
     assert_eq!(names("accessPackages"), ["Marketing Campaign Access"]);
     assert_eq!(of("resourceRoleScopes").len(), 3, "{:#}", state["resourceRoleScopes"]);
     let policies = of("assignmentPolicies");
-    assert_eq!(policies.len(), 1, "{policies:#?}");
-    let stages = &policies[0]["requestApprovalSettings"]["stages"];
+    assert_eq!(
+        names("assignmentPolicies"),
+        ["Marketing Campaign Policy", "Marketing Campaign With Ticket"]
+    );
+    let of_name = |name: &str| {
+        let found = policies.iter().find(|policy| policy["displayName"] == name);
+        found.cloned().unwrap_or_default()
+    };
+    let rich = of_name("Marketing Campaign With Ticket");
+    let asked: Vec<&str> = rich["questions"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
+        .map(|question| text(&question["text"]))
+        .collect();
+    assert_eq!(asked, ["Which change ticket is this for?", "For which region?"]);
+    assert_eq!(
+        rich["reviewSettings"]["schedule"]["recurrence"]["pattern"]["interval"],
+        3
+    );
+    let simple = of_name("Marketing Campaign Policy");
+    let stages = &simple["requestApprovalSettings"]["stages"];
     assert_eq!(stages.as_array().map(Vec::len), Some(1), "{stages:#}");
     let approvers = stages[0]["primaryApprovers"].as_array().cloned().unwrap_or_default();
     assert_eq!(approvers.len(), 1, "{stages:#}");

@@ -7,10 +7,13 @@ use super::{
         cloud::{Cloud, Feature},
         error::{GraphError, GraphErrorKind},
         id::AccessPackageId,
+        question::Question,
+        review::{ReviewExpirationBehavior, ReviewSchedule, ReviewSettings},
         subject_set::SubjectSet,
         transport::Operation,
     },
-    AllowedTargetScope, ApprovalSettings, ApprovalStage, Expiration, ExpirationKind, PolicyBody, RequestorSettings,
+    AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, Expiration, ExpirationKind,
+    NotificationSettings, PolicyBody, RequestorSettings,
 };
 
 /// Writes subject sets, noting those that may not be written.
@@ -91,17 +94,28 @@ impl Writer {
             "expiration": {"type": kind, "duration": duration, "endDateTime": end},
             "requestorSettings": self.requestors(requestor_settings),
             "requestApprovalSettings": self.approval(request_approval_settings),
-            "reviewSettings": review_settings,
-            "automaticRequestSettings": automatic_request_settings,
-            "questions": questions,
+            "reviewSettings": review_settings.as_ref().map(|settings| self.review(settings)),
+            "automaticRequestSettings": automatic_request_settings.as_ref().map(automatic),
+            "questions": self.questions(questions),
             "customExtensionStageSettings": custom_extension_stage_settings,
             "accessPackage": {"id": package},
         });
         if self.cloud.has(Feature::NotificationSettings) {
             // None were read, none are sent: null.
-            body["notificationSettings"] = notification_settings.clone().unwrap_or_default();
+            body["notificationSettings"] = notification_settings.map_or(Value::Null, notifications);
         }
         body
+    }
+
+    pub(super) fn questions(&mut self, questions: &[Question]) -> Vec<Value> {
+        let mut bodies = Vec::with_capacity(questions.len());
+        for question in questions {
+            match question.to_body() {
+                Some(body) => bodies.push(body),
+                None => self.unknown.push(format!("questions: {:?}", question.text)),
+            }
+        }
+        bodies
     }
 
     pub(super) fn requestors(&mut self, settings: &RequestorSettings) -> Value {
@@ -127,6 +141,49 @@ impl Writer {
         })
     }
 
+    pub(super) fn review(&mut self, settings: &ReviewSettings) -> Value {
+        let ReviewSettings {
+            is_enabled,
+            expiration_behavior,
+            is_recommendation_enabled,
+            is_reviewer_justification_required,
+            is_self_review,
+            schedule:
+                ReviewSchedule {
+                    start_date_time,
+                    expiration: Expiration { kind, duration, end },
+                    recurrence,
+                },
+            primary_reviewers,
+            fallback_reviewers,
+        } = settings;
+        if let ReviewExpirationBehavior::Unknown(value) = expiration_behavior {
+            self.unknown.push(format!("reviewSettings.expirationBehavior: {value}"));
+        }
+        if let ExpirationKind::Unknown(value) = kind {
+            self.unknown
+                .push(format!("reviewSettings.schedule.expiration.type: {value}"));
+        }
+        let mut schedule = json!({
+            "expiration": {"type": kind, "duration": duration, "endDateTime": end},
+            "recurrence": recurrence,
+        });
+        // The service begins now where nothing is said, and a series that has begun keeps its start.
+        if let Some(start) = start_date_time {
+            schedule["startDateTime"] = Value::from(start.as_str());
+        }
+        json!({
+            "isEnabled": is_enabled,
+            "expirationBehavior": expiration_behavior,
+            "isRecommendationEnabled": is_recommendation_enabled,
+            "isReviewerJustificationRequired": is_reviewer_justification_required,
+            "isSelfReview": is_self_review,
+            "schedule": schedule,
+            "primaryReviewers": self.sets("primaryReviewers", primary_reviewers),
+            "fallbackReviewers": self.sets("fallbackReviewers", fallback_reviewers),
+        })
+    }
+
     pub(super) fn approval(&mut self, settings: &ApprovalSettings) -> Value {
         let ApprovalSettings {
             is_approval_required_for_add,
@@ -146,6 +203,26 @@ impl Writer {
         }
         body
     }
+}
+
+fn automatic(settings: &AutomaticRequestSettings) -> Value {
+    let AutomaticRequestSettings {
+        request_access_for_allowed_targets,
+        remove_access_when_target_leaves_allowed_targets,
+        grace_period_before_access_removal,
+    } = settings;
+    json!({
+        "requestAccessForAllowedTargets": request_access_for_allowed_targets,
+        "removeAccessWhenTargetLeavesAllowedTargets": remove_access_when_target_leaves_allowed_targets,
+        "gracePeriodBeforeAccessRemoval": grace_period_before_access_removal,
+    })
+}
+
+fn notifications(settings: NotificationSettings) -> Value {
+    let NotificationSettings {
+        is_assignment_notification_disabled,
+    } = settings;
+    json!({"isAssignmentNotificationDisabled": is_assignment_notification_disabled})
 }
 
 /// The whole policy as Graph wants it. A value that this version does not know is refused instead of being sent back

@@ -1,8 +1,11 @@
 use super::*;
-use crate::graph::{AllowedTargetScope, Expiration, ExpirationKind};
+use crate::graph::{
+    AllowedTargetScope, AutomaticRequestSettings, Expiration, ExpirationKind, Question, QuestionAnswer, Read,
+    Recurrence, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings,
+};
 use crate::{
     api::{Applied, DriftPolicy},
-    plan::{Base, Cause, Drift},
+    plan::{Base, Cause, Drift, Holders},
 };
 
 const CAUTIOUS: Drift = Drift {
@@ -70,6 +73,7 @@ fn plan_from(desired: &PolicyBody, observed: PolicyRead, base: &Applied, drift: 
     let policy = AssignmentPolicy {
         id: "policy".into(),
         created: None,
+        modified: None,
         access_package: None,
         fields: observed,
         whole: None,
@@ -132,6 +136,7 @@ fn of_an_end_that_has_passed_nothing_is_written_but_what_closes_with_the_end_tha
     let observed = Found::Present(Box::new(AssignmentPolicy {
         id: "policy".into(),
         created: None,
+        modified: None,
         access_package: None,
         fields: before.clone().into(),
         whole: None,
@@ -223,9 +228,11 @@ fn settings_that_the_spec_cannot_express_are_named_and_hold_every_write() {
     let mut after = fields();
     after.description = Some("new words".into());
     let mut observed = fields();
-    observed.review_settings = Some(serde_json::json!({"isEnabled": true}));
-    observed.questions = vec![serde_json::json!({"id": "q"})];
-    let plan = plan_for(&after, &observed, &applied(&before), CAUTIOUS);
+    observed.review_settings = Some(reviews());
+    observed.questions = vec![question()];
+    // Of a version that knew nothing of reviews.
+    let base = crate::plan::applied(&[Memory::keep("description", "words")]);
+    let plan = plan_for(&after, &observed, &base, CAUTIOUS);
     assert!(plan.steps.is_empty(), "{plan:?}");
     assert_eq!(
         plan.held[0].1,
@@ -234,7 +241,172 @@ fn settings_that_the_spec_cannot_express_are_named_and_hold_every_write() {
             "questions to the requestor (questions)".into()
         ])
     );
+    assert!(plan_for(&before, &observed, &base, CAUTIOUS).is_quiet());
+}
+
+fn question() -> Question {
+    Question {
+        id: Some("q".into()),
+        is_required: true,
+        is_answer_editable: false,
+        sequence: 1,
+        text: "Why?".into(),
+        localizations: Vec::new(),
+        answer: QuestionAnswer::Text {
+            is_single_line: true,
+            regex: None,
+        },
+    }
+}
+
+#[test]
+fn questions_that_were_not_read_are_asked_for_before_anything_is_said() {
+    let asked = PolicyBody {
+        questions: vec![question()],
+        ..fields()
+    };
+    let unread = PolicyRead {
+        questions: Read::Unread,
+        ..asked.clone().into()
+    };
+    let plan = plan_from(&asked, unread.clone(), &applied(&asked), CAUTIOUS);
+    assert!(!plan.is_open, "it was confirmed");
+    let rules = Rules {
+        confirmed: false,
+        ..rules(Base::none(), CAUTIOUS)
+    };
+    let open = |wanted: &PolicyBody| {
+        let mut judge = Judge::new(rules);
+        merge(wanted.clone(), &unread, &mut judge);
+        judge.judgement().is_open
+    };
+    assert!(open(&asked));
+    assert!(!open(&fields()), "whoever asks nothing need not look");
+}
+
+fn reviews() -> ReviewSettings {
+    ReviewSettings {
+        is_enabled: true,
+        expiration_behavior: ReviewExpirationBehavior::RemoveAccess,
+        is_recommendation_enabled: true,
+        is_reviewer_justification_required: true,
+        is_self_review: false,
+        schedule: ReviewSchedule {
+            start_date_time: None,
+            expiration: Expiration {
+                kind: ExpirationKind::AfterDuration,
+                duration: Some("P14D".into()),
+                end: None,
+            },
+            recurrence: Recurrence::EveryMonths(3).to_graph().unwrap(),
+        },
+        primary_reviewers: vec![user("a"), user("b")],
+        fallback_reviewers: Vec::new(),
+    }
+}
+
+fn reviewed() -> PolicyBody {
+    PolicyBody {
+        review_settings: Some(reviews()),
+        ..fields()
+    }
+}
+
+fn sent(plan: &Plan<PolicyAct>) -> &PolicyBody {
+    match &plan.steps[0].act {
+        PolicyAct::Replace(body) => body,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_edit_elsewhere_keeps_the_series_of_reviews_as_it_began() {
+    let before = reviewed();
+    let after = PolicyBody {
+        description: Some("new words".into()),
+        ..reviewed()
+    };
+    let mut observed = reviewed();
+    let begun = observed.review_settings.as_mut().unwrap();
+    begun.schedule.start_date_time = Some("2026-01-01T00:00:00Z".into());
+    begun.schedule.recurrence["pattern"]["dayOfMonth"] = 17.into();
+    begun.schedule.expiration.duration = Some("PT336H".into());
+    let series = observed.review_settings.clone();
+    let plan = plan_for(&after, &observed, &applied(&before), CAUTIOUS);
+    let written = sent(&plan).review_settings.clone().unwrap();
+    assert_eq!(written.schedule, series.unwrap().schedule);
     assert!(plan_for(&before, &observed, &applied(&before), CAUTIOUS).is_quiet());
+}
+
+#[test]
+fn a_review_that_somebody_adds_stays_and_one_that_somebody_takes_away_comes_back() {
+    let added = plan_for(&fields(), &reviewed(), &applied(&fields()), CAUTIOUS);
+    assert!(added.steps.is_empty());
+    assert_eq!(added.held[0].1, Hold::Drift);
+    let mut off = reviewed();
+    off.review_settings.as_mut().unwrap().is_enabled = false;
+    for observed in [fields(), off] {
+        let removed = plan_for(&reviewed(), &observed, &applied(&reviewed()), CAUTIOUS);
+        assert!(removed.held.is_empty());
+        assert!(sent(&removed).review_settings.as_ref().unwrap().is_enabled);
+    }
+}
+
+#[test]
+fn a_review_that_leaves_the_spec_leaves_entra() {
+    let plan = plan_for(&fields(), &reviewed(), &applied(&reviewed()), CAUTIOUS);
+    assert_eq!(sent(&plan).review_settings, None);
+    assert_eq!(plan.steps[0].differences[0].path, "review");
+}
+
+#[test]
+fn a_reviewer_who_was_taken_out_in_the_portal_stays_out_and_the_rest_is_put_back() {
+    let mut observed = reviewed();
+    let review = observed.review_settings.as_mut().unwrap();
+    review.primary_reviewers = vec![user("a")];
+    review.expiration_behavior = ReviewExpirationBehavior::KeepAccess;
+    let plan = plan_for(&reviewed(), &observed, &applied(&reviewed()), CAUTIOUS);
+    assert_eq!(plan.held[0].0.differences[0].path, "review.reviewers");
+    let written = sent(&plan).review_settings.clone().unwrap();
+    assert_eq!(written.primary_reviewers, [user("a")]);
+    assert_eq!(written.expiration_behavior, ReviewExpirationBehavior::RemoveAccess);
+}
+
+#[test]
+fn a_rule_that_was_switched_off_in_the_portal_is_not_switched_on_again() {
+    let by_rule = PolicyBody {
+        allowed_target_scope: AllowedTargetScope::SpecificDirectoryUsers,
+        specific_allowed_targets: vec![SubjectSet::AttributeRuleMembers { rule: "r".into() }],
+        automatic_request_settings: Some(AutomaticRequestSettings {
+            request_access_for_allowed_targets: Some(true),
+            remove_access_when_target_leaves_allowed_targets: true,
+            grace_period_before_access_removal: None,
+        }),
+        ..fields()
+    };
+    let mut observed = by_rule.clone();
+    observed.automatic_request_settings = None;
+    let plan = plan_for(&by_rule, &observed, &applied(&by_rule), CAUTIOUS);
+    assert!(plan.steps.is_empty());
+    let difference = &plan.held[0].0.differences[0];
+    assert_eq!(
+        (difference.path.as_str(), difference.stake.holders),
+        ("automatic", Holders::HandsOut)
+    );
+}
+
+#[test]
+fn who_may_request_for_others_is_ours_only_where_the_spec_ever_said_so() {
+    let mut observed = fields();
+    observed.requestor_settings.enable_on_behalf_requestors_to_add_access = true;
+    observed.requestor_settings.on_behalf_requestors = vec![SubjectSet::TargetManager { level: 1 }];
+    let mut after = fields();
+    after.description = Some("new words".into());
+    let foreign = plan_for(&after, &observed, &crate::plan::applied(&[]), CAUTIOUS);
+    assert!(matches!(foreign.held[0].1, Hold::UnmanagedSettings(_)));
+    let ours = plan_for(&fields(), &observed, &applied(&observed), CAUTIOUS);
+    let written = &sent(&ours).requestor_settings;
+    assert!(!written.enable_on_behalf_requestors_to_add_access && written.on_behalf_requestors.is_empty());
 }
 
 #[test]
@@ -460,6 +632,7 @@ fn where_no_grant_allows_it_what_widens_is_held_and_what_closes_goes_ahead() {
     let policy = AssignmentPolicy {
         id: "policy".into(),
         created: None,
+        modified: None,
         access_package: None,
         fields: before.clone().into(),
         whole: None,

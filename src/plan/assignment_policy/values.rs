@@ -1,7 +1,5 @@
 //! The values of a policy that are compared as a whole: their texts, and which of two lets more in.
 
-use serde_json::Value;
-
 use super::Canonical;
 use crate::graph::{AllowedTargetScope, ApprovalStage, Expiration, ExpirationKind, SubjectSet};
 
@@ -217,12 +215,20 @@ impl Canonical for Expiration {
     }
 }
 
-pub(super) fn is_on(value: &Option<Value>, flag: &str) -> bool {
-    value
-        .as_ref()
-        .and_then(|value| value.get(flag))
-        .and_then(Value::as_bool)
-        .unwrap_or(false)
+/// Whether requestors see who approves.
+#[derive(Clone, Debug)]
+pub(super) struct Visibility(pub(super) Option<String>);
+
+impl Canonical for Visibility {
+    fn canonical(&self) -> String {
+        self.0.as_deref().map_or("default".to_owned(), str::to_lowercase)
+    }
+}
+
+impl Visibility {
+    pub(super) fn is_default(&self) -> bool {
+        self.canonical() == "default"
+    }
 }
 
 pub(super) fn subject(set: &SubjectSet) -> String {
@@ -262,6 +268,10 @@ pub(super) fn stage_text(stage: &ApprovalStage) -> String {
     }
     if stage.is_approver_justification_required {
         text.push_str(", with justification");
+    }
+    let visibility = Visibility(stage.approver_information_visibility.clone());
+    if !visibility.is_default() {
+        text.push_str(&format!(", approvers {}", visibility.canonical()));
     }
     if stage.is_escalation_enabled {
         text.push_str(&format!(

@@ -4,8 +4,9 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{
-        Approval, ApprovalStage, Approver, AssignmentPolicySpec, Escalation, Expiration, IsoDuration, NamedApprover,
-        Reason, Refers, RequestorScope, Requestors, Target,
+        Approval, ApprovalStage, Approver, AssignmentPolicySpec, Automatic, ChoiceQuestion, Escalation, Expiration,
+        IsoDuration, NamedApprover, OnBehalf, OnBehalfRequestor, Question, Reason, Refers, RequestorScope, Requestors,
+        Review, ReviewInterval, Reviewer, Target, TargetManagerLevel,
     },
     plan::Problem,
 };
@@ -16,9 +17,18 @@ use crate::{
 /// [`Reason::InvalidSpec`] with the field and what to write.
 pub fn well_formed(spec: &AssignmentPolicySpec) -> Result<(), Problem> {
     named(Some(&spec.display_name), spec.id.as_deref())?;
-    requestors(spec.requestors.as_ref())?;
-    approval(spec.approval.as_ref())?;
-    expiration(spec.expiration.as_ref())?;
+    match &spec.automatic {
+        Some(rule) => automatic(spec, rule)?,
+        None => {
+            requestors(spec.requestors.as_ref())?;
+            approval(spec.approval.as_ref())?;
+            expiration(spec.expiration.as_ref())?;
+        }
+    }
+    if let Some(wanted) = &spec.review {
+        review(wanted)?;
+    }
+    questions(&spec.questions)?;
     named_once(spec)
 }
 
@@ -93,6 +103,219 @@ pub fn past_end(spec: &AssignmentPolicySpec, now: Timestamp) -> Option<Problem> 
     })
 }
 
+/// A rule is the only way in of its policy.
+fn automatic(spec: &AssignmentPolicySpec, automatic: &Automatic) -> Result<(), Problem> {
+    for (field, is_written, why) in [
+        (
+            "spec.requestors",
+            spec.requestors.is_some(),
+            "a rule assigns here, and nobody requests",
+        ),
+        (
+            "spec.approval",
+            spec.approval.is_some(),
+            "a rule assigns here, and nobody approves",
+        ),
+        (
+            "spec.expiration",
+            spec.expiration.is_some(),
+            "access by a rule ends when the rule matches no longer",
+        ),
+        (
+            "spec.questions",
+            !spec.questions.is_empty(),
+            "a rule assigns here, and nobody is asked",
+        ),
+    ] {
+        if is_written {
+            return Err(invalid(field, why, "remove it, or remove automatic"));
+        }
+    }
+    let Automatic {
+        rule,
+        remove_when_no_longer_matching: _,
+        grace_period,
+    } = automatic;
+    if rule.trim().is_empty() {
+        return Err(missing(
+            "spec.automatic.rule",
+            "rule: (user.department -eq \"Marketing\")",
+        ));
+    }
+    match grace_period {
+        Some(period) if !is_of_days_and_hours(period) => Err(invalid(
+            "spec.automatic.gracePeriod",
+            format!("{period} is no duration of days and hours, or none at all"),
+            "write for example P7D, or PT8H",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn questions(questions: &[Question]) -> Result<(), Problem> {
+    let mut names = std::collections::BTreeSet::new();
+    for (index, question) in questions.iter().enumerate() {
+        let Question {
+            name,
+            prompt,
+            localizations: _,
+            required: _,
+            editable: _,
+            text,
+            choice,
+        } = question;
+        let field = format!("spec.questions[{index}]");
+        if !names.insert(name) {
+            return Err(invalid(
+                &format!("{field}.name"),
+                format!("two questions are called {name:?}"),
+                "give each a name of its own",
+            ));
+        }
+        if prompt.trim().is_empty() {
+            return Err(missing(&format!("{field}.prompt"), "prompt: Why do you need it?"));
+        }
+        one_of(
+            &field,
+            &[("text", text.is_some()), ("choice", choice.is_some())],
+            "text: {singleLine: true}",
+        )?;
+        let Some(ChoiceQuestion { multiple: _, choices }) = choice else {
+            continue;
+        };
+        let field = format!("{field}.choice.choices");
+        if choices.is_empty() {
+            return Err(missing(&field, "choices: [{value: emea, text: Europe}, {value: apac}]"));
+        }
+        let mut values = std::collections::BTreeSet::new();
+        if let Some(twice) = choices.iter().find(|choice| !values.insert(&choice.value)) {
+            return Err(invalid(
+                &field,
+                format!("{:?} can be chosen twice", twice.value),
+                "keep one",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn review(review: &Review) -> Result<(), Problem> {
+    let Review {
+        every,
+        starts_on,
+        lasts,
+        reviewers,
+        fallback_reviewers,
+        self_review,
+        if_no_decision,
+        recommendations: _,
+        justification: _,
+    } = review;
+    let Some(every) = every else {
+        return Err(missing("spec.review.every", "every: Quarterly"));
+    };
+    if if_no_decision.is_none() {
+        return Err(missing("spec.review.ifNoDecision", "ifNoDecision: RemoveAccess"));
+    }
+    if let Some(day) = starts_on
+        && day.parse::<k8s_openapi::jiff::civil::Date>().is_err()
+    {
+        return Err(invalid(
+            "spec.review.startsOn",
+            format!("{day:?} is no day"),
+            "write for example 2027-01-01",
+        ));
+    }
+    let between = match every {
+        ReviewInterval::Weekly => 7,
+        ReviewInterval::Monthly => 28,
+        ReviewInterval::Quarterly => 89,
+        ReviewInterval::SemiAnnually => 181,
+        ReviewInterval::Annually => 365,
+    };
+    // What is no number of days is refused as well.
+    if days(lasts).is_none_or(|days| days == 0 || days >= between) {
+        return Err(invalid(
+            "spec.review.lasts",
+            format!("{lasts} is not one day or more and less than the time from one review to the next"),
+            "write for example P14D, or P6D for a weekly one",
+        ));
+    }
+    let field = "spec.review.reviewers";
+    match (self_review, reviewers.is_empty()) {
+        (true, false) => {
+            return Err(invalid(
+                field,
+                "selfReview and reviewers exclude each other",
+                "keep one",
+            ));
+        }
+        (false, true) => {
+            return Err(missing(
+                field,
+                "reviewers: [{targetManager: {level: 1}}], or selfReview: true",
+            ));
+        }
+        (true, true) | (false, false) => {}
+    }
+    for (index, reviewer) in reviewers.iter().enumerate() {
+        let Reviewer {
+            user,
+            group,
+            target_manager,
+        } = reviewer;
+        person(
+            &format!("{field}[{index}]"),
+            (user.is_some(), group.is_some(), *target_manager),
+        )?;
+    }
+    let is_named = |reviewer: &Reviewer| reviewer.user.is_some() || reviewer.group.is_some();
+    if !reviewers.is_empty() && fallback_reviewers.is_empty() && !reviewers.iter().any(is_named) {
+        return Err(invalid(
+            "spec.review.fallbackReviewers",
+            "only managers decide here, and somebody may have none",
+            "write for example fallbackReviewers: [{group: {displayName: Reviewers}}]",
+        ));
+    }
+    fallbacks("spec.review.fallbackReviewers", fallback_reviewers)
+}
+
+/// A user, a group, or a manager of whoever is to have the package.
+fn person(field: &str, (user, group, target_manager): (bool, bool, Option<TargetManagerLevel>)) -> Result<(), Problem> {
+    one_of(
+        field,
+        &[
+            ("user", user),
+            ("group", group),
+            ("targetManager", target_manager.is_some()),
+        ],
+        "{targetManager: {level: 1}}",
+    )?;
+    target_level(field, target_manager)
+}
+
+fn target_level(field: &str, target_manager: Option<TargetManagerLevel>) -> Result<(), Problem> {
+    match target_manager {
+        Some(TargetManagerLevel { level }) if !(1..=4).contains(&level) => Err(invalid(
+            &format!("{field}.targetManager.level"),
+            format!("{level} is nobody"),
+            "write 1, the manager, to 4, the fourth level",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn fallbacks(field: &str, fallbacks: &[NamedApprover]) -> Result<(), Problem> {
+    for (index, NamedApprover { user, group }) in fallbacks.iter().enumerate() {
+        one_of(
+            &format!("{field}[{index}]"),
+            &[("user", user.is_some()), ("group", group.is_some())],
+            "{group: {displayName: Approvers}}",
+        )?;
+    }
+    Ok(())
+}
+
 fn requestors(requestors: Option<&Requestors>) -> Result<(), Problem> {
     let Some(requestors) = requestors else {
         return Err(missing(
@@ -104,6 +327,7 @@ fn requestors(requestors: Option<&Requestors>) -> Result<(), Problem> {
         scope,
         targets,
         self_service,
+        on_behalf,
         justification: _,
     } = requestors;
     let takes_targets = match scope {
@@ -133,6 +357,9 @@ fn requestors(requestors: Option<&Requestors>) -> Result<(), Problem> {
             "scope None means that nobody can request",
             "set add and update to false, or choose another scope",
         ));
+    }
+    if let Some(others) = on_behalf {
+        on_behalf_of(*scope, others)?;
     }
     for (index, target) in targets.iter().enumerate() {
         let Target {
@@ -165,6 +392,38 @@ fn requestors(requestors: Option<&Requestors>) -> Result<(), Problem> {
                 "correct the target, or choose another scope",
             ));
         }
+    }
+    Ok(())
+}
+
+fn on_behalf_of(scope: RequestorScope, others: &OnBehalf) -> Result<(), Problem> {
+    let OnBehalf {
+        add,
+        update,
+        remove: _,
+        requestors,
+    } = others;
+    if scope == RequestorScope::None && (*add || *update) {
+        return Err(invalid(
+            "spec.requestors.onBehalf",
+            "scope None means that nobody can request, for others neither",
+            "set add and update to false, or choose another scope",
+        ));
+    }
+    let field = "spec.requestors.onBehalf.requestors";
+    if requestors.is_empty() {
+        return Err(missing(field, "requestors: [{targetManager: {level: 1}}]"));
+    }
+    for (index, requestor) in requestors.iter().enumerate() {
+        let OnBehalfRequestor {
+            user,
+            group,
+            target_manager,
+        } = requestor;
+        person(
+            &format!("{field}[{index}]"),
+            (user.is_some(), group.is_some(), *target_manager),
+        )?;
     }
     Ok(())
 }
@@ -208,6 +467,7 @@ fn approval(approval: Option<&Approval>) -> Result<(), Problem> {
             decision_timeout,
             justification: _,
             escalation,
+            approver_visibility: _,
         } = stage;
         let field = format!("spec.approval.stages[{index}]");
         each_approver(&field, approvers, fallback_approvers)?;
@@ -240,7 +500,7 @@ fn approval(approval: Option<&Approval>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn each_approver(field: &str, approvers: &[Approver], fallbacks: &[NamedApprover]) -> Result<(), Problem> {
+fn each_approver(field: &str, approvers: &[Approver], fallback_approvers: &[NamedApprover]) -> Result<(), Problem> {
     if approvers.is_empty() {
         return Err(missing(
             &format!("{field}.approvers"),
@@ -254,6 +514,10 @@ fn each_approver(field: &str, approvers: &[Approver], fallbacks: &[NamedApprover
             requestor_manager,
             internal_sponsors,
             external_sponsors,
+            target_manager,
+            target_user_sponsors,
+            target_application_owners,
+            target_agent_identity_sponsors_or_owners,
         } = approver;
         one_of(
             &format!("{field}.approvers[{index}]"),
@@ -263,9 +527,17 @@ fn each_approver(field: &str, approvers: &[Approver], fallbacks: &[NamedApprover
                 ("requestorManager", requestor_manager.is_some()),
                 ("internalSponsors", internal_sponsors.is_some()),
                 ("externalSponsors", external_sponsors.is_some()),
+                ("targetManager", target_manager.is_some()),
+                ("targetUserSponsors", target_user_sponsors.is_some()),
+                ("targetApplicationOwners", target_application_owners.is_some()),
+                (
+                    "targetAgentIdentitySponsorsOrOwners",
+                    target_agent_identity_sponsors_or_owners.is_some(),
+                ),
             ],
             "{requestorManager: {level: 1}}",
         )?;
+        target_level(&format!("{field}.approvers[{index}]"), *target_manager)?;
         if let Some(level) = requestor_manager.map(|manager| manager.level)
             && !(1..=2).contains(&level)
         {
@@ -277,21 +549,14 @@ fn each_approver(field: &str, approvers: &[Approver], fallbacks: &[NamedApprover
         }
     }
     let is_named = |approver: &Approver| approver.user.is_some() || approver.group.is_some();
-    if fallbacks.is_empty() && !approvers.iter().any(is_named) {
+    if fallback_approvers.is_empty() && !approvers.iter().any(is_named) {
         return Err(invalid(
             &format!("{field}.fallbackApprovers"),
-            "only managers or sponsors are asked here, and somebody may have none",
+            "only managers, sponsors or owners are asked here, and somebody may have none",
             "write for example fallbackApprovers: [{group: {displayName: Approvers}}]",
         ));
     }
-    for (index, NamedApprover { user, group }) in fallbacks.iter().enumerate() {
-        one_of(
-            &format!("{field}.fallbackApprovers[{index}]"),
-            &[("user", user.is_some()), ("group", group.is_some())],
-            "{group: {displayName: Approvers}}",
-        )?;
-    }
-    Ok(())
+    fallbacks(&format!("{field}.fallbackApprovers"), fallback_approvers)
 }
 
 fn expiration(expiration: Option<&Expiration>) -> Result<(), Problem> {

@@ -27,6 +27,8 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         approval,
         max_duration,
         unlimited_duration,
+        automatic_assignment,
+        on_behalf,
         adoption,
         references,
         deletion,
@@ -72,6 +74,7 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         };
         return Err(limited("spec.requestors.scope", &words));
     }
+    check_doors(terms, (*automatic_assignment, *on_behalf), &limited)?;
     if *approval == ApprovalLimit::Required {
         check_approval(terms, &limited)?;
     }
@@ -151,16 +154,39 @@ fn asked(scope: &AllowedTargetScope) -> String {
         .unwrap_or(name)
 }
 
+/// Ways in that take a leave of their own.
+fn check_doors(
+    terms: &Terms,
+    (automatic_assignment, on_behalf): (Permission, Permission),
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    for door in &terms.doors {
+        let (permission, field, what) = match door {
+            Door::SelfAdd | Door::SelfUpdate => continue,
+            Door::OnBehalfAdd | Door::OnBehalfUpdate => (
+                on_behalf,
+                "spec.requestors.onBehalf",
+                "allows nobody to request for others (limits.onBehalf)",
+            ),
+            Door::ByRule => (
+                automatic_assignment,
+                "spec.automatic",
+                "allows no assignment by a rule (limits.automaticAssignment)",
+            ),
+        };
+        if permission == Permission::Denied {
+            return Err(limited(field, what));
+        }
+    }
+    Ok(())
+}
+
 /// Whoever comes in was approved, and whoever stays longer was approved anew.
 fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Result<(), Problem> {
     for door in &terms.doors {
         let (consent, is_update) = match door {
-            Door::ByRule => {
-                return Err(limited(
-                    "spec.approval",
-                    "demands approval, and a rule assigns without any (limits.approval)",
-                ));
-            }
+            // Nobody can approve what nobody requests: the grant allows rules, or none of this.
+            Door::ByRule => continue,
             Door::SelfAdd | Door::OnBehalfAdd => (&terms.add, false),
             Door::SelfUpdate | Door::OnBehalfUpdate => (&terms.update, true),
         };
@@ -225,6 +251,6 @@ fn check_lasting(
             "spec.expiration",
             &format!("demands an end, and {why} (limits.maxDuration)"),
         )),
-        Lasting::Never | Lasting::For(_) | Lasting::Until(_) => Ok(()),
+        Lasting::Never | Lasting::WhileMatching | Lasting::For(_) | Lasting::Until(_) => Ok(()),
     }
 }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use serde_json::Value;
 
 use super::choices::well_formed;
 use crate::{
     api::{
-        Adoption, AssignmentPolicySpec, DeletionPolicy, IsoDuration, Reason, Reference, Refers, RequestorScope,
-        SelfService,
+        Adoption, AssignmentPolicySpec, DeletionPolicy, IsoDuration, OnBehalf, Reason, Reference, Refers,
+        RequestorScope, SelfService,
     },
     graph::{
-        AllowedTargetScope, ApprovalSettings, ApprovalStage, ExpirationKind, PolicyRead, RequestorSettings, SubjectSet,
+        AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, ExpirationKind, PolicyRead,
+        RequestorSettings, SubjectSet,
     },
     plan::Problem,
 };
@@ -48,6 +48,8 @@ pub enum Consent {
 pub enum Lasting {
     /// For ever.
     Never,
+    /// For as long as a rule matches whoever has it.
+    WhileMatching,
     /// Until then.
     Until(Timestamp),
     /// For so long.
@@ -94,6 +96,21 @@ impl Terms {
     pub fn of_spec(spec: &AssignmentPolicySpec) -> Result<Self, Problem> {
         well_formed(spec)?;
         let required = |field| Problem::new(Reason::InvalidSpec, "it is required").at(field);
+        if let Some(automatic) = &spec.automatic {
+            return Ok(Self {
+                doors: vec![Door::ByRule],
+                scope: AllowedTargetScope::SpecificDirectoryUsers,
+                add: Consent::NotAsked,
+                update: Consent::NotAsked,
+                lasting: if automatic.remove_when_no_longer_matching {
+                    Lasting::WhileMatching
+                } else {
+                    Lasting::Never
+                },
+                unknown: Vec::new(),
+                wishes: Some(wishes(spec)),
+            });
+        }
         let requestors = spec.requestors.as_ref().ok_or_else(|| required("spec.requestors"))?;
         let approval = spec.approval.as_ref().ok_or_else(|| required("spec.approval"))?;
         let expiration = spec.expiration.as_ref().ok_or_else(|| required("spec.expiration"))?;
@@ -111,23 +128,20 @@ impl Terms {
             // `well_formed` saw to it that `never` is written.
             (None, None) => Lasting::Never,
         };
-        let adopts = match (&spec.id, spec.adoption) {
-            (Some(_), _) => Some("spec.id"),
-            (None, Adoption::ByName) => Some("spec.adoption"),
-            (None, Adoption::Never) => None,
-        };
+        let on_behalf = |may: fn(&OnBehalf) -> bool| requestors.on_behalf.as_ref().is_some_and(may);
         Ok(Self {
-            doors: doors(&[(add, Door::SelfAdd), (update, Door::SelfUpdate)]),
+            doors: doors(&[
+                (add, Door::SelfAdd),
+                (update, Door::SelfUpdate),
+                (on_behalf(|others| others.add), Door::OnBehalfAdd),
+                (on_behalf(|others| others.update), Door::OnBehalfUpdate),
+            ]),
             scope: scope_of(requestors.scope),
             add: asked(has_stages),
             update: asked(has_stages && approval.required_for_update),
             lasting,
             unknown: Vec::new(),
-            wishes: Some(Wishes {
-                adopts,
-                deletion: spec.deletion_policy(),
-                named: named(spec),
-            }),
+            wishes: Some(wishes(spec)),
         })
     }
 
@@ -176,7 +190,17 @@ impl Terms {
         let mut unknown = undeclared.clone();
         unknown.extend(unnamed(undeclared, "specificAllowedTargets", specific_allowed_targets));
         unknown.extend(unnamed(undeclared, "onBehalfRequestors", on_behalf_requestors));
+        let automatic = automatic_request_settings.as_ref();
+        let doors = doors(&[
+            (*enable_targets_to_self_add_access, Door::SelfAdd),
+            (*enable_targets_to_self_update_access, Door::SelfUpdate),
+            (*enable_on_behalf_requestors_to_add_access, Door::OnBehalfAdd),
+            (*enable_on_behalf_requestors_to_update_access, Door::OnBehalfUpdate),
+            (automatic.is_some_and(AutomaticRequestSettings::assigns), Door::ByRule),
+        ]);
+        let ends_with_rule = automatic.is_some_and(|rule| rule.remove_access_when_target_leaves_allowed_targets);
         let lasting = match &expiration.kind {
+            ExpirationKind::NoExpiration if doors == [Door::ByRule] && ends_with_rule => Lasting::WhileMatching,
             // No end is told, so none is certain.
             ExpirationKind::NoExpiration | ExpirationKind::NotSpecified => Lasting::Never,
             ExpirationKind::AfterDateTime => until(expiration.end.as_deref()),
@@ -184,13 +208,7 @@ impl Terms {
             ExpirationKind::Unknown(kind) => Lasting::Unknown(format!("expiration of the unknown kind {kind:?}")),
         };
         Self {
-            doors: doors(&[
-                (*enable_targets_to_self_add_access, Door::SelfAdd),
-                (*enable_targets_to_self_update_access, Door::SelfUpdate),
-                (*enable_on_behalf_requestors_to_add_access, Door::OnBehalfAdd),
-                (*enable_on_behalf_requestors_to_update_access, Door::OnBehalfUpdate),
-                (assigns(automatic_request_settings.as_ref()), Door::ByRule),
-            ]),
+            doors,
             scope: allowed_target_scope.clone(),
             add: consent(*is_approval_required_for_add),
             update: consent(*is_approval_required_for_update),
@@ -230,11 +248,17 @@ fn doors(open: &[(bool, Door)]) -> Vec<Door> {
     open.iter().filter(|(is, _)| *is).map(|(_, door)| *door).collect()
 }
 
-/// Whether a rule assigns. Only what says that it does not is taken not to.
-fn assigns(settings: Option<&Value>) -> bool {
-    settings.is_some_and(|settings| {
-        !settings.is_null() && settings.get("requestAccessForAllowedTargets") != Some(&Value::Bool(false))
-    })
+fn wishes(spec: &AssignmentPolicySpec) -> Wishes {
+    let adopts = match (&spec.id, spec.adoption) {
+        (Some(_), _) => Some("spec.id"),
+        (None, Adoption::ByName) => Some("spec.adoption"),
+        (None, Adoption::Never) => None,
+    };
+    Wishes {
+        adopts,
+        deletion: spec.deletion_policy(),
+        named: named(spec),
+    }
 }
 
 /// Whether a stage has somebody to approve. One approver decides a stage, and every stage has to be passed: a stage of

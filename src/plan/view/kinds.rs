@@ -130,14 +130,18 @@ impl Viewed for AssignmentPolicy {
         let Self {
             id,
             created,
+            modified,
             access_package,
             fields,
             whole,
         } = self;
-        let followed = policy(fields.clone(), writes);
+        // What a list leaves out is known only as long as nothing was changed.
+        let is_same = writes.known().is_none_or(|known| known.modified == modified);
+        let followed = policy(fields.clone(), is_same, writes);
         Self {
             id,
             created,
+            modified,
             access_package,
             // An answer that is older than a write of ours must not be written back.
             whole: whole.filter(|_| followed == fields),
@@ -146,7 +150,7 @@ impl Viewed for AssignmentPolicy {
     }
 }
 
-fn policy(read: PolicyRead, writes: &mut Writes<'_, AssignmentPolicy>) -> PolicyRead {
+fn policy(read: PolicyRead, is_same: bool, writes: &mut Writes<'_, AssignmentPolicy>) -> PolicyRead {
     let PolicyRead {
         display_name,
         description,
@@ -187,8 +191,9 @@ fn policy(read: PolicyRead, writes: &mut Writes<'_, AssignmentPolicy>) -> Policy
         notification_settings: writes.field("notificationSettings", notification_settings, |policy| {
             &policy.fields.notification_settings
         }),
-        questions: writes.part("questions", questions, |policy| &policy.fields.questions),
-        custom_extension_stage_settings: writes.part(
+        questions: writes.part_while(is_same, "questions", questions, |policy| &policy.fields.questions),
+        custom_extension_stage_settings: writes.part_while(
+            is_same,
             "customExtensionStageSettings",
             custom_extension_stage_settings,
             |policy| &policy.fields.custom_extension_stage_settings,

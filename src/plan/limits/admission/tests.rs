@@ -246,7 +246,13 @@ fn an_extension_needs_the_approval_of_the_first_request() {
         "requestApprovalSettings": {"isApprovalRequiredForAdd": true, "stages": [
             {"primaryApprovers": [{"@odata.type": "#microsoft.graph.singleUser", "userId": "u"}]}]}}),
     );
-    let refused = asked(&catalog, &roles, &[on_behalf]).unwrap_err();
+    let refused = asked(&catalog, &roles, std::slice::from_ref(&on_behalf)).unwrap_err();
+    assert!(
+        refused.contains("nobody to request for others (limits.onBehalf)"),
+        "{refused}"
+    );
+    let allowed = self::catalog(json!({"onBehalf": "Allowed"}));
+    let refused = asked(&allowed, &roles, &[on_behalf]).unwrap_err();
     assert!(refused.contains("approval for an extension"), "{refused}");
 }
 
@@ -260,9 +266,24 @@ fn a_rule_that_assigns_asks_nobody() {
     );
     let refused = asked(&catalog, &[wanted("crm", "Reader")], &[rule]).unwrap_err();
     assert!(
-        refused.contains("a rule assigns without any (limits.approval)"),
+        refused.contains("no assignment by a rule (limits.automaticAssignment)"),
         "{refused}"
     );
+}
+
+#[test]
+fn a_rule_that_is_allowed_needs_no_approval_and_ends_with_itself() {
+    let by_rule = |removes: bool| {
+        this(json!({"requestors": null, "approval": null, "expiration": null,
+            "automatic": {"rule": "r", "removeWhenNoLongerMatching": removes}}))
+    };
+    let roles = [wanted("crm", "Reader")];
+    let denied = asked(&catalog(json!({})), &roles, &[by_rule(true)]).unwrap_err();
+    assert!(denied.starts_with("spec.automatic: grant"), "{denied}");
+    let allowed = catalog(json!({"automaticAssignment": "Allowed"}));
+    assert_eq!(asked(&allowed, &roles, &[by_rule(true)]), Ok(()));
+    let stays = asked(&allowed, &roles, &[by_rule(false)]).unwrap_err();
+    assert!(stays.contains("limits.unlimitedDuration"), "{stays}");
 }
 
 #[test]

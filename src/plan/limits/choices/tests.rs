@@ -153,12 +153,12 @@ fn what_the_rules_of_the_definitions_refuse_is_refused_without_them() {
         (
             "/approval/stages/0",
             json!({"approvers": [{"requestorManager": {"level": 1}}]}),
-            "spec.approval.stages[0].fallbackApprovers: only managers or sponsors",
+            "spec.approval.stages[0].fallbackApprovers: only managers, sponsors or owners",
         ),
         (
             "/approval/stages/0",
             json!({"approvers": [{"internalSponsors": {}}, {"externalSponsors": {}}]}),
-            "spec.approval.stages[0].fallbackApprovers: only managers or sponsors",
+            "spec.approval.stages[0].fallbackApprovers: only managers, sponsors or owners",
         ),
         (
             "/approval/stages/0/escalation/approvers",
@@ -206,7 +206,39 @@ fn what_the_rules_of_the_definitions_refuse_is_refused_without_them() {
             "spec.expiration.afterDuration: PT30M is no duration",
         ),
     ];
-    for (pointer, value, said) in cases {
+    let more = [
+        (
+            "/approval/stages/0/approvers/0",
+            json!({"targetManager": {"level": 5}}),
+            "spec.approval.stages[0].approvers[0].targetManager.level: 5 is nobody",
+        ),
+        (
+            "/approval/stages/0",
+            json!({"approvers": [{"targetApplicationOwners": {}}]}),
+            "spec.approval.stages[0].fallbackApprovers: only managers, sponsors or owners",
+        ),
+        (
+            "/approval/stages/0/approvers/0",
+            json!({"targetUserSponsors": {}, "targetAgentIdentitySponsorsOrOwners": {}}),
+            "spec.approval.stages[0].approvers[0]: targetUserSponsors and targetAgentIdentitySponsorsOrOwners exclude",
+        ),
+        (
+            "/requestors",
+            json!({"scope": "AllMemberUsers", "onBehalf": {"add": true, "requestors": []}}),
+            "spec.requestors.onBehalf.requestors: it is required",
+        ),
+        (
+            "/requestors",
+            json!({"scope": "AllMemberUsers", "onBehalf": {"requestors": [{"targetManager": {"level": 0}}]}}),
+            "spec.requestors.onBehalf.requestors[0].targetManager.level: 0 is nobody",
+        ),
+        (
+            "/requestors",
+            json!({"scope": "None", "onBehalf": {"add": true, "requestors": [{"user": {"id": "u"}}]}}),
+            "spec.requestors.onBehalf: scope None means",
+        ),
+    ];
+    for (pointer, value, said) in cases.into_iter().chain(more) {
         let refused = well_formed(&policy(pointer, value)).unwrap_err();
         assert_eq!(refused.reason, Reason::InvalidSpec);
         assert!(refused.message().starts_with(said), "{}", refused.message());
@@ -221,4 +253,98 @@ fn what_the_rules_of_the_definitions_refuse_is_refused_without_them() {
         assert!(refused.message().starts_with("spec.id: "), "{}", refused.message());
     }
     assert_eq!(named(None, Some("56FF43fd-6b05-48df-9634-956a777fce6d")), Ok(()));
+}
+
+fn with(changes: Value) -> AssignmentPolicySpec {
+    let mut spec = serde_json::to_value(policy("/displayName", json!("P"))).unwrap();
+    spec.as_object_mut()
+        .unwrap()
+        .extend(changes.as_object().unwrap().clone());
+    serde_json::from_value(spec).unwrap()
+}
+
+#[test]
+fn a_review_says_how_often_who_decides_and_what_becomes_of_the_rest() {
+    let whole = json!({"every": "Quarterly", "reviewers": [{"user": {"id": "u"}}], "ifNoDecision": "RemoveAccess"});
+    assert_eq!(well_formed(&with(json!({"review": whole}))), Ok(()));
+    for (field, value, said) in [
+        ("every", Value::Null, "spec.review.every: it is required"),
+        ("ifNoDecision", Value::Null, "spec.review.ifNoDecision: it is required"),
+        (
+            "startsOn",
+            json!("2027-02-30"),
+            "spec.review.startsOn: \"2027-02-30\" is no day",
+        ),
+        ("lasts", json!("P0D"), "spec.review.lasts: P0D is not one day or more"),
+        (
+            "lasts",
+            json!("P90D"),
+            "spec.review.lasts: P90D is not one day or more and less than",
+        ),
+        ("reviewers", json!([]), "spec.review.reviewers: it is required"),
+        (
+            "reviewers",
+            json!([{}]),
+            "spec.review.reviewers[0]: exactly one of user, group, targetManager",
+        ),
+        (
+            "selfReview",
+            json!(true),
+            "spec.review.reviewers: selfReview and reviewers exclude",
+        ),
+        (
+            "reviewers",
+            json!([{"targetManager": {"level": 2}}]),
+            "spec.review.fallbackReviewers: only managers decide here",
+        ),
+        (
+            "fallbackReviewers",
+            json!([{}]),
+            "spec.review.fallbackReviewers[0]: exactly one of user, group",
+        ),
+    ] {
+        let mut review = whole.clone();
+        review[field] = value;
+        let refused = well_formed(&with(json!({"review": review}))).unwrap_err();
+        assert!(refused.message().starts_with(said), "{}", refused.message());
+    }
+}
+
+#[test]
+fn a_rule_is_the_only_way_in_of_its_policy() {
+    let alone =
+        json!({"accessPackageRef": {"name": "p"}, "displayName": "P", "automatic": {"rule": "(user.city -eq \"X\")"}});
+    let spec = |changes: Value| -> AssignmentPolicySpec {
+        let mut spec = alone.clone();
+        spec.as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        serde_json::from_value(spec).unwrap()
+    };
+    assert_eq!(well_formed(&spec(json!({}))), Ok(()));
+    for (changes, said) in [
+        (
+            json!({"requestors": {"scope": "AllMemberUsers"}}),
+            "spec.requestors: a rule assigns here",
+        ),
+        (
+            json!({"approval": {"notRequired": {}}}),
+            "spec.approval: a rule assigns here",
+        ),
+        (
+            json!({"expiration": {"never": {}}}),
+            "spec.expiration: access by a rule ends",
+        ),
+        (
+            json!({"automatic": {"rule": " "}}),
+            "spec.automatic.rule: it is required",
+        ),
+        (
+            json!({"automatic": {"rule": "r", "gracePeriod": "P1M"}}),
+            "spec.automatic.gracePeriod: P1M is no duration",
+        ),
+    ] {
+        let refused = well_formed(&spec(changes)).unwrap_err();
+        assert!(refused.message().starts_with(said), "{}", refused.message());
+    }
 }

@@ -71,6 +71,30 @@ fn policy() -> Value {
         "expiration": {"afterDuration": "P90D"}}})
 }
 
+/// All that a policy can say beside the common: reviews, questions, requests for others, nobody told.
+fn rich() -> Value {
+    with(
+        policy(),
+        &json!({"spec": {
+            "requestors": {"onBehalf": {"add": true, "requestors": [{"targetManager": {"level": 1}}]}},
+            "review": {"every": "Quarterly", "startsOn": "2027-01-01", "ifNoDecision": "RemoveAccess",
+                "reviewers": [{"user": {"userPrincipalName": "carol@contoso.com"}}]},
+            "questions": [
+                {"name": "reason", "prompt": "Why?", "required": true, "text": {"singleLine": true}},
+                {"name": "region", "prompt": "Where?", "choice": {"choices": [{"value": "emea", "text": "Europe"}, {"value": "apac"}]}}],
+            "notifications": {"assignment": "Disabled"}}}),
+    )
+}
+
+/// A catalog whose grant allows all of that, and rules that assign.
+fn lenient_catalog() -> Value {
+    with(
+        catalog(),
+        &json!({"spec": {"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
+            "limits": {"adoption": "Allowed", "onBehalf": "Allowed", "automaticAssignment": "Allowed"}}]}}),
+    )
+}
+
 /// A package that somebody made in the portal.
 fn by_hand(name: &str) -> Value {
     json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": name, "description": "By hand",
@@ -115,6 +139,7 @@ fn ends(name: &str) -> (&'static [&'static str], &'static [&'static str]) {
         }
         "deletion-waits-for-holders" => (&["policy Marketing/Campaign/Members "], &[]),
         // What somebody else made stays as it is.
+        "rich-policy" | "rich-policy-drifts" | "automatic" => (MADE, &[]),
         "name-taken" => (&["package Marketing/Campaign {\"description\":\"By hand\""], &[]),
         // A copied status is no proof: what it names stays, and so does what it had stood for.
         "status-copied" | "status-copied-of-one-let-go" => (&["package Marketing/Campaign "], &[]),
@@ -461,6 +486,59 @@ pub fn scenarios() -> Vec<Scenario> {
                 Act::Settle,
                 Act::Delete(COPY),
             ])
+        }),
+        // Reviews, questions and the rest: made, then reworded, reordered and cut down.
+        scenario("rich-policy", {
+            let mut acts: Vec<Act> = [namespace(), tenant(), lenient_catalog(), package(), rich()]
+                .map(Act::Apply)
+                .into();
+            acts.extend([
+                Act::AllReady,
+                Act::Patch(
+                    POLICY,
+                    spec(json!({
+                        "review": {"every": "Monthly", "reviewers": [{"user": {"userPrincipalName": "bob@contoso.com"}}]},
+                        "questions": [
+                            {"name": "region", "prompt": "Where?", "choice": {"choices": [{"value": "emea", "text": "Europe"}]}},
+                            {"name": "reason", "prompt": "What for?", "required": true, "text": {"singleLine": true}}]})),
+                ),
+                Act::Settle,
+                Act::Patch(POLICY, spec(json!({"review": null, "notifications": null}))),
+            ]);
+            acts
+        }),
+        // Somebody takes the review away and makes a question optional in the portal.
+        scenario("rich-policy-drifts", {
+            let mut acts: Vec<Act> = [namespace(), tenant(), lenient_catalog(), package(), rich()]
+                .map(Act::Apply)
+                .into();
+            acts.extend([
+                Act::AllReady,
+                Act::PortalPatch(
+                    "assignmentPolicies",
+                    "Members",
+                    json!({"reviewSettings": null, "questions": []}),
+                ),
+            ]);
+            acts
+        }),
+        // A rule that assigns, whose words change.
+        scenario("automatic", {
+            let automatic = json!({"apiVersion": API_VERSION, "kind": "AssignmentPolicy",
+                "metadata": {"name": "campaign", "namespace": TEAM}, "spec": {
+                    "accessPackageRef": {"name": "campaign"}, "displayName": "Members", "deletionPolicy": "Delete",
+                    "automatic": {"rule": "(user.department -eq \"Marketing\")", "gracePeriod": "P7D"}}});
+            let mut acts: Vec<Act> = [namespace(), tenant(), lenient_catalog(), package(), automatic]
+                .map(Act::Apply)
+                .into();
+            acts.extend([
+                Act::AllReady,
+                Act::Patch(
+                    POLICY,
+                    spec(json!({"automatic": {"rule": "(user.department -eq \"Sales\")", "gracePeriod": null}})),
+                ),
+            ]);
+            acts
         }),
         // Two policies at once on one package, as a team applies its folder.
         scenario(
