@@ -399,7 +399,11 @@ fn a_review_that_somebody_adds_by_hand_stays_through_edits_until_somebody_asks()
     assert!(said.contains("review: every 6 months for 7 days"), "{said}");
     intervals(&stage, 1)?;
     let put = format!("PUT assignmentPolicies/{id}");
-    assert_eq!(writes_since(&stage, from), std::slice::from_ref(&put), "the words alone");
+    assert_eq!(
+        writes_since(&stage, from),
+        std::slice::from_ref(&put),
+        "the words alone"
+    );
     let kept = element(&stage, "assignmentPolicies", &id)?.unwrap_or_default();
     assert_eq!(kept["description"], "Other words");
     assert_eq!(
