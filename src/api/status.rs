@@ -107,11 +107,15 @@ pub struct Applied {
 
 /// A write to Entra: for a while after it, reads of others may show what was there before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Written {
     /// When it was answered, by the service's clock (RFC 3339).
     pub at: String,
     /// Which process has made it: what that one reads is told from its own writes.
     pub by: String,
+    /// When another process has written last before that: of its writes this one knows nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_at: Option<String>,
 }
 
 /// A name that was looked up once and is bound to what it stood for then.

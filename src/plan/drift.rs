@@ -14,7 +14,7 @@ use k8s_openapi::jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Cause, Difference, Door, Hold};
-use crate::api::{Applied, DriftPolicy};
+use crate::api::{Applied, DriftPolicy, Written};
 
 /// What was last applied, field by field.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +74,30 @@ impl<'a> Base<'a> {
 /// was there before it, and whoever keeps that takes the write back.
 #[must_use]
 pub fn hides_for(applied: Option<&Applied>, own: &str, now: Timestamp, visibility: Duration) -> Option<Duration> {
-    let written = applied?.written.as_ref().filter(|written| written.by != own)?;
-    let at: Timestamp = written.at.parse().ok()?; // nobody else writes it
+    let at: Timestamp = others_at(applied, own)?.parse().ok()?; // nobody else writes it
     let shown = i64::try_from(visibility.as_secs()).ok()?.checked_add(at.as_second())?;
     let left = u64::try_from(shown - now.as_second()).ok()?;
     (left > 0).then(|| Duration::from_secs(left))
+}
+
+/// When another process than this one has written last.
+fn others_at<'a>(applied: Option<&'a Applied>, own: &str) -> Option<&'a str> {
+    let written = applied?.written.as_ref()?;
+    if written.by == own {
+        written.others_at.as_deref()
+    } else {
+        Some(&written.at)
+    }
+}
+
+/// A write of this process, made just now.
+#[must_use]
+pub fn written(applied: &Applied, own: &str, now: Timestamp) -> Written {
+    Written {
+        at: now.to_string(),
+        by: own.to_owned(),
+        others_at: others_at(Some(applied), own).map(str::to_owned),
+    }
 }
 
 /// What may be done about drift.
@@ -189,9 +208,10 @@ mod tests {
     #[test]
     fn what_another_process_wrote_a_moment_ago_may_be_hidden_and_what_this_one_wrote_is_known() {
         let written = |by: &str| Applied {
-            written: Some(crate::api::Written {
+            written: Some(Written {
                 at: "2026-01-01T00:00:00Z".into(),
                 by: by.into(),
+                others_at: None,
             }),
             ..crate::plan::applied(&[])
         };
@@ -200,6 +220,13 @@ mod tests {
         assert_eq!(hides("them", "2026-01-01T00:01:30Z"), Some(Duration::from_secs(30)));
         assert_eq!(hides("them", "2026-01-01T00:02:00Z"), None);
         assert_eq!(hides("us", "2026-01-01T00:00:01Z"), None);
+        // To write oneself makes what others wrote no better known.
+        let now = "2026-01-01T00:01:00Z".parse().unwrap();
+        let mut both = written("them");
+        for _ in 0..2 {
+            both.written = Some(super::written(&both, "us", now));
+            assert_eq!(hides_for(Some(&both), "us", now, window), Some(Duration::from_secs(60)));
+        }
         assert_eq!(
             hides_for(None, "us", "2026-01-01T00:00:01Z".parse().unwrap(), window),
             None

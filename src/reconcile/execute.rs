@@ -17,7 +17,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
-    api::{EntraStatus as _, Reason, Written},
+    api::{EntraStatus as _, Reason},
     graph::{GraphError, GraphErrorKind},
     plan::{self, Act as _, Cause, Found, IdentityAct, Memory, Plan},
     report::Note,
@@ -294,10 +294,8 @@ fn remember<K: Managed>(subject: &mut Subject<K>, site: &Site, memories: &[Memor
     let applied = subject.status.applied_mut().get_or_insert_with(|| plan::applied(&[]));
     memories.iter().for_each(|memory| memory.enter(applied));
     if let Some(context) = written {
-        applied.written = Some(Written {
-            at: site.tenant.graph.service_time(context.now()).to_string(),
-            by: context.mark.clone(),
-        });
+        let now = site.tenant.graph.service_time(context.now());
+        applied.written = Some(plan::drift::written(applied, &context.mark, now));
     }
 }
 
