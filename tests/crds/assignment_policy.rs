@@ -676,12 +676,14 @@ fn a_review_says_how_often_who_decides_and_what_becomes_of_the_rest() {
                 &["spec.review.lasts: Invalid value: must be shorter than the time from one review to the next"],
             ),
             (
-                "times that are none",
-                "{review: {every: Monthly, ifNoDecision: RemoveAccess, selfReview: true, startsOn: 1.1.2027, lasts: PT8H}}",
-                &[
-                    "spec.review.startsOn: Invalid value: \"1.1.2027\": must be a day such as 2027-01-01",
-                    "spec.review.lasts: Invalid value: \"PT8H\": must be a number of days, such as P14D",
-                ],
+                "a day that is none",
+                "{review: {every: Monthly, ifNoDecision: RemoveAccess, selfReview: true, startsOn: 1.1.2027}}",
+                &["spec.review.startsOn: Invalid value: \"1.1.2027\": must be a day such as 2027-01-01"],
+            ),
+            (
+                "hours",
+                "{review: {every: Monthly, ifNoDecision: RemoveAccess, selfReview: true, lasts: PT8H}}",
+                &["spec.review.lasts: Invalid value: \"PT8H\": must be a number of days, such as P14D"],
             ),
             (
                 "reviewers beside everybody, and some that are none or two",
@@ -725,10 +727,16 @@ fn a_question_has_words_and_one_kind_of_answer() {
                 ],
             ),
             (
-                "choices without a value, languages without a name, texts without words",
-                "{questions: [{name: why, prompt: Why?, localizations: [{language: german, text: Warum?}, {}], choice: {choices: [{text: Europe}]}}]}",
+                "choices without a value",
+                "{questions: [{name: why, prompt: Why?, choice: {choices: [{text: Europe}]}}]}",
                 &[
                     "spec.questions[0].choice.choices[0].value: Required value: say what is recorded, for example value: emea",
+                ],
+            ),
+            (
+                "languages without a name, texts without words",
+                "{questions: [{name: why, prompt: Why?, localizations: [{language: german, text: Warum?}, {}], text: {}}]}",
+                &[
                     "spec.questions[0].localizations[0].language: Invalid value: \"german\": must be a language code such as de or pt-br",
                     "spec.questions[0].localizations[1].language: Required value: say in which language, for example language: de",
                     "spec.questions[0].localizations[1].text: Required value: write the text in this language",
