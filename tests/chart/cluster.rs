@@ -199,6 +199,7 @@ impl Cluster {
             ("Catalog", "marketing", None),
             ("AccessPackage", "marketing-campaign", Some("marketing")),
             ("AssignmentPolicy", "marketing-campaign", Some("marketing")),
+            ("AssignmentPolicy", "marketing-campaign-ticket", Some("marketing")),
         ];
         let mut ids = Vec::new();
         for (kind, name, namespace) in places {

@@ -34,7 +34,7 @@ fn with_the_hook_uninstalling_stops_the_operator_and_then_lets_every_object_go_a
     operator.report_ready(&cluster)?;
     cluster.apply_samples()?;
     let before = cluster.samples_ready()?;
-    assert_eq!(held(&cluster)?.len(), 4);
+    assert_eq!(held(&cluster)?.len(), 5);
     assert_eq!(
         cluster.get("clusterroles", HOOK, None)?,
         None,
@@ -61,7 +61,7 @@ fn with_the_hook_uninstalling_stops_the_operator_and_then_lets_every_object_go_a
         cluster.wait_object("Catalog", "marketing", None, "to be visited", SOON, |catalog| {
             catalog["status"]["lastHandledReconcileAt"] == token
         })?;
-        assert_eq!(held(&cluster)?.len(), 4);
+        assert_eq!(held(&cluster)?.len(), 5);
         assert!(job.process.ended().is_none(), "{}", job.process.log());
 
         operator.end_with_its_pod(&cluster)?;
@@ -79,7 +79,7 @@ fn with_the_hook_uninstalling_stops_the_operator_and_then_lets_every_object_go_a
         said.contains("released AccessPackage marketing/marketing-campaign: "),
         "{said}"
     );
-    assert!(said.ends_with("4 objects\n"), "{said}");
+    assert!(said.ends_with("5 objects\n"), "{said}");
     assert_eq!(held(&cluster)?, Vec::<String>::new());
     assert_eq!(
         cluster.samples_ready()?,
