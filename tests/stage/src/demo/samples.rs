@@ -143,10 +143,10 @@ impl Applied {
         let reason = ready.and_then(|ready| ready["reason"].as_str());
         let state = reason.map_or_else(|| "applied".to_owned(), |reason| format!("Ready ({reason})"));
         format!(
-            "    {} {:<17} {:<24} {:<24} {}",
+            "    {} {:<17} {:<26} {:<24} {}",
             screen.green("✓"),
             self.kind,
-            screen.bold(&format!("{:<24}", self.name)),
+            screen.bold(&format!("{:<26}", self.name)),
             state,
             screen.dim(&seconds(took)),
         )

@@ -133,10 +133,48 @@ fn policy_node(policy: &Value, screen: &Screen) -> Node {
         screen.dim("lasts   "),
         expiration(&policy["expiration"])
     )));
+    for question in policy["questions"].as_array().into_iter().flatten() {
+        let must = if question["isRequired"] == true {
+            ""
+        } else {
+            " (may be left out)"
+        };
+        children.push(Node::leaf(format!(
+            "{} {}{}",
+            screen.dim("asks    "),
+            text(question, "text"),
+            screen.dim(must)
+        )));
+    }
+    let review = &policy["reviewSettings"];
+    if review["isEnabled"] == true {
+        children.push(Node::leaf(format!("{} {}", screen.dim("review  "), reviews(review))));
+    }
     Node {
         text: format!("{} {}", screen.dim("policy"), screen.bold(text(policy, "displayName"))),
         children,
     }
+}
+
+fn reviews(review: &Value) -> String {
+    let pattern = &review["schedule"]["recurrence"]["pattern"];
+    let every = match (text(pattern, "type"), pattern["interval"].as_u64()) {
+        ("weekly", _) => "every week".to_owned(),
+        (_, Some(1)) => "every month".to_owned(),
+        (_, Some(months)) => format!("every {months} months"),
+        (kind, None) => kind.to_owned(),
+    };
+    let who = if review["isSelfReview"] == true {
+        "everybody for themselves".to_owned()
+    } else {
+        subjects(&review["primaryReviewers"])
+    };
+    let otherwise = match text(review, "expirationBehavior") {
+        "removeAccess" => "undecided access ends",
+        "keepAccess" => "undecided access stays",
+        _ => "undecided: as recommended",
+    };
+    format!("{every} by {who}; {otherwise}")
 }
 
 fn requestors(policy: &Value) -> String {
