@@ -179,7 +179,10 @@ pub fn run(objects: usize, fault: Fault) -> Result<Figures, String> {
 /// # Errors
 /// Where they do not become Ready.
 pub async fn furnished(objects: usize) -> Result<Stage, String> {
-    let mut stage = Stage::new(&Setting::default());
+    let mut stage = Stage::new(&Setting {
+        objects,
+        ..Setting::default()
+    });
     let catalogs = (objects / OF_A_CATALOG).max(1);
     let packages = objects.saturating_sub(1 + catalogs).div_ceil(2);
     let policies = objects.saturating_sub(1 + catalogs + packages);

@@ -90,6 +90,8 @@ pub struct Setting {
     pub definitions: Option<Definitions>,
     /// The operator's `--visibility-seconds`, where it has another than it would have by itself.
     pub visibility: Option<Duration>,
+    /// How many objects there will be, where those are many: so many more calls are no circle.
+    pub objects: usize,
 }
 
 /// The stage.
@@ -102,6 +104,7 @@ pub struct Stage {
     pub wire: Wire,
     clock: Clock,
     chance: Chance,
+    most_calls: u64,
     manner: Manner,
     visibility: Duration,
     is_stopped: bool,
@@ -195,6 +198,7 @@ impl Stage {
         let stage = Self {
             wire: Wire::new(clock.clone(), setting.faults.clone()),
             chance: Chance::seeded(setting.seed),
+            most_calls: MOST_CALLS + 40 * setting.objects as u64,
             manner: setting.manner,
             begins: clock.instant(),
             cluster,
@@ -401,6 +405,7 @@ impl Stage {
     async fn live(&mut self, until: Option<Instant>, longest: Instant) -> Result<(), Restless> {
         let (clock, chance, manner) = (self.clock.clone(), self.chance.clone(), self.manner);
         let (cluster, wire) = (self.cluster.clone(), self.wire.clone());
+        let most_calls = self.most_calls;
         let Some(life) = self.life.as_mut() else {
             return Ok(());
         };
@@ -425,8 +430,8 @@ impl Stage {
                 && back.is_none()
                 && late.is_none()
                 && !operator.has_turns();
-            if wire.count() > MOST_CALLS {
-                return Err(Restless(format!("{MOST_CALLS} calls were sent, and there is no end")));
+            if wire.count() > most_calls {
+                return Err(Restless(format!("{most_calls} calls were sent, and there is no end")));
             }
             let only_reads = wire.has_only_read_for() >= ONLY_READ;
             let is_quiet = is_idle && (only_reads || next.is_none_or(|next| next >= now + QUIET));
