@@ -15,8 +15,7 @@ use super::{
 use crate::{
     api::{
         self, AccessPackageSpec, ApproverVisibility, AssignmentPolicySpec, Catalog, CatalogSpec, NoDecision,
-        Notification, Notifications, QuestionStatus, Reason, Requirement, ResourceRole, ResourceRoleStatus, Review,
-        ReviewInterval,
+        Notification, QuestionStatus, Reason, Requirement, ResourceRole, ResourceRoleStatus, Review, ReviewInterval,
     },
     graph::{
         self, AllowedTargetScope, ApprovalSettings, AutomaticRequestSettings, CatalogId, CatalogState, Cloud,
@@ -155,7 +154,6 @@ pub fn policy(
     questions: &[QuestionStatus],
     cloud: Cloud,
 ) -> Result<PolicyBody, Problem> {
-    let missing = |field: &str| Problem::new(Reason::InvalidSpec, "is required").at(field);
     if let Some(problem) = lacking(spec, cloud) {
         return Err(problem);
     }
@@ -247,49 +245,54 @@ pub fn policy(
     })
 }
 
+fn missing(field: &str) -> Problem {
+    Problem::new(Reason::InvalidSpec, "is required").at(field)
+}
+
 /// What the spec asks for and the cloud does not have.
 fn lacking(spec: &AssignmentPolicySpec, cloud: Cloud) -> Option<Problem> {
-    let lacks = |feature, field: &str, default: &str| {
-        (!cloud.has(feature)).then(|| {
-            Problem::new(
-                Reason::InvalidSpec,
-                format!("cloud {} has no such setting of a policy", cloud.name()),
-            )
-            .at(field)
-            .remedy(format!("write {default}, or leave it out"))
-        })
-    };
-    let asks_why = |requestors: &api::Requestors| requestors.justification == Requirement::Required;
-    if spec.requestors.as_ref().is_some_and(asks_why) {
-        let field = "spec.requestors.justification";
-        if let Some(problem) = lacks(Feature::RequestorJustification, field, "NotRequired") {
-            return Some(problem);
-        }
-    }
-    let stages = spec.approval.iter().flat_map(|approval| &approval.stages).flatten();
-    let seen = stages
-        .enumerate()
-        .find(|(_, stage)| stage.approver_visibility != ApproverVisibility::Default);
-    if let Some((index, _)) = seen {
-        let field = format!("spec.approval.stages[{index}].approverVisibility");
-        if let Some(problem) = lacks(Feature::ApproverInformationVisibility, &field, "Default") {
-            return Some(problem);
-        }
-    }
-    let is_silent = |notifications: Notifications| notifications.assignment == Notification::Disabled;
-    if spec.notifications.is_some_and(is_silent) {
-        return lacks(
+    let requestors = spec.requestors.iter();
+    let mut asking = requestors.filter(|requestors| requestors.justification == Requirement::Required);
+    let justification = asking.next().map(|_| {
+        (
+            Feature::RequestorJustification,
+            "spec.requestors.justification".to_owned(),
+            "NotRequired",
+        )
+    });
+    let mut stages = spec.approval.iter().flat_map(|approval| &approval.stages).flatten();
+    let told = stages.position(|stage| stage.approver_visibility != ApproverVisibility::Default);
+    let visibility = told.map(|index| {
+        (
+            Feature::ApproverInformationVisibility,
+            format!("spec.approval.stages[{index}].approverVisibility"),
+            "Default",
+        )
+    });
+    let silent = spec
+        .notifications
+        .filter(|mails| mails.assignment == Notification::Disabled);
+    let notifications = silent.map(|_| {
+        (
             Feature::NotificationSettings,
-            "spec.notifications.assignment",
+            "spec.notifications.assignment".to_owned(),
             "Enabled",
-        );
-    }
-    None
+        )
+    });
+    let asked = [justification, visibility, notifications].into_iter().flatten();
+    let mut lacks = asked.filter(|(feature, _, _)| !cloud.has(*feature));
+    lacks.next().map(|(_, field, default)| {
+        Problem::new(
+            Reason::InvalidSpec,
+            format!("cloud {} has no such setting of a policy", cloud.name()),
+        )
+        .at(&field)
+        .remedy(format!("write {default}, or leave it out"))
+    })
 }
 
 /// The reviews as Graph wants them.
 fn review(review: &Review, primary: Vec<SubjectSet>, fallback: Vec<SubjectSet>) -> Result<ReviewSettings, Problem> {
-    let missing = |field: &str| Problem::new(Reason::InvalidSpec, "is required").at(field);
     let Review {
         every,
         starts_on,

@@ -255,18 +255,15 @@ impl<'a> Judge<'a> {
         match before {
             Read::Read(before) => self.optional(path, words, in_use, stake, (after, before)),
             Read::Unread => {
-                if self.rules.confirmed {
-                    self.unmanaged.push(format!("{words}, which could not be read"));
-                } else {
-                    self.is_open |= in_use(&after);
-                }
+                self.unread(words);
+                self.is_open |= in_use(&after) && !self.rules.confirmed;
                 after
             }
         }
     }
 
     /// Whether what Entra has of a field, and the spec does not, is somebody else's.
-    pub fn is_foreign(&mut self, path: &str, is_wanted: bool, is_there: bool) -> bool {
+    pub fn is_foreign(&self, path: &str, is_wanted: bool, is_there: bool) -> bool {
         !is_wanted && is_there && !self.rules.base.knows(path)
     }
 
@@ -292,11 +289,16 @@ impl<'a> Judge<'a> {
         match before {
             Read::Read(value) => self.unmanaged(words, in_use, value),
             Read::Unread => {
-                if self.rules.confirmed {
-                    self.unmanaged.push(format!("{words}, which could not be read"));
-                }
+                self.unread(words);
                 T::default()
             }
+        }
+    }
+
+    /// A part that was not read: once nothing more is to be read, nothing is written over it.
+    fn unread(&mut self, words: &str) {
+        if self.rules.confirmed {
+            self.unmanaged.push(format!("{words}, which could not be read"));
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     api::{
         ApprovalStage as Stage, Approver, ApproverVisibility, AssignmentPolicySpec, Escalation, GroupRef,
-        NamedApprover, OnBehalfRequestor, Reason, Requirement, Reviewer, Target, UserRef,
+        NamedApprover, OnBehalfRequestor, Reason, Requirement, Reviewer, Target, TargetManagerLevel, UserRef,
     },
     graph::{ApprovalStage, ObjectId, SubjectSet},
 };
@@ -55,46 +55,28 @@ pub fn bound(spec: &AssignmentPolicySpec, bind: Bind<'_>) -> Result<People, Prob
         people.targets.push(walk.target(&path, target)?);
     }
     let on_behalf = spec.requestors.iter().flat_map(|requestors| &requestors.on_behalf);
-    for (index, requestor) in on_behalf.flat_map(|on_behalf| &on_behalf.requestors).enumerate() {
-        let path = format!("spec.requestors.onBehalf.requestors[{index}]");
-        let OnBehalfRequestor {
-            user,
-            group,
-            target_manager,
-        } = requestor;
-        let set = walk.person(
-            &path,
-            (
-                user.as_ref(),
-                group.as_ref(),
-                target_manager.map(|manager| manager.level),
-            ),
-        )?;
-        people.on_behalf.push(set);
-    }
+    let on_behalf = on_behalf.flat_map(|on_behalf| &on_behalf.requestors).map(
+        |OnBehalfRequestor {
+             user,
+             group,
+             target_manager,
+         }| (user.as_ref(), group.as_ref(), *target_manager),
+    );
+    people.on_behalf = walk.persons("spec.requestors.onBehalf.requestors", on_behalf)?;
     let stages = spec.approval.iter().flat_map(|approval| &approval.stages).flatten();
     for (index, stage) in stages.enumerate() {
         let path = format!("spec.approval.stages[{index}]");
         people.stages.push(walk.stage(&path, stage)?);
     }
     if let Some(review) = &spec.review {
-        for (index, reviewer) in review.reviewers.iter().enumerate() {
-            let path = format!("spec.review.reviewers[{index}]");
-            let Reviewer {
-                user,
-                group,
-                target_manager,
-            } = reviewer;
-            let set = walk.person(
-                &path,
-                (
-                    user.as_ref(),
-                    group.as_ref(),
-                    target_manager.map(|manager| manager.level),
-                ),
-            )?;
-            people.reviewers.push(set);
-        }
+        let reviewers = review.reviewers.iter().map(
+            |Reviewer {
+                 user,
+                 group,
+                 target_manager,
+             }| (user.as_ref(), group.as_ref(), *target_manager),
+        );
+        people.reviewers = walk.persons("spec.review.reviewers", reviewers)?;
         people.fallback_reviewers = walk.fallbacks("spec.review.fallbackReviewers", &review.fallback_reviewers)?;
     }
     Ok(people)
@@ -102,6 +84,9 @@ pub fn bound(spec: &AssignmentPolicySpec, bind: Bind<'_>) -> Result<People, Prob
 
 /// Answers the id of what a field names.
 type Bind<'a> = &'a mut dyn FnMut(&str, DirectoryKey) -> Result<ObjectId, Problem>;
+
+/// A user, a group, or a manager of whoever is to have the package: one of the three is right.
+type PersonChoice<'a> = (Option<&'a UserRef>, Option<&'a GroupRef>, Option<TargetManagerLevel>);
 
 struct Walk<'a> {
     bind: Bind<'a>,
@@ -123,16 +108,23 @@ impl Walk<'_> {
         Ok(SubjectSet::GroupMembers { group_id })
     }
 
-    /// A user, a group, or a manager of whoever is to have the package.
-    fn person(
+    /// Each a user, a group, or a manager of whoever is to have the package.
+    fn persons<'a>(
         &mut self,
         path: &str,
-        choice: (Option<&UserRef>, Option<&GroupRef>, Option<i32>),
-    ) -> Result<SubjectSet, Problem> {
+        choices: impl Iterator<Item = PersonChoice<'a>>,
+    ) -> Result<Vec<SubjectSet>, Problem> {
+        let numbered = choices.enumerate();
+        numbered
+            .map(|(index, choice)| self.person(&format!("{path}[{index}]"), choice))
+            .collect()
+    }
+
+    fn person(&mut self, path: &str, choice: PersonChoice<'_>) -> Result<SubjectSet, Problem> {
         match choice {
             (Some(user), None, None) => self.user(path, user),
             (None, Some(group), None) => self.group(path, group),
-            (None, None, Some(level)) => Ok(SubjectSet::TargetManager { level }),
+            (None, None, Some(manager)) => Ok(SubjectSet::TargetManager { level: manager.level }),
             (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
                 Err(invalid(path, "it is exactly one of user, group, targetManager"))
             }

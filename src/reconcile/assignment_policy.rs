@@ -332,7 +332,7 @@ impl Managed for AssignmentPolicy {
     fn conclude(
         subject: &mut Subject<Self>,
         references: &PolicyReferences,
-        _desired: &PolicyBody,
+        desired: &PolicyBody,
         observed: &Found<Box<graph::AssignmentPolicy>>,
         around: &Around,
         plan: &Plan<PolicyAct>,
@@ -342,7 +342,7 @@ impl Managed for AssignmentPolicy {
             Found::Present(policy) => &policy.fields.questions,
             Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => &Read::Unread,
         };
-        subject.status.questions = questions::told(asked, &subject.status.questions, there);
+        subject.status.questions = questions::told(asked, &desired.questions, there);
         let reopen = subject.request_command();
         subject.status.resolved.clone_from(&references.pins);
         let of = format!("policy of access package {:?}", references.package);

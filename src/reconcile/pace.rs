@@ -44,19 +44,19 @@ impl InARow {
     /// One more, and how long it is waited after so many. What was woken before it had waited has not failed once more: whoever
     /// writes to an object meanwhile does not make it wait longer.
     pub(super) fn once_more(&mut self, now: Instant, wait: impl Fn(u32) -> Duration) -> Duration {
-        if let Some(until) = self.until
-            && now < until
-        {
-            let wait = wait(self.count);
-            self.until = Some(now + wait);
-            return wait;
+        match self.until {
+            Some(until) if now < until => self.waits(now, wait),
+            Some(_) | None => self.again(now, wait),
         }
-        self.again(now, wait)
     }
 
     /// One more, whether or not it had waited, and how long it is waited after so many.
     pub(super) fn again(&mut self, now: Instant, wait: impl Fn(u32) -> Duration) -> Duration {
         self.count = self.count.saturating_add(1);
+        self.waits(now, wait)
+    }
+
+    fn waits(&mut self, now: Instant, wait: impl Fn(u32) -> Duration) -> Duration {
         let wait = wait(self.count);
         self.until = Some(now + wait);
         wait

@@ -257,6 +257,6 @@ impl Tenant {
 
     /// The cloud's name, as identities in status carry it.
     pub(crate) fn cloud_name(&self) -> String {
-        format!("{:?}", self.cloud)
+        self.graph.cloud().name().to_owned()
     }
 }

@@ -71,7 +71,7 @@ impl Writer {
             description,
             allowed_target_scope,
             specific_allowed_targets,
-            expiration: Expiration { kind, duration, end },
+            expiration,
             requestor_settings,
             request_approval_settings,
             review_settings,
@@ -83,15 +83,12 @@ impl Writer {
         if let AllowedTargetScope::Unknown(value) = allowed_target_scope {
             self.unknown.push(format!("allowedTargetScope: {value}"));
         }
-        if let ExpirationKind::Unknown(value) = kind {
-            self.unknown.push(format!("expiration.type: {value}"));
-        }
         let mut body = json!({
             "displayName": display_name,
             "description": description,
             "allowedTargetScope": allowed_target_scope,
             "specificAllowedTargets": self.sets("specificAllowedTargets", specific_allowed_targets),
-            "expiration": {"type": kind, "duration": duration, "endDateTime": end},
+            "expiration": self.expiration("expiration", expiration),
             "requestorSettings": self.requestors(requestor_settings),
             "requestApprovalSettings": self.approval(request_approval_settings),
             "reviewSettings": review_settings.as_ref().map(|settings| self.review(settings)),
@@ -105,6 +102,14 @@ impl Writer {
             body["notificationSettings"] = notification_settings.map_or(Value::Null, notifications);
         }
         body
+    }
+
+    fn expiration(&mut self, field: &str, expiration: &Expiration) -> Value {
+        let Expiration { kind, duration, end } = expiration;
+        if let ExpirationKind::Unknown(value) = kind {
+            self.unknown.push(format!("{field}.type: {value}"));
+        }
+        json!({"type": kind, "duration": duration, "endDateTime": end})
     }
 
     pub(super) fn questions(&mut self, questions: &[Question]) -> Vec<Value> {
@@ -151,7 +156,7 @@ impl Writer {
             schedule:
                 ReviewSchedule {
                     start_date_time,
-                    expiration: Expiration { kind, duration, end },
+                    expiration,
                     recurrence,
                 },
             primary_reviewers,
@@ -160,12 +165,8 @@ impl Writer {
         if let ReviewExpirationBehavior::Unknown(value) = expiration_behavior {
             self.unknown.push(format!("reviewSettings.expirationBehavior: {value}"));
         }
-        if let ExpirationKind::Unknown(value) = kind {
-            self.unknown
-                .push(format!("reviewSettings.schedule.expiration.type: {value}"));
-        }
         let mut schedule = json!({
-            "expiration": {"type": kind, "duration": duration, "endDateTime": end},
+            "expiration": self.expiration("reviewSettings.schedule.expiration", expiration),
             "recurrence": recurrence,
         });
         // The service begins now where nothing is said, and a series that has begun keeps its start.

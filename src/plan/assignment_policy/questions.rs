@@ -105,14 +105,13 @@ fn is_of_same_kind(one: &QuestionAnswer, other: &QuestionAnswer) -> bool {
     )
 }
 
-/// The names of the spec's questions with the ids that Entra has given them, as far as they are told.
+/// The names of the spec's questions, which are `wanted`, with the ids that Entra has given them, as far as they are told.
 #[must_use]
-pub fn told(questions: &[api::Question], known: &[QuestionStatus], there: &Read<Vec<Question>>) -> Vec<QuestionStatus> {
-    let Read::Read(there) = there else {
-        let is_asked = |one: &&QuestionStatus| questions.iter().any(|question| question.name == one.name);
-        return known.iter().filter(is_asked).cloned().collect();
+pub fn told(questions: &[api::Question], wanted: &[Question], there: &Read<Vec<Question>>) -> Vec<QuestionStatus> {
+    let ids = match there {
+        Read::Read(there) => bound(wanted, there),
+        Read::Unread => wanted.iter().map(|question| question.id.clone()).collect(),
     };
-    let ids = bound(&wanted(questions, known), there);
     let named = questions.iter().zip(ids);
     named
         .filter_map(|(question, id)| {
@@ -328,7 +327,7 @@ mod tests {
     fn one_whose_id_is_not_known_is_found_by_its_words_and_only_once() {
         let twice = [asked("one", "Why?"), asked("other", "Why?")];
         let there = there(&["1", "2"], &twice);
-        let told = told(&twice, &[], &Read::Read(there));
+        let told = told(&twice, &wanted(&twice, &[]), &Read::Read(there));
         assert_eq!(told, known(&[("one", "1"), ("other", "2")]));
     }
 
@@ -361,7 +360,8 @@ mod tests {
     #[test]
     fn what_was_not_read_leaves_what_is_known() {
         let known = known(&[("reason", "1"), ("old", "2")]);
-        let told = told(&[asked("reason", "Why?")], &known, &Read::Unread);
+        let asked = [asked("reason", "Why?")];
+        let told = told(&asked, &wanted(&asked, &known), &Read::Unread);
         assert_eq!(told, known[..1]);
     }
 }

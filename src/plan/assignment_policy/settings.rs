@@ -13,21 +13,20 @@ use crate::{
 };
 
 const REVIEW: &str = "review";
-const AUTOMATIC: &str = "automatic";
 
 /// Reviews as one thing: switched off, or not there, is none.
 #[derive(Clone, Debug)]
 struct Reviews(Option<ReviewSettings>);
 
 impl Reviews {
-    fn is_on(&self) -> bool {
-        self.0.as_ref().is_some_and(|settings| settings.is_enabled)
+    fn on(&self) -> Option<&ReviewSettings> {
+        self.0.as_ref().filter(|settings| settings.is_enabled)
     }
 }
 
 impl Canonical for Reviews {
     fn canonical(&self) -> String {
-        let Some(settings) = self.0.as_ref().filter(|settings| settings.is_enabled) else {
+        let Some(settings) = self.on() else {
             return "none".into();
         };
         let ReviewSettings {
@@ -118,19 +117,24 @@ pub(super) fn reviews(
     judge: &mut Judge<'_>,
 ) -> Option<ReviewSettings> {
     let (to, from) = (Reviews(after), Reviews(before.clone()));
-    if judge.is_foreign(REVIEW, to.is_on(), from.is_on()) {
+    if judge.is_foreign(REVIEW, to.on().is_some(), from.on().is_some()) {
         return judge.unmanaged("access reviews (reviewSettings)", |_| true, before);
     }
     let wanted = to.clone();
-    let merged = match (&to.0, from.0.as_ref().filter(|_| from.is_on())) {
-        (Some(after), Some(before)) if after.is_enabled => Reviews(Some(review(after.clone(), before, judge))),
-        (Some(_) | None, _) => judge.field(REVIEW, |_, after: &Reviews| Stake::widening(!after.is_on()), to, &from),
+    let merged = match (to.on(), from.on()) {
+        (Some(after), Some(before)) => Reviews(Some(review(after.clone(), before, judge))),
+        (Some(_) | None, _) => judge.field(
+            REVIEW,
+            |_, after: &Reviews| Stake::widening(after.on().is_none()),
+            to,
+            &from,
+        ),
     };
     if merged.canonical() == wanted.canonical() {
         judge.alongside([Memory::keep(REVIEW, wanted.canonical())]);
-        if let Some(wanted) = wanted.0.filter(|settings| settings.is_enabled) {
+        if let Some(wanted) = wanted.on() {
             judge.alongside(Judge::in_place(|judge| {
-                review(wanted.clone(), &wanted, judge);
+                review(wanted.clone(), wanted, judge);
             }));
         }
     }
@@ -235,21 +239,20 @@ fn review(after: ReviewSettings, before: &ReviewSettings, judge: &mut Judge<'_>)
 struct Rule(Option<AutomaticRequestSettings>);
 
 impl Rule {
-    fn is_on(&self) -> bool {
-        self.0.as_ref().is_some_and(AutomaticRequestSettings::assigns)
+    fn on(&self) -> Option<&AutomaticRequestSettings> {
+        self.0.as_ref().filter(|settings| settings.assigns())
     }
 }
 
 impl Canonical for Rule {
     fn canonical(&self) -> String {
-        let Some(settings) = self.0.as_ref().filter(|settings| settings.assigns()) else {
+        let Some(settings) = self.on() else {
             return "none".into();
         };
         if settings.remove_access_when_target_leaves_allowed_targets {
-            let grace = Length(settings.grace_period_before_access_removal.clone());
             format!(
                 "assigns, and takes away {} after it matches no longer",
-                grace_text(&grace)
+                grace(settings).canonical()
             )
         } else {
             "assigns, and takes nothing away".into()
@@ -257,11 +260,10 @@ impl Canonical for Rule {
     }
 }
 
-fn grace_text(grace: &Length) -> String {
-    match &grace.0 {
-        Some(length) => duration(Some(length)),
-        None => duration(Some("PT0S")),
-    }
+/// How long after the rule matches no longer; none is at once.
+fn grace(settings: &AutomaticRequestSettings) -> Length {
+    let period = settings.grace_period_before_access_removal.as_deref();
+    Length(Some(period.unwrap_or("PT0S").to_owned()))
 }
 
 /// Whether a rule assigns, and how it takes away. Switched on, it hands out; switched off, it takes away.
@@ -270,31 +272,20 @@ pub(super) fn rule(
     before: &Option<AutomaticRequestSettings>,
     judge: &mut Judge<'_>,
 ) -> Option<AutomaticRequestSettings> {
-    let (to, from) = (Rule(after), Rule(before.clone()));
-    if judge.is_foreign(AUTOMATIC, to.is_on(), from.is_on()) {
-        return judge.unmanaged("automatic assignment (automaticRequestSettings)", |_| true, before);
-    }
-    let stays = |settings: &Rule| {
-        let settings = settings.0.as_ref();
-        settings.is_some_and(|settings| !settings.remove_access_when_target_leaves_allowed_targets)
-    };
-    let grace = |settings: &Rule| {
-        let settings = settings.0.as_ref();
-        let text = settings.and_then(|settings| settings.grace_period_before_access_removal.clone());
-        Length(Some(text.unwrap_or_else(|| "PT0S".to_owned()))) // none is at once
-    };
+    let stays = |settings: &AutomaticRequestSettings| !settings.remove_access_when_target_leaves_allowed_targets;
     judge
-        .field(
-            AUTOMATIC,
-            |before: &Rule, after: &Rule| match (before.is_on(), after.is_on()) {
-                (_, false) => Stake::widening(false).holders(Holders::Cuts),
-                (false, true) => Stake::widening(true).holders(Holders::HandsOut),
-                (true, true) => {
+        .optional(
+            "automatic",
+            "automatic assignment (automaticRequestSettings)",
+            |rule: &Rule| rule.on().is_some(),
+            |before, after| match (before.on(), after.on()) {
+                (_, None) => Stake::widening(false).holders(Holders::Cuts),
+                (None, Some(_)) => Stake::widening(true).holders(Holders::HandsOut),
+                (Some(before), Some(after)) => {
                     Stake::widening((stays(after) && !stays(before)) || !grace(after).is_no_longer_than(&grace(before)))
                 }
             },
-            to,
-            &from,
+            (Rule(after), &Rule(before.clone())),
         )
         .0
 }

@@ -280,23 +280,19 @@ impl Picture {
     /// What Entra lacks of what it must hold exactly once, and holds of what it must lack.
     #[must_use]
     pub fn ends(&self, holds: &[&str], lacks: &[&str]) -> Vec<Wrong> {
-        let count = |begins: &str| -> usize {
-            let found = self.entra.iter().filter(|(object, _)| object.starts_with(begins));
+        let all = |is: &dyn Fn(&str) -> bool| -> usize {
+            let found = self.entra.iter().filter(|(object, _)| is(object));
             found.map(|(_, count)| count).sum()
         };
+        let count = |begins: &str| all(&|object| object.starts_with(begins));
         let missing = holds.iter().filter(|begins| count(begins) == 0);
         let twins = holds.iter().filter(|begins| count(begins) > 1);
         let left = lacks.iter().filter(|begins| count(begins) > 0);
         let words = |begins: &&str| (*begins).to_owned();
         // What is replaced is replaced by adding first: nobody has less meanwhile than before and after.
         let cut = self.fell_to.iter().filter_map(|(package, least)| {
-            let of_it = |object: &&String| object.starts_with("role ") && object.ends_with(&format!(" in {package}"));
-            let kept: usize = self
-                .entra
-                .iter()
-                .filter(|(object, _)| of_it(object))
-                .map(|(_, count)| count)
-                .sum();
+            let of_it = format!(" in {package}");
+            let kept = all(&|object| object.starts_with("role ") && object.ends_with(&of_it));
             (*least < kept).then(|| {
                 Wrong::People(format!(
                     "whoever holds {package} had {least} of its roles for a while, of {kept} that it keeps"

@@ -124,6 +124,16 @@ fn ready(then: impl IntoIterator<Item = Act>) -> Vec<Act> {
     acts
 }
 
+/// As [`ready`], with this policy under a grant that allows more.
+fn ready_leniently(policy: Value, then: impl IntoIterator<Item = Act>) -> Vec<Act> {
+    let mut acts: Vec<Act> = [namespace(), tenant(), lenient_catalog(), package(), policy]
+        .map(Act::Apply)
+        .into();
+    acts.push(Act::AllReady);
+    acts.extend(then);
+    acts
+}
+
 /// What a scenario ends with and without, where that is more than that nothing disturbs it.
 fn ends(name: &str) -> (&'static [&'static str], &'static [&'static str]) {
     const MADE: &[&str] = &[
@@ -489,38 +499,32 @@ pub fn scenarios() -> Vec<Scenario> {
         }),
         // Reviews, questions and the rest: made, then reworded, reordered and cut down.
         scenario("rich-policy", {
-            let mut acts: Vec<Act> = [namespace(), tenant(), lenient_catalog(), package(), rich()]
-                .map(Act::Apply)
-                .into();
-            acts.extend([
-                Act::AllReady,
-                Act::Patch(
-                    POLICY,
-                    spec(json!({
+            ready_leniently(
+                rich(),
+                [
+                    Act::Patch(
+                        POLICY,
+                        spec(json!({
                         "review": {"every": "Monthly", "reviewers": [{"user": {"userPrincipalName": "bob@contoso.com"}}]},
                         "questions": [
                             {"name": "region", "prompt": "Where?", "choice": {"choices": [{"value": "emea", "text": "Europe"}]}},
                             {"name": "reason", "prompt": "What for?", "required": true, "text": {"singleLine": true}}]})),
-                ),
-                Act::Settle,
-                Act::Patch(POLICY, spec(json!({"review": null, "notifications": null}))),
-            ]);
-            acts
+                    ),
+                    Act::Settle,
+                    Act::Patch(POLICY, spec(json!({"review": null, "notifications": null}))),
+                ],
+            )
         }),
         // Somebody takes the review away and makes a question optional in the portal.
         scenario("rich-policy-drifts", {
-            let mut acts: Vec<Act> = [namespace(), tenant(), lenient_catalog(), package(), rich()]
-                .map(Act::Apply)
-                .into();
-            acts.extend([
-                Act::AllReady,
-                Act::PortalPatch(
+            ready_leniently(
+                rich(),
+                [Act::PortalPatch(
                     "assignmentPolicies",
                     "Members",
                     json!({"reviewSettings": null, "questions": []}),
-                ),
-            ]);
-            acts
+                )],
+            )
         }),
         // A rule that assigns, whose words change.
         scenario("automatic", {
@@ -528,17 +532,13 @@ pub fn scenarios() -> Vec<Scenario> {
                 "metadata": {"name": "campaign", "namespace": TEAM}, "spec": {
                     "accessPackageRef": {"name": "campaign"}, "displayName": "Members", "deletionPolicy": "Delete",
                     "automatic": {"rule": "(user.department -eq \"Marketing\")", "gracePeriod": "P7D"}}});
-            let mut acts: Vec<Act> = [namespace(), tenant(), lenient_catalog(), package(), automatic]
-                .map(Act::Apply)
-                .into();
-            acts.extend([
-                Act::AllReady,
-                Act::Patch(
+            ready_leniently(
+                automatic,
+                [Act::Patch(
                     POLICY,
                     spec(json!({"automatic": {"rule": "(user.department -eq \"Sales\")", "gracePeriod": null}})),
-                ),
-            ]);
-            acts
+                )],
+            )
         }),
         // Two policies at once on one package, as a team applies its folder.
         scenario(
