@@ -56,6 +56,8 @@ pub enum Spell {
     Away,
     /// The API server takes calls and never answers, and no news comes; there is no election, and the process goes on.
     Hanging,
+    /// Every watch stalls: calls are answered, and no news comes.
+    Stalled,
     /// Writes of status are answered with this status, and not carried out.
     StatusRefused(u16),
     /// Every other write to the API server comes after another writer's, and each third is answered 409.
@@ -142,6 +144,7 @@ impl fmt::Display for Fault {
             Self::Outrun => formatter.write_str("outrun by another writer"),
             Self::Begins(Spell::Away, seconds) => write!(formatter, "the API server away for {seconds} s from"),
             Self::Begins(Spell::Hanging, seconds) => write!(formatter, "the API server hanging for {seconds} s from"),
+            Self::Begins(Spell::Stalled, seconds) => write!(formatter, "every watch stalled for {seconds} s from"),
             Self::Begins(Spell::StatusRefused(status), seconds) => {
                 write!(formatter, "every status answered {status} for {seconds} s from")
             }

@@ -415,7 +415,7 @@ impl Stage {
         let operator = Arc::clone(&life.operator);
         loop {
             let now = clock.instant();
-            let back = wire.is_away_until();
+            let back = wire.is_silent_until();
             if back.is_none() {
                 life.hear(&cluster, now, manner, &chance);
             }

@@ -12,9 +12,10 @@ use crate::{
 pub const CLOCK_WRONG_BY: i64 = 30;
 
 /// Every kind that begins with a call, to be swept over the calls of a scenario.
-pub const KINDS: [Fault; 16] = [
+pub const KINDS: [Fault; 17] = [
     Fault::Begins(Spell::Away, 60),
     Fault::Begins(Spell::Hanging, 60),
+    Fault::Begins(Spell::Stalled, 300),
     Fault::Begins(Spell::StatusRefused(500), 60),
     Fault::Begins(Spell::StatusRefused(403), 60),
     Fault::Begins(Spell::StatusRefused(409), 60),
@@ -132,6 +133,7 @@ fn word(fault: Fault) -> Option<String> {
         Fault::Unconnected => "unconnected".to_owned(),
         Fault::Begins(Spell::Away, seconds) => format!("away-{seconds}"),
         Fault::Begins(Spell::Hanging, seconds) => format!("hanging-{seconds}"),
+        Fault::Begins(Spell::Stalled, seconds) => format!("stalled-{seconds}"),
         Fault::Begins(Spell::StatusRefused(status), seconds) => format!("status-{status}-{seconds}"),
         Fault::Begins(Spell::Conflicts, seconds) => format!("conflicts-{seconds}"),
         Fault::Overlap { lasts, deaf } => format!("overlap-{lasts}-{deaf}"),
@@ -153,11 +155,12 @@ pub fn fault(text: &str) -> Option<(u64, Fault)> {
         let (one, other) = what.strip_prefix(from)?.split_once('-')?;
         Some((one.parse::<u64>().ok()?, other.parse::<u64>().ok()?))
     };
-    let numbered: [Lasting; 7] = [
+    let numbered: [Lasting; 8] = [
         ("cut-late-", Fault::CutLate),
         ("killed-late-", Fault::CrashLate),
         ("away-", |seconds| Fault::Begins(Spell::Away, seconds)),
         ("hanging-", |seconds| Fault::Begins(Spell::Hanging, seconds)),
+        ("stalled-", |seconds| Fault::Begins(Spell::Stalled, seconds)),
         ("conflicts-", |seconds| Fault::Begins(Spell::Conflicts, seconds)),
         ("frozen-before-", Fault::FrozenBefore),
         ("frozen-after-", Fault::FrozenAfter),

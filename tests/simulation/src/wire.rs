@@ -251,16 +251,27 @@ impl Wire {
     /// When the API server is back, where it is away.
     #[must_use]
     pub fn is_away_until(&self) -> Option<Instant> {
+        self.lasts_until(|spell| match spell {
+            Spell::Away | Spell::Hanging => true,
+            Spell::Stalled | Spell::StatusRefused(_) | Spell::Conflicts => false,
+        })
+    }
+
+    /// Until when no watch tells anything.
+    #[must_use]
+    pub fn is_silent_until(&self) -> Option<Instant> {
+        self.lasts_until(|spell| match spell {
+            Spell::Away | Spell::Hanging | Spell::Stalled => true,
+            Spell::StatusRefused(_) | Spell::Conflicts => false,
+        })
+    }
+
+    fn lasts_until(&self, is_meant: impl Fn(Spell) -> bool) -> Option<Instant> {
         let now = self.clock.instant();
         let inner = self.inner();
-        let away = inner.spells.iter().filter(|(spell, until)| {
-            let is_away = match spell {
-                Spell::Away | Spell::Hanging => true,
-                Spell::StatusRefused(_) | Spell::Conflicts => false,
-            };
-            is_away && *until > now
-        });
-        away.map(|(_, until)| *until).max()
+        let lasting = inner.spells.iter();
+        let lasting = lasting.filter(|(spell, until)| is_meant(*spell) && *until > now);
+        lasting.map(|(_, until)| *until).max()
     }
 
     /// When the next call is carried out that nobody waits for.
@@ -602,7 +613,7 @@ impl Inner {
                         _ => None, // it goes through
                     }
                 }
-                (Spell::StatusRefused(_) | Spell::Conflicts, Side::ApiServer) | (_, Side::Entra) => None,
+                (Spell::Stalled | Spell::StatusRefused(_) | Spell::Conflicts, Side::ApiServer) | (_, Side::Entra) => None,
             };
             befalls = befalls.or(fault);
         }
