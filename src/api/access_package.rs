@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Adoption, DeletionPolicy, DriftPolicy, Management, NameRef, UnmanagedPolicy, rules,
+    Adoption, DeletionPolicy, DriftPolicy, GroupRef, Management, NameRef, PinnedReference, UnmanagedPolicy, rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
 
@@ -65,6 +65,11 @@ pub struct AccessPackageSpec {
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["resource".into(), "role".into()]))]
     pub resource_roles: Vec<ResourceRole>,
+    /// Separation of duties: whoever has one of these cannot request the package, exactly; what is not listed is removed.
+    /// It works one way: for both ways the other package names this one too. Default: what is set up in Entra by hand
+    /// stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incompatible_with: Option<IncompatibleWith>,
     /// `Full`: created, changed and deleted. `Observe`: never written, only reported. Default `Full`.
     #[serde(default)]
     pub management: Management,
@@ -98,6 +103,46 @@ impl AccessPackageSpec {
     }
 }
 
+/// What keeps people from requesting a package.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IncompatibleWith {
+    /// Packages whose holders cannot request this one, for example `[{name: audit}]`. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub access_packages: Vec<IncompatiblePackage>,
+    /// Groups whose members cannot request it, for example `[{displayName: Auditors}]`. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub groups: Vec<GroupRef>,
+}
+
+/// Another access package: exactly one of `name`, `id`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::any_of(&["name", "id"], "a package needs exactly one of name, id; for example accessPackages: [{name: audit}]"))]
+#[x_kube(validation = rules::at_most_one_of(&["name", "id"]))]
+#[x_kube(validation = Rule::new("!(has(self.namespace) && has(self.id))")
+    .message("namespace goes with name: an id stands for one package everywhere")
+    .field_path(".namespace"))]
+pub struct IncompatiblePackage {
+    /// Name of an AccessPackage of the same tenant, for example `audit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name("must be the name of a Kubernetes object, such as audit: lower case letters, digits, hyphens and dots"))]
+    pub name: Option<String>,
+    /// Namespace of it, for example `finance`. Default: this object's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    #[x_kube(validation = rules::object_name("must be the name of a namespace, such as finance: lower case letters, digits and hyphens"))]
+    pub namespace: Option<String>,
+    /// Id of a package in Entra, for example `56ff43fd-6b05-48df-9634-956a777fce6d`. Never looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be the access package's id, such as 56ff43fd-6b05-48df-9634-956a777fce6d"))]
+    pub id: Option<String>,
+}
+
 /// A role of a resource of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
 pub struct ResourceRole {
@@ -127,6 +172,13 @@ pub struct AccessPackageStatus {
     /// The roles of the spec as Entra has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource_roles: Vec<ResourceRoleStatus>,
+    /// What the spec says to be incompatible with it, as Entra has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incompatible_with: Vec<IncompatibleStatus>,
+    /// Names that were looked up, bound to what they stood for then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
+    pub resolved: Vec<PinnedReference>,
     /// Policies of the package that no AssignmentPolicy manages; never touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmanaged_policies: Vec<UnmanagedPolicy>,
@@ -150,6 +202,18 @@ impl EntraStatus for AccessPackageStatus {
     fn identity_mut(&mut self) -> &mut Identity {
         &mut self.identity
     }
+}
+
+/// One of those that are incompatible with the package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IncompatibleStatus {
+    /// Which one, for example `package finance/payments` or `group displayName=Auditors`.
+    pub reference: String,
+    /// Its id in Entra.
+    pub id: String,
+    /// `InPlace` or `Missing`; a later version may know more.
+    pub state: String,
 }
 
 /// One role of the package.

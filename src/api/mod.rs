@@ -17,7 +17,10 @@ mod rules;
 mod schema;
 mod status;
 
-pub use access_package::{AccessPackage, AccessPackageSpec, AccessPackageStatus, ResourceRole, ResourceRoleStatus};
+pub use access_package::{
+    AccessPackage, AccessPackageSpec, AccessPackageStatus, IncompatiblePackage, IncompatibleStatus, IncompatibleWith,
+    ResourceRole, ResourceRoleStatus,
+};
 pub use assignment_policy::{
     Approval, ApprovalStage, Approver, ApproverVisibility, AssignmentPolicy, AssignmentPolicySpec,
     AssignmentPolicyStatus, Automatic, Choice, ChoiceQuestion, Escalation, Expiration, Localization, ManagerLevel,

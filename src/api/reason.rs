@@ -21,6 +21,7 @@ pub enum Reason {
     ReferenceNotFound,
     ReferenceAmbiguous,
     ReferenceMoved,
+    OneWaySeparation,
     ResourceNotInCatalog,
     ResourceNotReady,
     ResourceUnsuitable,
@@ -83,6 +84,7 @@ impl Reason {
         Self::ReferenceNotFound,
         Self::ReferenceAmbiguous,
         Self::ReferenceMoved,
+        Self::OneWaySeparation,
         Self::ResourceNotInCatalog,
         Self::ResourceNotReady,
         Self::ResourceUnsuitable,
@@ -187,6 +189,7 @@ impl Reason {
             | Self::ReferenceNotFound
             | Self::ReferenceAmbiguous
             | Self::ReferenceMoved
+            | Self::OneWaySeparation
             | Self::ResourceNotInCatalog
             | Self::ResourceNotReady
             | Self::ResourceUnsuitable
@@ -232,11 +235,14 @@ impl Reason {
             Self::TenantNotReady => "The EntraTenant exists but is not Ready; its own condition says why.",
             Self::CatalogNotGranted => "No catalog of that name grants anything to this namespace.",
             Self::CatalogNotReady => "The Catalog is not Ready; its own condition says why.",
-            Self::AccessPackageNotFound => "No AccessPackage of that name exists in this namespace.",
+            Self::AccessPackageNotFound => "No AccessPackage of that name exists, or none that may be named.",
             Self::AccessPackageNotReady => "The AccessPackage does not exist in Entra yet.",
             Self::ReferenceNotFound => "A user, group, application or site named in the spec does not exist.",
             Self::ReferenceAmbiguous => "A name in the spec stands for several objects of the directory.",
             Self::ReferenceMoved => "A name in the spec now stands for another object than the one it was bound to.",
+            Self::OneWaySeparation => {
+                "A package is incompatible with another one way only: its holders can still request the other."
+            }
             Self::ResourceNotInCatalog => "The resource is not among the catalog's.",
             Self::ResourceNotReady => "The resource is on its way into the catalog.",
             Self::ResourceUnsuitable => "Entitlement management cannot manage a resource of this kind.",

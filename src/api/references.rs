@@ -5,8 +5,9 @@
 
 use super::{
     AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
-    ClientCertificateCredential, ClientSecretCredential, Credentials, EntraTenantSpec, Escalation, NamedApprover,
-    OnBehalf, OnBehalfRequestor, Requestors, ResourceRole, Review, Reviewer, SecretKeyRef, SecretRef, Target,
+    ClientCertificateCredential, ClientSecretCredential, Credentials, EntraTenantSpec, Escalation, IncompatiblePackage,
+    IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Requestors, ResourceRole, Review, Reviewer,
+    SecretKeyRef, SecretRef, Target,
     reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef},
 };
 
@@ -19,6 +20,8 @@ pub enum Reference<'a> {
     Catalog(&'a NameRef),
     /// An AccessPackage of the same namespace, by name.
     AccessPackage(&'a NameRef),
+    /// A package that this one is incompatible with: by name, also of another namespace, or by its id in Entra.
+    Incompatible(&'a IncompatiblePackage),
     /// A role of a resource of the Catalog, both as the Catalog names them.
     ResourceRole(&'a ResourceRole),
     /// A Secret of the operator's namespace, by name.
@@ -62,6 +65,9 @@ impl Reference<'_> {
         match self {
             Self::Tenant(_) | Self::Catalog(_) | Self::AccessPackage(_) | Self::ResourceRole(_) | Self::Secret(_) => {
                 None
+            }
+            Self::Incompatible(IncompatiblePackage { name, namespace: _, id }) => {
+                Some(given("id", &[("name", name.is_some()), ("id", id.is_some())]))
             }
             Self::User(UserRef {
                 id,
@@ -328,6 +334,7 @@ impl Refers for AccessPackageSpec {
             description: _,
             hidden: _,
             resource_roles,
+            incompatible_with,
             management: _,
             adoption: _,
             id: _,
@@ -338,6 +345,22 @@ impl Refers for AccessPackageSpec {
         found.add("spec.catalogRef", Reference::Catalog(catalog_ref));
         for (index, role) in resource_roles.iter().enumerate() {
             found.add(format!("spec.resourceRoles[{index}]"), Reference::ResourceRole(role));
+        }
+        if let Some(IncompatibleWith {
+            access_packages,
+            groups,
+        }) = incompatible_with
+        {
+            for (index, package) in access_packages.iter().enumerate() {
+                let field = format!("spec.incompatibleWith.accessPackages[{index}]");
+                found.add(field, Reference::Incompatible(package));
+            }
+            for (index, group) in groups.iter().enumerate() {
+                found.add(
+                    format!("spec.incompatibleWith.groups[{index}]"),
+                    Reference::Group(group),
+                );
+            }
         }
         found.0
     }

@@ -7,7 +7,7 @@ use kube::{Resource, ResourceExt as _};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use super::{Place, Tracked};
+use super::{Key, Place, Tracked};
 use crate::api::{EntraObject, FINALIZER};
 
 /// An object that exists: read, or not to be read by this version. Clones share it.
@@ -119,6 +119,11 @@ impl<K: Tracked> Lookup<K> {
             Self::Readable(object) => object.parent_name(),
             Self::Unreadable(object) => object.parent.as_deref(),
         }
+    }
+
+    /// Whom it reads beside what it belongs to; what cannot be read says nothing of that, and waits to be corrected.
+    pub(super) fn others(&self) -> Vec<Key> {
+        self.readable().map(|object| object.others()).unwrap_or_default() // as above
     }
 
     /// What status says that it is in Entra, for whomever that was written.

@@ -147,6 +147,8 @@ pub(crate) struct Tables {
     /// Who says that it is which object of Entra.
     by_entra: HashMap<EntraKey, BTreeSet<Key>>,
     by_uid: HashMap<String, Key>,
+    /// Who reads an object beside those that belong to it.
+    readers: HashMap<Key, BTreeSet<Key>>,
     /// The uids of objects that this process has let go, until the watch has told so too: until then it may tell of them as
     /// they were before.
     let_go: HashSet<String>,
@@ -611,6 +613,14 @@ impl Tables {
             }
         }
         self.by_uid.remove(object.uid());
+        for other in object.others() {
+            if let Some(readers) = self.readers.get_mut(&other) {
+                readers.remove(key);
+                if readers.is_empty() {
+                    self.readers.remove(&other);
+                }
+            }
+        }
     }
 
     fn learn<K: Tracked>(&mut self, key: &Key, object: &Lookup<K>) {
@@ -620,6 +630,9 @@ impl Tables {
         }
         if !object.uid().is_empty() {
             self.by_uid.insert(object.uid().to_owned(), key.clone());
+        }
+        for other in object.others() {
+            self.readers.entry(other).or_default().insert(key.clone());
         }
     }
 

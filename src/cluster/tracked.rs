@@ -5,9 +5,10 @@ use std::fmt;
 use kube::{Resource, core::object::HasStatus};
 use serde::de::DeserializeOwned;
 
-use super::{Lookup, Place, Table, Tables, wake::Change};
+use super::{Key, Lookup, Place, Table, Tables, wake::Change};
 use crate::api::{
-    AccessPackage, AssignmentPolicy, Catalog, DEFAULT_TENANT, EntraObject, EntraTenant, KindName, ManagedStatus,
+    AccessPackage, AssignmentPolicy, Catalog, DEFAULT_TENANT, EntraObject, EntraTenant, IncompatiblePackage, KindName,
+    ManagedStatus,
 };
 
 /// Where an object says what it belongs to.
@@ -39,6 +40,8 @@ pub(crate) trait Tracked:
 
     /// Name of what it belongs to.
     fn parent_name(&self) -> Option<&str>;
+    /// Whom it reads beside what it belongs to.
+    fn others(&self) -> Vec<Key>;
     /// What status says that it is in Entra.
     fn entra(&self) -> Option<&EntraObject>;
     /// Whether a create was begun whose outcome is not known.
@@ -53,7 +56,7 @@ pub(crate) trait Tracked:
 }
 
 macro_rules! tracked {
-    ($kind:ident, $table:ident, parent: $parent:expr, name: $name:expr, entra: $entra:expr, begun: $begun:expr) => {
+    ($kind:ident, $table:ident, parent: $parent:expr, name: $name:expr, others: $others:expr, entra: $entra:expr, begun: $begun:expr) => {
         impl Tracked for $kind {
             const KIND: KindName = KindName::$kind;
             const PARENT: Option<Parent> = $parent;
@@ -61,6 +64,11 @@ macro_rules! tracked {
             fn parent_name(&self) -> Option<&str> {
                 let name: fn(&Self) -> Option<&str> = $name;
                 name(self)
+            }
+
+            fn others(&self) -> Vec<Key> {
+                let others: fn(&Self) -> Vec<Key> = $others;
+                others(self)
             }
 
             fn entra(&self) -> Option<&EntraObject> {
@@ -95,20 +103,41 @@ macro_rules! tracked {
 tracked!(EntraTenant, tenants,
     parent: None,
     name: |_| None,
+    others: |_| Vec::new(),
     entra: |_| None,
     begun: |_| false);
 tracked!(Catalog, catalogs,
     parent: Some(Parent { pointer: "/spec/tenantRef/name", default: Some(DEFAULT_TENANT), is_namespaced: false }),
     name: |catalog| Some(&catalog.spec.tenant_ref.name),
+    others: |_| Vec::new(),
     entra: |status| status.identity.entra.as_ref(),
     begun: |status| status.identity.intent.is_some());
 tracked!(AccessPackage, packages,
     parent: Some(Parent { pointer: "/spec/catalogRef/name", default: None, is_namespaced: false }),
     name: |package| Some(&package.spec.catalog_ref.name),
+    others: incompatible,
     entra: |status| status.identity.entra.as_ref(),
     begun: |status| status.identity.intent.is_some());
 tracked!(AssignmentPolicy, policies,
     parent: Some(Parent { pointer: "/spec/accessPackageRef/name", default: None, is_namespaced: true }),
     name: |policy| Some(&policy.spec.access_package_ref.name),
+    others: |_| Vec::new(),
     entra: |status| status.identity.entra.as_ref(),
     begun: |status| status.identity.intent.is_some());
+
+/// The packages that a package is incompatible with, by name.
+fn incompatible(package: &AccessPackage) -> Vec<Key> {
+    let own = package.metadata.namespace.as_deref();
+    let named = package
+        .spec
+        .incompatible_with
+        .iter()
+        .flat_map(|with| &with.access_packages);
+    let key = |other: &IncompatiblePackage| {
+        Some(Key {
+            kind: KindName::AccessPackage,
+            place: Place::new(other.namespace.as_deref().or(own), other.name.as_deref()?),
+        })
+    };
+    named.filter_map(key).collect()
+}

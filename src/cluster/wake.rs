@@ -10,6 +10,7 @@
 //! | Catalog, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
 //! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what stands outside its grants |
 //! | AccessPackage | its AssignmentPolicies | they wait for the package to be whole, and are judged by its roles |
+//! | AccessPackage | the AccessPackages that are incompatible with it | they wait for its id, and tell whether it names them |
 //! | AssignmentPolicy | its AccessPackage | policies must stay within the grant for the package's roles |
 //! | Namespace | its AccessPackages and AssignmentPolicies | grants select namespaces by label |
 //!
@@ -222,6 +223,8 @@ fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
             identity: api::Identity { entra, intent, applied },
             url: _,
             resource_roles,
+            incompatible_with: _, // what lacks is in Ready
+            resolved: _,          // ids for its own visits
             unmanaged_policies,
         } = status;
         seen.entra = entra.as_ref();
@@ -323,6 +326,18 @@ impl Tables {
                 for policy in self.policies.of_parent(place) {
                     wake.insert(key(KindName::AssignmentPolicy, &policy.place()));
                 }
+                // Of one that is not in Entra another namespace is told nothing.
+                let is_made = [before, after].into_iter().flatten().any(Lookup::is_made);
+                let readers = self
+                    .readers
+                    .get(&key(KindName::AccessPackage, place))
+                    .into_iter()
+                    .flatten();
+                wake.extend(
+                    readers
+                        .filter(|reader| is_made || reader.place.namespace == place.namespace)
+                        .cloned(),
+                );
                 self.wake_catalogs(before, after, wake);
                 self.wake_going_tenants(before, after, wake);
             }

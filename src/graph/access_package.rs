@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::assignment_policy::AssignmentPolicy;
 use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
-use super::id::{AccessPackageId, CatalogId, ResourceId, ResourceRoleScopeId};
+use super::id::{AccessPackageId, CatalogId, ObjectId, ResourceId, ResourceRoleScopeId};
 use super::odata;
 use super::read::{Listed, Read, Unreadable};
 use super::resource::{OriginSystem, ResourceRole, ResourceScope};
@@ -17,6 +17,9 @@ use super::{READ, WRITE};
 
 /// What a package is read with, so that one read tells its roles and policies.
 const EXPAND: &str = "assignmentPolicies,resourceRoleScopes($expand=role,scope)";
+/// The same, and what the package is incompatible with. Documented of a single package, and of a list of them nowhere.
+const EXPAND_ALL: &str =
+    "assignmentPolicies,resourceRoleScopes($expand=role,scope),incompatibleAccessPackages,incompatibleGroups";
 
 /// An access package as Graph answers it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -45,6 +48,64 @@ pub struct AccessPackage {
     /// Its policies.
     #[serde(default, rename = "assignmentPolicies")]
     pub policies: Read<Listed<AssignmentPolicy>>,
+    /// Packages whose holders cannot request it.
+    #[serde(default, rename = "incompatibleAccessPackages")]
+    pub incompatible_packages: Read<Listed<Incompatible>>,
+    /// Groups whose members cannot request it.
+    #[serde(default)]
+    pub incompatible_groups: Read<Listed<Incompatible>>,
+}
+
+impl AccessPackage {
+    /// What it is incompatible with, of one kind.
+    #[must_use]
+    pub fn incompatible(&self, kind: IncompatibleKind) -> &Read<Listed<Incompatible>> {
+        match kind {
+            IncompatibleKind::AccessPackage => &self.incompatible_packages,
+            IncompatibleKind::Group => &self.incompatible_groups,
+        }
+    }
+
+    /// As [`AccessPackage::incompatible`], to be changed.
+    pub fn incompatible_mut(&mut self, kind: IncompatibleKind) -> &mut Read<Listed<Incompatible>> {
+        match kind {
+            IncompatibleKind::AccessPackage => &mut self.incompatible_packages,
+            IncompatibleKind::Group => &mut self.incompatible_groups,
+        }
+    }
+}
+
+/// A package or a group that a package is incompatible with: whoever has it cannot request the package.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Incompatible {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its name.
+    #[serde(default, deserialize_with = "super::wire::null_as_default")]
+    pub display_name: String,
+}
+
+/// What a package can be incompatible with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IncompatibleKind {
+    /// Another access package.
+    AccessPackage,
+    /// A group of the directory.
+    Group,
+}
+
+impl IncompatibleKind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::AccessPackage, Self::Group];
+
+    /// The navigation property of the package.
+    fn property(self) -> &'static str {
+        match self {
+            Self::AccessPackage => "incompatibleAccessPackages",
+            Self::Group => "incompatibleGroups",
+        }
+    }
 }
 
 /// A role that a package hands out. The origin ids of scope and role together identify it.
@@ -106,6 +167,10 @@ struct Wire {
     more_role_scopes: Option<String>,
     #[serde(default, rename = "assignmentPolicies@odata.nextLink")]
     more_policies: Option<String>,
+    #[serde(default, rename = "incompatibleAccessPackages@odata.nextLink")]
+    more_incompatible_packages: Option<String>,
+    #[serde(default, rename = "incompatibleGroups@odata.nextLink")]
+    more_incompatible_groups: Option<String>,
 }
 
 impl Operation<'_> {
@@ -115,10 +180,16 @@ impl Operation<'_> {
             mut package,
             more_role_scopes,
             more_policies,
+            more_incompatible_packages,
+            more_incompatible_groups,
         } = wire;
         self.rest_of(more_role_scopes, &mut package.resource_role_scopes)
             .await?;
         self.rest_of(more_policies, &mut package.policies).await?;
+        self.rest_of(more_incompatible_packages, &mut package.incompatible_packages)
+            .await?;
+        self.rest_of(more_incompatible_groups, &mut package.incompatible_groups)
+            .await?;
         let scopes = package.resource_role_scopes.known();
         let is_site = |scope: &ResourceRoleScope| scope.scope.origin_system == OriginSystem::SharePointOnline;
         if scopes.is_some_and(|scopes| scopes.elements.iter().any(is_site)) {
@@ -166,11 +237,12 @@ impl Graph {
         self.shared.site_roles_told.load(Ordering::Relaxed)
     }
 
-    /// A catalog's packages with their roles and policies, in one paged read.
-    /// `GET catalogs/{id}/accessPackages?$expand=assignmentPolicies,resourceRoleScopes($expand=role,scope)`;
+    /// A catalog's packages with their roles, policies and incompatibilities, in one paged read.
+    /// `GET catalogs/{id}/accessPackages?$expand=assignmentPolicies,resourceRoleScopes($expand=role,scope),…`;
     /// EntitlementManagement.Read.All or a role on the catalog. Where the service refuses that expand on the
-    /// collection, the packages are listed and then read in batches; the refusal is remembered. A package that cannot be
-    /// read is told apart; roles and policies that the service leaves out are unread.
+    /// collection, it is asked without the incompatibilities, and where it refuses that too, the packages are listed and
+    /// then read in batches; each refusal is remembered. A package that cannot be read is told apart; what the service
+    /// leaves out is unread.
     ///
     /// # Errors
     ///
@@ -178,24 +250,23 @@ impl Graph {
     pub async fn list_access_packages(&self, catalog: &CatalogId) -> Result<Listed<AccessPackage>, GraphError> {
         let op = self.operation("accessPackages.list", READ);
         let collection = Call::get(op.entitlement(&["catalogs", catalog.as_str(), "accessPackages"])?);
-        let refused = &self.shared.package_expand_refused;
-        let mut packages = if refused.load(Ordering::Relaxed) {
-            self.read_packages_singly(&op, op.all(collection).await?).await?
-        } else {
-            match op
-                .all_whole(collection.clone().query(&[("$expand", EXPAND.to_owned())]))
-                .await
-            {
-                Ok(packages) => packages,
-                Err(error) if refused_query(&error) => {
-                    // The catalog itself may be what is wrong: only a plain read that succeeds proves the refusal.
-                    let plain = op.all(collection).await?;
-                    refused.store(true, Ordering::Relaxed);
-                    self.read_packages_singly(&op, plain).await?
-                }
+        // What was refused before is not asked again. The catalog itself may be what is wrong: only a simpler read that
+        // succeeds proves a refusal.
+        let refused = &self.shared.package_expands_refused;
+        let mut rung = refused.load(Ordering::Relaxed);
+        let mut packages = loop {
+            let Some(expand) = [EXPAND_ALL, EXPAND].get(rung) else {
+                let plain = op.all(collection).await?;
+                break self.read_packages_singly(&op, plain).await?;
+            };
+            let call = collection.clone().query(&[("$expand", (*expand).to_owned())]);
+            match op.all_whole(call).await {
+                Ok(packages) => break packages,
+                Err(error) if refused_query(&error) => rung += 1,
                 Err(error) => return Err(error),
             }
         };
+        refused.fetch_max(rung, Ordering::Relaxed);
         for package in &mut packages.elements {
             package.catalog.get_or_insert_with(|| catalog.clone());
         }
@@ -294,9 +365,10 @@ impl Graph {
         Ok(packages)
     }
 
-    /// One package with its catalog and all its roles and policies, further pages of them included; `None` only where
-    /// Graph says 404. What the service leaves out is unread, not none.
-    /// `GET accessPackages/{id}?$expand=catalog,resourceRoleScopes($expand=role,scope),assignmentPolicies`;
+    /// One package with its catalog and all its roles, policies and incompatibilities, further pages of them included;
+    /// `None` only where Graph says 404. What the service leaves out is unread, not none; incompatibilities that it leaves
+    /// out, or refuses to expand, are asked for by themselves.
+    /// `GET accessPackages/{id}?$expand=catalog,resourceRoleScopes($expand=role,scope),assignmentPolicies,…`;
     /// EntitlementManagement.Read.All or a role on the catalog.
     ///
     /// # Errors
@@ -304,15 +376,29 @@ impl Graph {
     /// `Forbidden` may mean that the package is gone, for a caller with catalog roles only.
     pub async fn get_access_package(&self, id: &AccessPackageId) -> Result<Option<AccessPackage>, GraphError> {
         let op = self.operation("accessPackages.get", READ);
-        let call = single(
-            &op,
-            id,
-            "catalog,assignmentPolicies,resourceRoleScopes($expand=role,scope)",
-        )?;
-        match op.read_existing(&call).await? {
+        let read = async |expand: &str| match op
+            .read_existing(&single(&op, id, &format!("catalog,{expand}"))?)
+            .await?
+        {
             Some(wire) => op.whole(wire).await.map(Some),
             None => Ok(None),
+        };
+        let mut package = match read(EXPAND_ALL).await {
+            Err(error) if refused_query(&error) => read(EXPAND).await?,
+            read => read?,
+        };
+        if let Some(package) = &mut package {
+            for kind in IncompatibleKind::ALL {
+                if package.incompatible(kind) == &Read::Unread {
+                    let path = op.entitlement(&["accessPackages", id.as_str(), kind.property()])?;
+                    // Where it is refused here as well, it stays unread: whoever needs it waits.
+                    if let Ok(listed) = op.all(Call::get(path)).await {
+                        *package.incompatible_mut(kind) = Read::Read(listed);
+                    }
+                }
+            }
         }
+        Ok(package)
     }
 
     /// Makes a package. `POST accessPackages`; EntitlementManagement.ReadWrite.All or Access package manager of the
@@ -417,6 +503,62 @@ impl Graph {
         let path = op.entitlement(&["accessPackages", package.as_str(), "resourceRoleScopes", id.as_str()])?;
         op.remove(&Call::delete(path)).await
     }
+
+    /// Keeps whoever has the other from requesting the package; who holds both already keeps both.
+    /// `POST accessPackages/{id}/incompatibleAccessPackages/$ref` or `…/incompatibleGroups/$ref`;
+    /// EntitlementManagement.ReadWrite.All or Access package manager. Repeatable: one that is there already is no error.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where there is no such package or group.
+    pub async fn add_incompatible(
+        &self,
+        package: &AccessPackageId,
+        kind: IncompatibleKind,
+        other: &ObjectId,
+    ) -> Result<(), GraphError> {
+        let op = self.operation("accessPackages.incompatible.create", WRITE);
+        let target = match kind {
+            IncompatibleKind::AccessPackage => op.entitlement(&["accessPackages", other.as_str()])?,
+            IncompatibleKind::Group => op.path(&["groups", other.as_str()])?,
+        };
+        let body = json!({"@odata.id": op.absolute(&target)});
+        let path = op.entitlement(&["accessPackages", package.as_str(), kind.property(), "$ref"])?;
+        match op.write(&Call::add_reference(path, body)).await {
+            Err(error) if is_there_already(&error) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Lets whoever has the other request the package again.
+    /// `DELETE accessPackages/{id}/incompatibleAccessPackages/{id}/$ref` or `…/incompatibleGroups/{id}/$ref`;
+    /// EntitlementManagement.ReadWrite.All or Access package manager. Repeatable.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn remove_incompatible(
+        &self,
+        package: &AccessPackageId,
+        kind: IncompatibleKind,
+        other: &ObjectId,
+    ) -> Result<Removed, GraphError> {
+        let op = self.operation("accessPackages.incompatible.delete", WRITE);
+        let path = op.entitlement(&[
+            "accessPackages",
+            package.as_str(),
+            kind.property(),
+            other.as_str(),
+            "$ref",
+        ])?;
+        op.remove(&Call::delete(path)).await
+    }
+}
+
+/// Whether a reference was refused because it is there: with 409, or as the directory says it, with 400 and in words.
+fn is_there_already(error: &GraphError) -> bool {
+    let says = || error.to_string().to_lowercase().contains("already exist");
+    error.kind == GraphErrorKind::Conflict || (error.status == Some(400) && says())
 }
 
 fn single(op: &Operation<'_>, id: &AccessPackageId, expand: &str) -> Result<Call, GraphError> {

@@ -89,6 +89,14 @@ impl Call {
         }
     }
 
+    /// A POST of a reference, which twice is once.
+    pub(super) fn add_reference(path: String, body: Value) -> Self {
+        Self {
+            body: Some(body),
+            ..Self::below(Method::POST, path, Intent::Write, Replay::Safe)
+        }
+    }
+
     /// A replacement.
     pub(super) fn put(path: String, body: Value) -> Self {
         Self {

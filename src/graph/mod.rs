@@ -53,7 +53,8 @@ mod undeclared;
 mod wire;
 
 pub use access_package::{
-    AccessPackage, AccessPackagePatch, NewAccessPackage, NewResourceRoleScope, ResourceRoleScope,
+    AccessPackage, AccessPackagePatch, Incompatible, IncompatibleKind, NewAccessPackage, NewResourceRoleScope,
+    ResourceRoleScope,
 };
 pub use assignment::{Assignment, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
 pub use assignment_policy::{

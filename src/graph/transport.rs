@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -92,8 +92,9 @@ pub(super) struct Shared {
     pub(super) gate: Mutex<Gate<GraphError>>,
     /// By how many seconds the service's clock was ahead of this machine's when it last told.
     pub(super) clock_ahead: AtomicI64,
-    /// The service has refused to expand policies and role scopes on a catalog's packages: read them singly.
-    pub(super) package_expand_refused: AtomicBool,
+    /// How many of the expands of a catalog's packages the service has refused, the fullest first: where all, they are read
+    /// singly.
+    pub(super) package_expands_refused: AtomicUsize,
     /// The service has refused to filter a catalog's packages by name: filter all packages.
     pub(super) package_filter_refused: AtomicBool,
     /// The service has refused to leave expired assignments out: ask for each live state.
@@ -157,7 +158,7 @@ impl Graph {
             sign_in,
             gate: Mutex::default(),
             clock_ahead: AtomicI64::new(0),
-            package_expand_refused: AtomicBool::new(false),
+            package_expands_refused: AtomicUsize::new(0),
             package_filter_refused: AtomicBool::new(false),
             assignment_filter_refused: AtomicBool::new(false),
             site_roles_told: AtomicBool::new(false),
@@ -343,6 +344,11 @@ impl Operation<'_> {
             "/identityGovernance/entitlementManagement{}",
             self.path(segments)?
         ))
+    }
+
+    /// The address of what has this path, as references name it.
+    pub(super) fn absolute(&self, path: &str) -> String {
+        format!("{}{path}", self.graph.shared.root.as_str().trim_end_matches('/'))
     }
 
     /// A body of the wire model.

@@ -1,5 +1,6 @@
 //! What to do about an access package.
 
+mod incompatible;
 mod remembered;
 
 use std::{collections::BTreeSet, fmt};
@@ -14,10 +15,11 @@ use super::{
 use crate::{
     api::Reason,
     graph::{
-        AccessPackage, AccessPackagePatch, CatalogId, NewAccessPackage, NewResourceRoleScope, OriginSystem, PolicyId,
-        Read, ResourceRoleScope, ResourceRoleScopeId,
+        AccessPackage, AccessPackagePatch, CatalogId, IncompatibleKind, NewAccessPackage, NewResourceRoleScope,
+        ObjectId, OriginSystem, PolicyId, Read, ResourceRoleScope, ResourceRoleScopeId,
     },
 };
+pub use incompatible::{DesiredIncompatible, Named, one_way, set as incompatible_set};
 pub use remembered::{is_made_here, made_here, remembered, scope_told};
 
 /// A package as the spec wants it, its roles resolved.
@@ -35,6 +37,8 @@ pub struct DesiredPackage {
     pub roles: Vec<DesiredRole>,
     /// Roles of the spec that could not be resolved: while there is one, nothing is removed.
     pub unresolved: Vec<Problem>,
+    /// What it is incompatible with.
+    pub incompatible: DesiredIncompatible,
     /// What the catalog offers, as pairs of the origin ids of role and scope: the spec can express these and no others.
     pub offered: BTreeSet<RoleKey>,
     /// Packages show their roles of SharePoint sites to us: one that is not shown is not there.
@@ -141,6 +145,24 @@ pub enum PackageAct {
         /// What is removed.
         id: ResourceRoleScopeId,
     },
+    /// Keep those who have the other from requesting it.
+    AddIncompatible {
+        /// The other, as the spec names it.
+        name: String,
+        /// What it is.
+        kind: IncompatibleKind,
+        /// Its id.
+        id: ObjectId,
+    },
+    /// Let those who have the other request it.
+    RemoveIncompatible {
+        /// The other, as Entra names it.
+        name: String,
+        /// What it is.
+        kind: IncompatibleKind,
+        /// Its id.
+        id: ObjectId,
+    },
     /// Shut a policy of it for new requests: nothing else of the policy changes.
     Close {
         /// The policy.
@@ -172,6 +194,8 @@ impl Act for PackageAct {
             | Self::Update(_)
             | Self::AddRole { .. }
             | Self::RemoveRole { .. }
+            | Self::AddIncompatible { .. }
+            | Self::RemoveIncompatible { .. }
             | Self::Close { .. }
             | Self::RemoveAssignments(_)
             | Self::DeletePolicy { .. }
@@ -191,7 +215,12 @@ impl Act for PackageAct {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
             Self::Identity(_) | Self::Create(_) => Reason::Created,
-            Self::Update(_) | Self::AddRole { .. } | Self::RemoveRole { .. } | Self::Close { .. } => Reason::Updated,
+            Self::Update(_)
+            | Self::AddRole { .. }
+            | Self::RemoveRole { .. }
+            | Self::AddIncompatible { .. }
+            | Self::RemoveIncompatible { .. }
+            | Self::Close { .. } => Reason::Updated,
             Self::RemoveAssignments(_) | Self::DeletePolicy { .. } | Self::Delete { .. } => Reason::Deleted,
         }
     }
@@ -211,6 +240,8 @@ impl fmt::Display for PackageAct {
             Self::Update(_) => formatter.write_str("change"),
             Self::AddRole { name, .. } => write!(formatter, "add role {name}"),
             Self::RemoveRole { name, .. } => write!(formatter, "remove role {name}"),
+            Self::AddIncompatible { name, .. } => write!(formatter, "make it incompatible with {name}"),
+            Self::RemoveIncompatible { name, .. } => write!(formatter, "make it compatible with {name} again"),
             Self::Close { id, name } => write!(formatter, "shut assignment policy {name:?} ({id}) for new requests"),
             Self::RemoveAssignments(removals) => formatter.write_str(&departure::words(removals)),
             Self::DeletePolicy { id, name } => write!(formatter, "delete assignment policy {name:?} ({id})"),
@@ -247,6 +278,7 @@ fn create(desired: &DesiredPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
         hidden,
         roles,
         unresolved: _,
+        incompatible: _,
         offered: _,
         site_roles_are_told: _,
         reads_may_be_late: _,
@@ -274,13 +306,17 @@ fn create(desired: &DesiredPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
         base: super::Base::none(),
         ..*rules
     };
-    plan.extend(role_set(false).reconcile(
+    let roles = role_set(false).reconcile(
         &afresh,
         wanted(roles),
         Vec::<Member<&ResourceRoleScope>>::new(),
         |_, _| None,
         add,
         remove,
+    );
+    plan.extend(incompatible::around(
+        incompatible::reconcile(desired, None, &afresh),
+        roles,
     ));
     match rules.limit {
         // None of it is made where not all of it may be.
@@ -322,6 +358,8 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
         plan.steps
             .push(Step::changing(PackageAct::Update(patch), written, memories));
     }
+    let fences = incompatible::reconcile(desired, Some(package), rules);
+    let mut handed_out = Plan::default();
     // Roles that were not read are not none: nothing is decided about them.
     if let Read::Read(scopes) = &package.resource_role_scopes {
         let observed = scopes
@@ -336,8 +374,8 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
         let blocked = !desired.unresolved.is_empty() || !scopes.unreadable.is_empty();
         let keep = |scope: &&ResourceRoleScope, cause: Cause| foreign(desired, scope, cause, rules);
         let roles = role_set(blocked).reconcile(rules, wanted(&desired.roles), observed, keep, add, remove);
-        plan.extend(without_untold(desired, rules, roles));
-        plan.extend(remembered::owed(desired, &scopes.elements, rules));
+        handed_out.extend(without_untold(desired, rules, roles));
+        handed_out.extend(remembered::owed(desired, &scopes.elements, rules));
         plan.found
             .extend(remembered::scopes_found(desired, package, rules.base));
         let left = scopes
@@ -347,6 +385,7 @@ fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) 
         plan.found
             .extend(left.map(|scope| Memory::keep(left_alone(&RoleKey::of(scope)), "")));
     }
+    plan.extend(incompatible::around(fences, handed_out));
     plan
 }
 
@@ -390,6 +429,7 @@ pub fn merge(desired: &DesiredPackage, before: &AccessPackage, judge: &mut Judge
         hidden,
         roles: _,
         unresolved: _,
+        incompatible: _,
         offered: _,
         site_roles_are_told: _,
         reads_may_be_late: _,

@@ -4,7 +4,7 @@ use kube::ResourceExt as _;
 
 use super::{
     Canonical, Problem,
-    access_package::{DesiredPackage, DesiredRole, RoleKey},
+    access_package::{DesiredIncompatible, DesiredPackage, DesiredRole, RoleKey},
     assignment_policy::questions::wanted,
     catalog::{DesiredCatalog, DesiredResource},
     limits::scope_of,
@@ -35,6 +35,7 @@ pub fn package(spec: &AccessPackageSpec, catalog: &Catalog, catalog_id: CatalogI
         hidden: spec.hidden,
         roles: Vec::new(),
         unresolved: Vec::new(),
+        incompatible: DesiredIncompatible::default(),
         site_roles_are_told: true,
         reads_may_be_late: false,
         offered: catalog

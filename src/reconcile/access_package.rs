@@ -1,5 +1,6 @@
 //! AccessPackage: the package and the roles that it hands out.
 
+mod incompatible;
 mod ways;
 
 use std::{sync::Arc, time::Duration};
@@ -24,7 +25,7 @@ use crate::{
     api::{AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason},
     cluster::Lookup,
     graph::{
-        self, AccessPackageId, CatalogId, GraphErrorKind, Listed, NewResourceRoleScope, Read, Removed,
+        self, AccessPackageId, CatalogId, GraphErrorKind, Incompatible, Listed, NewResourceRoleScope, Read, Removed,
         ResourceRoleScope,
     },
     plan::{
@@ -37,6 +38,7 @@ use crate::{
     },
     report::Report,
 };
+use incompatible::Incompatibles;
 use ways::{limit_of, unmanaged};
 
 /// How long a resource that was just added may be unknown to the package.
@@ -50,6 +52,7 @@ pub(crate) struct PackageReferences {
     grants: Vec<Grant>,
     /// AssignmentPolicies of the package: what they let people do must be within the grant for its roles.
     policies: Vec<Lookup<AssignmentPolicy>>,
+    incompatible: Incompatibles,
 }
 
 /// The catalog's id in Entra, proven by its own status.
@@ -147,6 +150,7 @@ impl Managed for AccessPackage {
         let (namespace, name) = (subject.namespace(), subject.object.name_any());
         let spec = &subject.object.spec;
         limits::well_named(Some(&spec.display_name), spec.id.as_deref()).map_err(limit)?;
+        limits::named_once(spec).map_err(limit)?;
         let (catalog, grants) = granted(
             context,
             &subject.object.spec.catalog_ref.name,
@@ -156,8 +160,14 @@ impl Managed for AccessPackage {
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         let policies = context.cluster.policies_of_package(&namespace, &name);
+        let catalog_id = catalog_id(&catalog)?;
+        // A namespace that may give ids only makes no look-ups.
+        let allowed: Vec<&Grant> = grants.iter().collect();
+        let leave = limits::check_package(spec, &allowed).map(drop);
+        let incompatible = incompatible::resolve(context, subject, &tenant, leave).await?;
         Ok(PackageReferences {
-            catalog_id: catalog_id(&catalog)?,
+            catalog_id,
+            incompatible,
             tenant,
             catalog,
             grants,
@@ -167,7 +177,11 @@ impl Managed for AccessPackage {
 
     fn desire(subject: &Subject<Self>, references: &PackageReferences) -> Step<DesiredPackage> {
         let (spec, catalog) = (&subject.object.spec, &references.catalog);
-        Ok(desire::package(spec, catalog, references.catalog_id.clone()))
+        let incompatible = references.incompatible.desired.clone();
+        Ok(DesiredPackage {
+            incompatible,
+            ..desire::package(spec, catalog, references.catalog_id.clone())
+        })
     }
 
     async fn observe(
@@ -258,6 +272,8 @@ impl Managed for AccessPackage {
                 // What we made just now holds what we put there.
                 resource_role_scopes: Read::Read(Listed::default()),
                 policies: Read::Read(Listed::default()),
+                incompatible_packages: Read::Read(Listed::default()),
+                incompatible_groups: Read::Read(Listed::default()),
                 ..made
             }));
             return Ok(Done::Made { id });
@@ -295,6 +311,32 @@ impl Managed for AccessPackage {
                     scopes.elements.retain(|scope| scope.id != *id);
                 }
                 inventory.role_removed(catalog, &package.id, id);
+            }
+            PackageAct::AddIncompatible { name, kind, id } => {
+                graph.add_incompatible(&package.id, *kind, id).await?;
+                let with = Incompatible {
+                    id: id.clone(),
+                    display_name: name.clone(),
+                };
+                if let Some(known) = package.incompatible_mut(*kind).known_mut() {
+                    known.elements.push(with.clone());
+                }
+                inventory.incompatible_added(catalog, &package.id, *kind, with);
+            }
+            PackageAct::RemoveIncompatible { kind, id, .. } => {
+                let begun = inventory.moment();
+                match graph.remove_incompatible(&package.id, *kind, id).await? {
+                    Removed::Away => {}
+                    // No read would tell of it either.
+                    Removed::NotFound if inventory.is_incompatible_gone(catalog, &package.id, (*kind, id), begun) => {
+                        return Ok(Done::Changed);
+                    }
+                    Removed::NotFound => return Ok(Done::NotFound),
+                }
+                if let Some(known) = package.incompatible_mut(*kind).known_mut() {
+                    known.elements.retain(|one| one.id != *id);
+                }
+                inventory.incompatible_removed(catalog, &package.id, *kind, id);
             }
             PackageAct::Close { id, .. } => {
                 match shut(site, id, None).await? {
@@ -336,6 +378,8 @@ impl Managed for AccessPackage {
             | PackageAct::Update(_)
             | PackageAct::AddRole { .. }
             | PackageAct::RemoveRole { .. }
+            | PackageAct::AddIncompatible { .. }
+            | PackageAct::RemoveIncompatible { .. }
             | PackageAct::Close { .. }
             | PackageAct::RemoveAssignments(_)
             | PackageAct::DeletePolicy { .. } => step.to_string(),
@@ -362,12 +406,16 @@ impl Managed for AccessPackage {
                     .map(|role| desire::role_status(role, &scopes.elements))
                     .collect();
             }
+            let named = desired.incompatible.named.iter().flatten();
+            status.incompatible_with = named.map(|named| named.status(package)).collect();
             if let Some(policies) = package.policies.known() {
                 status.unmanaged_policies = unmanaged(policies, &references.policies);
             }
             status.url = url(&references.tenant, &package.id);
         }
-        let unresolved = Problem::joined(&desired.unresolved);
+        subject.status.resolved.clone_from(&references.incompatible.pins);
+        let unresolved = [desired.unresolved.as_slice(), &desired.incompatible.unresolved].concat();
+        let unresolved = Problem::joined(&unresolved);
         let roles = desired.roles.len();
         let summary = match subject.object.spec.management {
             Management::Observe => Problem::new(Reason::Observed, format!("access package with {roles} roles")),
@@ -385,7 +433,7 @@ impl Managed for AccessPackage {
             ready,
             references: unresolved.clone(),
             sync: obstacle.or(plan.held_problem(&reopen)).or(unresolved),
-            warning: None,
+            warning: references.incompatible.warning.clone(),
         }
     }
 

@@ -13,6 +13,11 @@ fn packages_as_people_write_them_are_accepted() {
                 "{description: Everything a campaign needs, hidden: true, resourceRoles: [{resource: campaign-group, role: Member}, {resource: campaign-group, role: Owner}, {resource: portal, role: Marketing Visitors}]}",
             ),
             (
+                "kept from the holders of others",
+                "{incompatibleWith: {accessPackages: [{name: audit}, {namespace: finance, name: payments}, {id: 56ff43fd-6b05-48df-9634-956a777fce6d}], groups: [{displayName: Auditors}]}}",
+            ),
+            ("kept from nobody", "{incompatibleWith: {}}"),
+            (
                 "an existing package by its id",
                 "{id: 56ff43fd-6b05-48df-9634-956a777fce6d, deletionPolicy: Orphan}",
             ),
@@ -99,6 +104,62 @@ fn a_package_hands_out_roles_of_named_resources_once() {
                 "one role twice",
                 "{resourceRoles: [{resource: crm, role: Reader}, {resource: crm, role: Reader}]}",
                 &["spec.resourceRoles[1]: Duplicate value: {\"resource\":\"crm\",\"role\":\"Reader\"}"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_keeps_people_out_is_named_in_one_way() {
+    refuses(
+        Kind::AccessPackage,
+        &[
+            (
+                "a package by nothing",
+                "{incompatibleWith: {accessPackages: [{}]}}",
+                &[
+                    "spec.incompatibleWith.accessPackages[0]: Required value: a package needs exactly one of name, id; for example accessPackages: [{name: audit}]",
+                ],
+            ),
+            (
+                "a package by both",
+                "{incompatibleWith: {accessPackages: [{name: audit, id: 56ff43fd-6b05-48df-9634-956a777fce6d}]}}",
+                &["spec.incompatibleWith.accessPackages[0]: Invalid value: exactly one of name, id may be set"],
+            ),
+            (
+                "an id with a namespace",
+                "{incompatibleWith: {accessPackages: [{namespace: finance, id: 56ff43fd-6b05-48df-9634-956a777fce6d}]}}",
+                &[
+                    "spec.incompatibleWith.accessPackages[0].namespace: Invalid value: namespace goes with name: an id stands for one package everywhere",
+                ],
+            ),
+            (
+                "a package by its display name",
+                "{incompatibleWith: {accessPackages: [{name: Audit Package}]}}",
+                &[
+                    "spec.incompatibleWith.accessPackages[0].name: Invalid value: \"Audit Package\": must be the name of a Kubernetes object, such as audit: lower case letters, digits, hyphens and dots",
+                ],
+            ),
+            (
+                "a namespace that is none",
+                "{incompatibleWith: {accessPackages: [{namespace: The Finance, name: payments}]}}",
+                &[
+                    "spec.incompatibleWith.accessPackages[0].namespace: Invalid value: \"The Finance\": must be the name of a namespace, such as finance: lower case letters, digits and hyphens",
+                ],
+            ),
+            (
+                "an id that is none",
+                "{incompatibleWith: {accessPackages: [{id: audit}]}}",
+                &[
+                    "spec.incompatibleWith.accessPackages[0].id: Invalid value: \"audit\": must be the access package's id, such as 56ff43fd-6b05-48df-9634-956a777fce6d",
+                ],
+            ),
+            (
+                "a group by nothing",
+                "{incompatibleWith: {groups: [{}]}}",
+                &[
+                    "spec.incompatibleWith.groups[0]: Required value: a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}",
+                ],
             ),
         ],
     );

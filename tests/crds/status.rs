@@ -102,10 +102,12 @@ fn an_object_of_every_kind_survives_the_way_through_the_types() {
     round_trip::<AccessPackage>(
         Kind::AccessPackage,
         "{description: d, hidden: true, id: 56ff43fd-6b05-48df-9634-956a777fce6d, deletionPolicy: Orphan,
-          resourceRoles: [{resource: crm, role: Reader}], driftPolicy: Report, management: Observe}",
+          resourceRoles: [{resource: crm, role: Reader}],
+          incompatibleWith: {accessPackages: [{name: audit, namespace: finance}], groups: [{displayName: A}]}, driftPolicy: Report, management: Observe}",
         &json!({"observedGeneration": 1, "entra": identity, "intent": intent, "applied": applied,
             "url": "https://myaccess.microsoft.com", "unmanagedPolicies": [{"id": "i", "displayName": "d"}],
-            "resourceRoles": [{"resource": "crm", "role": "Reader", "id": "i", "state": "Assigned"}]}),
+            "resourceRoles": [{"resource": "crm", "role": "Reader", "id": "i", "state": "Assigned"}],
+            "incompatibleWith": [{"reference": "package finance/audit", "id": "i", "state": "InPlace"}], "resolved": pins}),
     );
     round_trip::<AssignmentPolicy>(
         Kind::AssignmentPolicy,

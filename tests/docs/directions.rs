@@ -12,7 +12,7 @@ use entra_access_operator::{
     },
     plan::{
         Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules,
-        access_package::{self, DesiredPackage},
+        access_package::{self, DesiredIncompatible, DesiredPackage},
         assignment_policy,
         catalog::{self, DesiredCatalog},
         drift::Verdict,
@@ -115,6 +115,7 @@ fn packages() -> Record {
         hidden: false,
         roles: Vec::new(),
         unresolved: Vec::new(),
+        incompatible: DesiredIncompatible::default(),
         offered: BTreeSet::new(),
         site_roles_are_told: true,
         reads_may_be_late: false,
@@ -137,12 +138,18 @@ fn packages() -> Record {
             catalog: None,
             resource_role_scopes: Read::Unread,
             policies: Read::Unread,
+            incompatible_packages: Read::Unread,
+            incompatible_groups: Read::Unread,
         };
         access_package::merge(after, &before, judge);
     });
-    let set = access_package::role_set(false);
-    record.fields.insert(set.path.to_owned());
-    record.directions.extend(set.directions("crm/Reader"));
+    for (set, member) in [
+        (access_package::role_set(false), "crm/Reader"),
+        (access_package::incompatible_set(false), "package finance/payments"),
+    ] {
+        record.fields.insert(set.path.to_owned());
+        record.directions.extend(set.directions(member));
+    }
     record
 }
 

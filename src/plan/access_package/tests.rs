@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     api::{Applied, DriftPolicy},
-    graph::{Listed, ResourceRole, ResourceScope},
+    graph::{Incompatible, Listed, ResourceRole, ResourceScope},
     plan::{Base, Drift},
 };
 
@@ -89,6 +89,7 @@ fn desired(roles: Vec<DesiredRole>) -> DesiredPackage {
         offered: roles.iter().map(DesiredRole::key).collect(),
         roles,
         unresolved: Vec::new(),
+        incompatible: DesiredIncompatible::default(),
         site_roles_are_told: true,
         reads_may_be_late: false,
     }
@@ -114,6 +115,29 @@ fn as_observed(desired: &DesiredPackage) -> AccessPackage {
                 .collect(),
         )),
         policies: Read::Read(Listed::default()),
+        incompatible_packages: Read::Read(fences(desired, IncompatibleKind::AccessPackage)),
+        incompatible_groups: Read::Read(fences(desired, IncompatibleKind::Group)),
+    }
+}
+
+fn fences(desired: &DesiredPackage, kind: IncompatibleKind) -> Listed<Incompatible> {
+    let named = desired.incompatible.named.iter().flatten();
+    let of_kind = named.filter(|named| named.kind == kind);
+    Listed::of(of_kind.map(|named| fence(named.id.as_str())).collect())
+}
+
+fn fence(id: &str) -> Incompatible {
+    Incompatible {
+        id: id.into(),
+        display_name: "Other".into(),
+    }
+}
+
+fn named(kind: IncompatibleKind, id: &str) -> Named {
+    Named {
+        reference: format!("other {id}"),
+        kind,
+        id: id.into(),
     }
 }
 
@@ -398,4 +422,98 @@ fn what_late_reads_do_not_show_stays_remembered_and_keeps_the_package_from_being
             .iter()
             .any(|memory| matches!(memory, Memory::Forget { .. }))
     );
+}
+
+/// A package that the holders of another and the members of a group cannot request.
+fn apart() -> DesiredPackage {
+    let mut desired = desired(vec![role("group", "g")]);
+    desired.incompatible.named = Some(vec![
+        named(IncompatibleKind::AccessPackage, "P"),
+        named(IncompatibleKind::Group, "G"),
+    ]);
+    desired
+}
+
+#[test]
+fn whoever_is_to_be_kept_out_is_kept_out_before_anything_is_handed_out() {
+    let made = plan(&apart(), &Found::Unborn, &rules_of(Base::none()));
+    assert_eq!(
+        words(&made),
+        [
+            "create access package \"Marketing\"",
+            "make it incompatible with other P",
+            "make it incompatible with other G",
+            "add role group/Member",
+        ]
+    );
+    let quiet = plan_for(&apart(), as_observed(&apart()), &applied(&apart()), CAUTIOUS);
+    assert!(quiet.is_quiet(), "{quiet:?}");
+}
+
+#[test]
+fn one_that_leaves_the_spec_is_let_in_last_and_one_taken_away_by_hand_is_put_back() {
+    let mut less = apart();
+    less.incompatible.named = Some(vec![named(IncompatibleKind::Group, "G")]);
+    less.roles.push(role("other", "o"));
+    let dropped = plan_for(&less, as_observed(&apart()), &applied(&apart()), CAUTIOUS);
+    assert_eq!(
+        words(&dropped),
+        ["add role other/Member", "make it compatible with \"Other\" (P) again"]
+    );
+    let mut opened = as_observed(&apart());
+    opened.incompatible_packages = Read::Read(Listed::default());
+    let put_back = plan_for(&apart(), opened, &applied(&apart()), CAUTIOUS);
+    assert_eq!(words(&put_back), ["make it incompatible with other P"]);
+    assert!(put_back.sees_drift());
+}
+
+#[test]
+fn what_others_have_set_up_stays_where_the_spec_says_nothing_and_is_held_where_it_does() {
+    let mut silent = apart();
+    silent.incompatible.named = None;
+    let mut observed = as_observed(&apart());
+    if let Some(groups) = observed.incompatible_groups.known_mut() {
+        groups.elements.push(fence("by-hand"));
+    }
+    let never = plan_for(&silent, observed.clone(), &applied(&silent), CAUTIOUS);
+    assert!(never.is_quiet(), "{never:?}");
+    // What was added for a spec that said so goes with its words.
+    let once = plan_for(&silent, observed.clone(), &applied(&apart()), CAUTIOUS);
+    assert_eq!(
+        words(&once),
+        [
+            "make it compatible with \"Other\" (G) again",
+            "make it compatible with \"Other\" (P) again"
+        ]
+    );
+    let exact = plan_for(&apart(), observed, &applied(&apart()), CAUTIOUS);
+    assert!(exact.steps.is_empty(), "{exact:?}");
+    assert!(matches!(exact.held.as_slice(), [(_, Hold::Drift)]), "{exact:?}");
+}
+
+#[test]
+fn nobody_is_let_in_while_a_reference_does_not_resolve_and_nothing_is_decided_on_what_was_not_read() {
+    let mut less = apart();
+    less.incompatible.named = Some(Vec::new());
+    less.incompatible.unresolved = vec![Problem::new(Reason::AccessPackageNotReady, "not there yet")];
+    let waits = plan_for(&less, as_observed(&apart()), &applied(&apart()), CAUTIOUS);
+    assert!(waits.is_quiet(), "{waits:?}");
+    let mut unread = as_observed(&apart());
+    unread.incompatible_groups = Read::Unread;
+    let open = plan_for(&apart(), unread, &applied(&apart()), CAUTIOUS);
+    assert!(open.is_open && open.steps.is_empty(), "{open:?}");
+    assert!(open.obstacle("").is_some(), "it is not Ready while nobody knows");
+}
+
+#[test]
+fn what_an_earlier_process_added_and_reads_may_hide_is_taken_away_all_the_same() {
+    let mut less = apart();
+    less.incompatible.named = Some(vec![named(IncompatibleKind::Group, "G")]);
+    let mut observed = as_observed(&apart());
+    observed.incompatible_packages = Read::Read(Listed::default());
+    let shown = plan_for(&less, observed.clone(), &applied(&apart()), CAUTIOUS);
+    assert!(shown.is_quiet(), "{shown:?}");
+    less.reads_may_be_late = true;
+    let late = plan_for(&less, observed, &applied(&apart()), CAUTIOUS);
+    assert_eq!(words(&late), ["make it compatible with package p again"]);
 }

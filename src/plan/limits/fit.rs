@@ -79,10 +79,20 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         check_approval(terms, &limited)?;
     }
     check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
-    match (
-        references,
+    check_references(
+        *references,
         terms.wishes.as_ref().and_then(|wishes| wishes.named.first()),
-    ) {
+        &limited,
+    )
+}
+
+/// Whether anything is looked up by its name where it may not be; `named` is the first field that would be.
+pub(super) fn check_references(
+    references: References,
+    named: Option<&String>,
+    limited: &dyn Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    match (references, named) {
         (References::IdsOnly, Some(field)) => Err(limited(
             field,
             "allows users, groups and service principals by id only (limits.references)",

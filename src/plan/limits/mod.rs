@@ -37,7 +37,7 @@ use super::Problem;
 use crate::api::{
     AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Reason,
 };
-use fit::{check_wishes, fits};
+use fit::{check_references, check_wishes, fits};
 
 /// A namespace as grants see it.
 #[derive(Clone, Copy, Debug)]
@@ -153,13 +153,16 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
             ),
         });
     }
+    let looked_up = terms::named(package);
     first_fitting(&covering, |grant| {
         check_common(
             grant,
             package.id.as_deref(),
             package.adoption,
             package.deletion_policy(),
-        )
+        )?;
+        let limited = |field: &str, limit: &str| breach(field, &format!("grant {:?} {limit}", grant.name));
+        check_references(grant.limits.references, looked_up.first(), &limited)
     })
 }
 

@@ -349,7 +349,7 @@ fn lasts(duration: Option<&str>) -> Lasting {
 }
 
 /// The fields of the policy that name a user, a group or a service principal by anything but the id.
-fn named(spec: &AssignmentPolicySpec) -> Vec<String> {
+pub(super) fn named(spec: &impl Refers) -> Vec<String> {
     spec.references()
         .into_iter()
         .filter(|at| match at.reference {
@@ -359,6 +359,7 @@ fn named(spec: &AssignmentPolicySpec) -> Vec<String> {
             Reference::Tenant(_)
             | Reference::Catalog(_)
             | Reference::AccessPackage(_)
+            | Reference::Incompatible(_)
             | Reference::ResourceRole(_)
             | Reference::Secret(_)
             | Reference::Application(_)

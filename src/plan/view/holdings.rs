@@ -1,11 +1,12 @@
-//! What one catalog holds: its resources, its packages, their roles and policies, each on a shelf of its own.
+//! What one catalog holds: its resources, its packages, their roles, policies and incompatibilities, each on a shelf of its
+//! own.
 
 use std::{collections::BTreeMap, mem, time::Duration};
 
 use super::{Absence, Found, Moment, Shelf, Sight};
 use crate::graph::{
-    AccessPackage, AccessPackageId, AssignmentPolicy, CatalogId, Listed, PolicyId, Read, Resource, ResourceRoleScope,
-    ResourceRoleScopeId,
+    AccessPackage, AccessPackageId, AssignmentPolicy, CatalogId, Incompatible, IncompatibleKind, Listed, ObjectId,
+    PolicyId, Read, Resource, ResourceRoleScope, ResourceRoleScopeId,
 };
 
 /// What is known of one catalog.
@@ -29,6 +30,8 @@ struct Parts {
     born: Option<Moment>,
     roles: Shelf<ResourceRoleScope>,
     policies: Shelf<AssignmentPolicy>,
+    incompatible_packages: Shelf<Incompatible>,
+    incompatible_groups: Shelf<Incompatible>,
 }
 
 impl Parts {
@@ -37,6 +40,26 @@ impl Parts {
             born: None,
             roles: Shelf::new(None, visibility),
             policies: Shelf::new(Some(package.as_str()), visibility),
+            incompatible_packages: Shelf::new(None, visibility),
+            incompatible_groups: Shelf::new(None, visibility),
+        }
+    }
+
+    /// We made the package: it holds nothing but what we put there.
+    fn born(package: &AccessPackageId, visibility: Duration, at: Moment) -> Self {
+        Self {
+            born: Some(at),
+            roles: Shelf::born(None, visibility, at),
+            policies: Shelf::born(Some(package.as_str()), visibility, at),
+            incompatible_packages: Shelf::born(None, visibility, at),
+            incompatible_groups: Shelf::born(None, visibility, at),
+        }
+    }
+
+    fn incompatible(&mut self, kind: IncompatibleKind) -> &mut Shelf<Incompatible> {
+        match kind {
+            IncompatibleKind::AccessPackage => &mut self.incompatible_packages,
+            IncompatibleKind::Group => &mut self.incompatible_groups,
         }
     }
 }
@@ -85,7 +108,7 @@ impl Holdings {
             .or_insert_with(|| Parts::new(package, visibility))
     }
 
-    /// Puts roles and policies, where they were read, on their own shelves.
+    /// Puts what the package holds, where it was read, on shelves of its own.
     fn unpack(&mut self, begun: Moment, mut package: AccessPackage) -> AccessPackage {
         let parts = self.parts(&package.id);
         if let Read::Read(roles) = mem::take(&mut package.resource_role_scopes) {
@@ -94,6 +117,11 @@ impl Holdings {
         if let Read::Read(policies) = mem::take(&mut package.policies) {
             parts.policies.list(begun, policies);
         }
+        for kind in IncompatibleKind::ALL {
+            if let Read::Read(incompatible) = mem::take(package.incompatible_mut(kind)) {
+                parts.incompatible(kind).list(begun, incompatible);
+            }
+        }
         package
     }
 
@@ -101,6 +129,8 @@ impl Holdings {
         if let Some(parts) = self.parts.get(&key(&package.id)) {
             package.resource_role_scopes = parts.roles.all();
             package.policies = parts.policies.all();
+            package.incompatible_packages = parts.incompatible_packages.all();
+            package.incompatible_groups = parts.incompatible_groups.all();
         }
         package
     }
@@ -169,17 +199,9 @@ impl Holdings {
 
     /// We made the package: it holds nothing but what we put there.
     pub fn package_made(&mut self, at: Moment, mut package: AccessPackage) {
-        let visibility = self.visibility;
-        package.resource_role_scopes = Read::Unread;
-        package.policies = Read::Unread;
-        self.parts.insert(
-            key(&package.id),
-            Parts {
-                born: Some(at),
-                roles: Shelf::born(None, visibility, at),
-                policies: Shelf::born(Some(package.id.as_str()), visibility, at),
-            },
-        );
+        let parts = Parts::born(&package.id, self.visibility, at);
+        bare(&mut package);
+        self.parts.insert(key(&package.id), parts);
         self.packages.made(at, package);
     }
 
@@ -187,8 +209,7 @@ impl Holdings {
     pub fn package_wrote(&mut self, at: Moment, id: &AccessPackageId, change: impl FnOnce(&mut AccessPackage)) {
         if let Some(mut package) = self.packages.get(id.as_str()).cloned() {
             change(&mut package);
-            package.resource_role_scopes = Read::Unread;
-            package.policies = Read::Unread;
+            bare(&mut package);
             self.packages.wrote(at, package);
         }
     }
@@ -199,6 +220,44 @@ impl Holdings {
         let parts = self.parts(id);
         parts.policies.emptied(at);
         parts.roles.emptied(at);
+        for kind in IncompatibleKind::ALL {
+            parts.incompatible(kind).emptied(at);
+        }
+    }
+
+    /// We made the package incompatible with another, or with a group.
+    pub fn incompatible_added(
+        &mut self,
+        at: Moment,
+        package: &AccessPackageId,
+        kind: IncompatibleKind,
+        with: Incompatible,
+    ) {
+        self.parts(package).incompatible(kind).made(at, with);
+    }
+
+    /// We let those who have the other request the package again.
+    pub fn incompatible_removed(
+        &mut self,
+        at: Moment,
+        package: &AccessPackageId,
+        kind: IncompatibleKind,
+        id: &ObjectId,
+    ) {
+        self.parts(package).incompatible(kind).removed(at, id.as_str());
+    }
+
+    /// A removal of it, begun then, was answered with 404. Whether that proves it gone: see [`Shelf::is_missed`].
+    pub fn incompatible_missed(
+        &mut self,
+        package: &AccessPackageId,
+        kind: IncompatibleKind,
+        id: &ObjectId,
+        begun: Moment,
+    ) -> bool {
+        let shelf = self.parts(package).incompatible(kind);
+        shelf.miss(id.as_str(), begun, false);
+        shelf.is_missed(id.as_str(), begun)
     }
 
     /// We let the package hand out a role.
@@ -312,4 +371,12 @@ impl Holdings {
 
 fn key(id: &AccessPackageId) -> String {
     id.as_str().to_ascii_lowercase()
+}
+
+/// What a package holds has shelves of its own.
+fn bare(package: &mut AccessPackage) {
+    package.resource_role_scopes = Read::Unread;
+    package.policies = Read::Unread;
+    package.incompatible_packages = Read::Unread;
+    package.incompatible_groups = Read::Unread;
 }

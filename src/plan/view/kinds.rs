@@ -1,7 +1,7 @@
 //! How each kind is seen: every field of an answer, and which of them follow our writes.
 
 use super::{Viewed, Writes, lists_tell};
-use crate::graph::{AccessPackage, AssignmentPolicy, Catalog, PolicyRead, Resource, ResourceRoleScope};
+use crate::graph::{AccessPackage, AssignmentPolicy, Catalog, Incompatible, PolicyRead, Resource, ResourceRoleScope};
 
 impl Viewed for Catalog {
     fn id(&self) -> &str {
@@ -45,7 +45,7 @@ impl Viewed for AccessPackage {
         self.catalog.as_ref().map(|catalog| catalog.as_str())
     }
 
-    /// Roles and policies have shelves of their own: here they are as they came.
+    /// Roles, policies and incompatibilities have shelves of their own: here they are as they came.
     fn followed(self, writes: &mut Writes<'_, Self>) -> Self {
         let Self {
             id,
@@ -56,6 +56,8 @@ impl Viewed for AccessPackage {
             catalog,
             resource_role_scopes,
             policies,
+            incompatible_packages,
+            incompatible_groups,
         } = self;
         Self {
             id,
@@ -66,7 +68,23 @@ impl Viewed for AccessPackage {
             catalog,
             resource_role_scopes,
             policies,
+            incompatible_packages,
+            incompatible_groups,
         }
+    }
+}
+
+impl Viewed for Incompatible {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn place(&self) -> Option<&str> {
+        None
+    }
+
+    fn followed(self, _writes: &mut Writes<'_, Self>) -> Self {
+        self
     }
 }
 

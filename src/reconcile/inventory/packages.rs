@@ -1,4 +1,4 @@
-//! The packages of a catalog, with the roles that they hand out.
+//! The packages of a catalog, with the roles that they hand out and what they are incompatible with.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     graph::{
-        AccessPackage, AccessPackageId, CatalogId, GraphErrorKind, Listed, Read, ResourceRoleScope, ResourceRoleScopeId,
+        AccessPackage, AccessPackageId, CatalogId, GraphErrorKind, Incompatible, IncompatibleKind, Listed, ObjectId,
+        Read, ResourceRoleScope, ResourceRoleScopeId,
     },
     plan::{
         Found,
@@ -217,6 +218,47 @@ impl Inventory {
     ) -> bool {
         self.0
             .holdings(catalog, |holdings| holdings.role_missed(package, id, begun))
+    }
+
+    /// What we have made the package incompatible with.
+    pub(crate) fn incompatible_added(
+        &self,
+        catalog: &CatalogId,
+        package: &AccessPackageId,
+        kind: IncompatibleKind,
+        with: Incompatible,
+    ) {
+        let now = self.0.now();
+        self.0.holdings(catalog, |holdings| {
+            holdings.incompatible_added(now, package, kind, with);
+        });
+    }
+
+    /// What we have made it compatible with again.
+    pub(crate) fn incompatible_removed(
+        &self,
+        catalog: &CatalogId,
+        package: &AccessPackageId,
+        kind: IncompatibleKind,
+        id: &ObjectId,
+    ) {
+        let now = self.0.now();
+        self.0.holdings(catalog, |holdings| {
+            holdings.incompatible_removed(now, package, kind, id);
+        });
+    }
+
+    /// As [`Inventory::is_role_gone`], of what the package is incompatible with.
+    pub(crate) fn is_incompatible_gone(
+        &self,
+        catalog: &CatalogId,
+        package: &AccessPackageId,
+        (kind, id): (IncompatibleKind, &ObjectId),
+        begun: Moment,
+    ) -> bool {
+        self.0.holdings(catalog, |holdings| {
+            holdings.incompatible_missed(package, kind, id, begun)
+        })
     }
 
     /// A role that we have taken out of the package.

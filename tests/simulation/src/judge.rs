@@ -129,6 +129,18 @@ impl Parts {
         )
     }
 
+    /// What keeps people from asking for the package, by its names in a stable order.
+    fn fences(&self, package: &Value) -> String {
+        let list = |name: &str| package[name].as_array().cloned().unwrap_or_default();
+        let packages = list("incompatibleAccessPackages");
+        let packages = packages.iter().map(|id| format!("holders of {}", self.package(id)));
+        let groups = list("incompatibleGroups");
+        let groups = groups.iter().map(|id| format!("members of {}", text(id)));
+        let mut fences: Vec<String> = packages.chain(groups).collect();
+        fences.sort();
+        fences.iter().map(|fence| format!(", but not for {fence}")).collect()
+    }
+
     fn role(scope: &Value) -> String {
         format!(
             "{} of {}",
@@ -155,10 +167,15 @@ impl Parts {
                 .scopes
                 .iter()
                 .filter(|scope| scope["accessPackageId"] == policy["accessPackageId"]);
+            let package = self
+                .packages
+                .iter()
+                .find(|package| package["id"] == policy["accessPackageId"]);
+            let fences = package.map(|package| self.fences(package)).unwrap_or_default();
             for scope in roles {
                 // Names may change on the way.
                 ways.insert(format!(
-                    "{} ({} {}), {asks}, for {}",
+                    "{} ({} {}), {asks}, for {}{fences}",
                     Self::role(scope),
                     text(&policy["allowedTargetScope"]),
                     subjects(&policy["specificAllowedTargets"]),
@@ -208,6 +225,9 @@ fn canonical(object: &Value) -> Value {
                 "catalogId",
                 "accessPackageId",
                 "assignmentPolicyId",
+                // Told by names.
+                "incompatibleAccessPackages",
+                "incompatibleGroups",
             ];
             let kept = members.iter().filter(|(name, _)| !own.contains(&name.as_str()));
             Value::Object(
@@ -240,9 +260,10 @@ impl Picture {
         }
         for package in &parts.packages {
             enter(format!(
-                "package {} {}",
+                "package {} {}{}",
                 parts.package(&package["id"]),
-                canonical(package)
+                canonical(package),
+                parts.fences(package)
             ));
         }
         for scope in &parts.scopes {

@@ -1,5 +1,6 @@
 //! What people do, as data: a list of acts that can be replayed, disturbed and cut short.
 
+mod separation;
 mod stories;
 
 use std::time::Duration;
@@ -7,7 +8,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::stage::{Restless, Stage};
-pub use stories::scenarios;
+
+/// Every scenario.
+#[must_use]
+pub fn scenarios() -> Vec<Scenario> {
+    [stories::scenarios(), separation::scenarios()].concat()
+}
 
 /// One thing that somebody does, or a time in which nobody does anything.
 #[derive(Clone, Debug, PartialEq)]

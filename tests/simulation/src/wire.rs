@@ -613,7 +613,9 @@ impl Inner {
                         _ => None, // it goes through
                     }
                 }
-                (Spell::Stalled | Spell::StatusRefused(_) | Spell::Conflicts, Side::ApiServer) | (_, Side::Entra) => None,
+                (Spell::Stalled | Spell::StatusRefused(_) | Spell::Conflicts, Side::ApiServer) | (_, Side::Entra) => {
+                    None
+                }
             };
             befalls = befalls.or(fault);
         }

@@ -125,7 +125,13 @@ fn an_api_server_that_is_away_for_a_minute_changes_nothing_of_the_end() {
 
 #[test]
 fn watches_that_stall_for_five_minutes_change_nothing_of_the_end() {
-    let names = ["create", "delete-all", "grant-withdrawn", "changed-in-flight", "status-erased"];
+    let names = [
+        "create",
+        "delete-all",
+        "grant-withdrawn",
+        "changed-in-flight",
+        "status-erased",
+    ];
     holds(&names, Character::Prompt, 6, Fault::Begins(Spell::Stalled, 300));
 }
 

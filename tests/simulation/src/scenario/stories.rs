@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::{Act, Scenario, Target};
 
 const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
-const TEAM: &str = "marketing";
+pub(super) const TEAM: &str = "marketing";
 const CATALOG: Target = Target {
     kind: "Catalog",
     namespace: None,
     name: "marketing",
 };
-const PACKAGE: Target = Target {
+pub(super) const PACKAGE: Target = Target {
     kind: "AccessPackage",
     namespace: Some(TEAM),
     name: "campaign",
@@ -30,7 +30,7 @@ const TENANT: Target = Target {
 };
 
 /// The manifest with these changes, as a merge patch makes them.
-fn with(mut manifest: Value, changes: &Value) -> Value {
+pub(super) fn with(mut manifest: Value, changes: &Value) -> Value {
     json_patch::merge(&mut manifest, changes);
     manifest
 }
@@ -55,7 +55,7 @@ fn catalog() -> Value {
         "grants": [{"name": "marketing", "namespaces": {"names": [TEAM]}, "limits": {"adoption": "Allowed"}}]}})
 }
 
-fn package() -> Value {
+pub(super) fn package() -> Value {
     json!({"apiVersion": API_VERSION, "kind": "AccessPackage", "metadata": {"name": "campaign", "namespace": TEAM}, "spec": {
         "catalogRef": {"name": "marketing"}, "displayName": "Campaign", "description": "For campaigns",
         "deletionPolicy": "Delete",
@@ -111,7 +111,12 @@ fn held_by(user: &'static str) -> Act {
 }
 
 fn all() -> Vec<Act> {
-    [namespace(), tenant(), catalog(), package(), policy()]
+    all_with(package())
+}
+
+/// The whole team's folder, with this package.
+pub(super) fn all_with(package: Value) -> Vec<Act> {
+    [namespace(), tenant(), catalog(), package, policy()]
         .map(Act::Apply)
         .into()
 }
@@ -165,9 +170,8 @@ fn ends(name: &str) -> (&'static [&'static str], &'static [&'static str]) {
     }
 }
 
-/// Every scenario.
-#[must_use]
-pub fn scenarios() -> Vec<Scenario> {
+/// Every one of these.
+pub(super) fn scenarios() -> Vec<Scenario> {
     let spec = |changes: Value| json!({"spec": changes});
     let scenario = |name, acts| {
         let (holds, lacks) = ends(name);
