@@ -17,7 +17,7 @@
 //! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
 //! | `odata`, `wire`, `id` | literals and URLs, tolerant enums, id newtypes |
 //! | `error` | what went wrong, with the ids that support asks for |
-//! | `catalog`, `resource`, `access_package`, `assignment_policy`, `assignment`, `directory`, `lookup` | the operations |
+//! | `catalog`, `resource`, `access_package`, `assignment_policy`, `assignment`, `connected_organization`, `directory`, `lookup` | the operations |
 //!
 //! This module knows neither Kubernetes nor the operator's own resources. Absent (`None`, an empty list) is only
 //! ever answered where Graph has said so: a refusal (403) or a failure is always an error.
@@ -33,6 +33,7 @@ pub mod catalog;
 mod certificate;
 mod closing;
 mod cloud;
+pub mod connected_organization;
 pub mod directory;
 mod error;
 mod gate;
@@ -65,6 +66,10 @@ pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
 pub use closing::Doors;
 pub use cloud::{Cloud, Endpoint, Feature};
+pub use connected_organization::{
+    ConnectedOrganization, ConnectedOrganizationFields, ConnectedOrganizationPatch, ConnectedOrganizationState,
+    IdentitySource, Sponsor, SponsorList,
+};
 pub use directory::{
     AppRole, Found, Group, GroupKey, Lookup, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey,
 };

@@ -7,6 +7,7 @@
 //! | `entities` | what the operations send and how they read answers, fallbacks and batches included |
 //! | `holders` | who holds a package, and taking it away |
 //! | `lookups` | many look-ups in one request, and what an id stands for |
+//! | `organizations` | connected organizations and who vouches for their people |
 //! | `robust` | what cannot be read or is newer than us costs itself alone and is never lost |
 //! | `sign_in` | each credential, refusals, and that no secret shows |
 //! | `weather` | the tenant waits as one, what carries a request, where an answer is cut |
@@ -24,6 +25,8 @@ mod entities;
 mod holders;
 #[cfg(test)]
 mod lookups;
+#[cfg(test)]
+mod organizations;
 #[cfg(test)]
 mod robust;
 #[cfg(test)]
