@@ -132,6 +132,7 @@ impl Operator {
         match key.kind {
             KindName::EntraTenant => self.visit_one::<crate::api::EntraTenant>(key).await,
             KindName::Catalog => self.visit_one::<crate::api::Catalog>(key).await,
+            KindName::ConnectedOrganization => self.visit_one::<crate::api::ConnectedOrganization>(key).await,
             KindName::AccessPackage => self.visit_one::<crate::api::AccessPackage>(key).await,
             KindName::AssignmentPolicy => self.visit_one::<crate::api::AssignmentPolicy>(key).await,
         }

@@ -315,7 +315,7 @@ fn whatever_changes_graph_is_a_step_that_the_executor_performs() {
         .collect();
     assert!(outside.is_empty(), "only visits change Graph: {outside:?}");
     let arms = seen.iter().filter(|(_, function)| function == "perform").count();
-    assert_eq!(arms, 3, "each kind performs its own acts: {seen:#?}");
+    assert_eq!(arms, 4, "each kind performs its own acts: {seen:#?}");
     let performs = callers(&["perform".to_owned()]);
     assert_eq!(
         performs,

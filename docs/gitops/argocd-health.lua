@@ -1,4 +1,4 @@
--- Argo CD's health of an EntraTenant, Catalog, AccessPackage or AssignmentPolicy.
+-- Argo CD's health of an EntraTenant, Catalog, ConnectedOrganization, AccessPackage or AssignmentPolicy.
 -- Needs no library: Argo CD opens none for such scripts unless told to.
 
 local status = obj.status or {}

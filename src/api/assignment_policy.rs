@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Adoption, DeletionPolicy, DriftPolicy, IsoDuration, Management, NameRef, PinnedReference,
     management::Empty,
+    reference::ConnectedOrganizationRef,
     rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
@@ -140,6 +141,21 @@ impl AssignmentPolicySpec {
     #[must_use]
     pub fn deletion_policy(&self) -> DeletionPolicy {
         self.deletion_policy.unwrap_or_default() // the schema's default
+    }
+
+    /// Names of the ConnectedOrganizations whose people may request.
+    pub fn organizations(&self) -> impl Iterator<Item = &str> {
+        self.partners().filter_map(|partner| partner.name.as_deref())
+    }
+
+    /// Ids of the connected organizations of Entra that are named by them.
+    pub fn organization_ids(&self) -> impl Iterator<Item = &str> {
+        self.partners().filter_map(|partner| partner.id.as_deref())
+    }
+
+    fn partners(&self) -> impl Iterator<Item = &ConnectedOrganizationRef> {
+        let targets = self.requestors.iter().flat_map(|requestors| &requestors.targets);
+        targets.filter_map(|target| target.connected_organization.as_ref())
     }
 }
 

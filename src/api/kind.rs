@@ -3,7 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{CustomResourceExt, core::ApiResource};
 
-use super::{AccessPackage, AssignmentPolicy, Catalog, EntraTenant};
+use super::{AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, EntraTenant};
 
 /// A kind of this API group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,8 @@ pub enum KindName {
     EntraTenant,
     /// [`Catalog`]
     Catalog,
+    /// [`ConnectedOrganization`]
+    ConnectedOrganization,
     /// [`AccessPackage`]
     AccessPackage,
     /// [`AssignmentPolicy`]
@@ -20,9 +22,10 @@ pub enum KindName {
 
 impl KindName {
     /// Every kind; those that others point at come first.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::EntraTenant,
         Self::Catalog,
+        Self::ConnectedOrganization,
         Self::AccessPackage,
         Self::AssignmentPolicy,
     ];
@@ -33,6 +36,7 @@ impl KindName {
         match self {
             Self::EntraTenant => "EntraTenant",
             Self::Catalog => "Catalog",
+            Self::ConnectedOrganization => "ConnectedOrganization",
             Self::AccessPackage => "AccessPackage",
             Self::AssignmentPolicy => "AssignmentPolicy",
         }
@@ -44,6 +48,7 @@ impl KindName {
         match self {
             Self::EntraTenant => EntraTenant::crd(),
             Self::Catalog => Catalog::crd(),
+            Self::ConnectedOrganization => ConnectedOrganization::crd(),
             Self::AccessPackage => AccessPackage::crd(),
             Self::AssignmentPolicy => AssignmentPolicy::crd(),
         }
@@ -55,6 +60,7 @@ impl KindName {
         match self {
             Self::EntraTenant => EntraTenant::api_resource(),
             Self::Catalog => Catalog::api_resource(),
+            Self::ConnectedOrganization => ConnectedOrganization::api_resource(),
             Self::AccessPackage => AccessPackage::api_resource(),
             Self::AssignmentPolicy => AssignmentPolicy::api_resource(),
         }

@@ -6,6 +6,7 @@
 mod access_package;
 mod assignment_policy;
 mod catalog;
+mod connected_organization;
 mod duration;
 mod entra_tenant;
 mod kind;
@@ -32,6 +33,11 @@ pub use catalog::{
     ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogSpec, CatalogState, CatalogStatus, Grant,
     Limits, NamespaceScope, Permission, References, ResourceState, ResourceStatus, RoleStatus,
 };
+pub use connected_organization::{
+    CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,
+    ConnectedOrganizationStatus, CrossCloudTenant, ExternalDomainFederation, IdentitySource,
+    OrganizationDeletionPolicy, SocialNetwork, Sponsor,
+};
 pub use duration::IsoDuration;
 pub use entra_tenant::{
     ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
@@ -40,7 +46,9 @@ pub use entra_tenant::{
 pub use kind::KindName;
 pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};
 pub use reason::Reason;
-pub use reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef};
+pub use reference::{
+    ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
+};
 pub use references::{Reference, ReferenceAt, Refers};
 pub use schema::custom_resource_definitions;
 pub use status::{

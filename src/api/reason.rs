@@ -18,6 +18,7 @@ pub enum Reason {
     CatalogNotReady,
     AccessPackageNotFound,
     AccessPackageNotReady,
+    ConnectedOrganizationNotReady,
     ReferenceNotFound,
     ReferenceAmbiguous,
     ReferenceMoved,
@@ -34,6 +35,7 @@ pub enum Reason {
     AssignmentsRemain,
     DependantsRemain,
     NotOurs,
+    IdentitySourceDiffers,
     Elsewhere,
     NeedsTenantPermission,
     AccessLost,
@@ -81,6 +83,7 @@ impl Reason {
         Self::CatalogNotReady,
         Self::AccessPackageNotFound,
         Self::AccessPackageNotReady,
+        Self::ConnectedOrganizationNotReady,
         Self::ReferenceNotFound,
         Self::ReferenceAmbiguous,
         Self::ReferenceMoved,
@@ -97,6 +100,7 @@ impl Reason {
         Self::AssignmentsRemain,
         Self::DependantsRemain,
         Self::NotOurs,
+        Self::IdentitySourceDiffers,
         Self::Elsewhere,
         Self::NeedsTenantPermission,
         Self::AccessLost,
@@ -157,6 +161,7 @@ impl Reason {
                 | Self::TenantNotReady
                 | Self::CatalogNotReady
                 | Self::AccessPackageNotReady
+                | Self::ConnectedOrganizationNotReady
                 | Self::ResourceNotReady
         )
     }
@@ -172,6 +177,7 @@ impl Reason {
             | Self::TenantNotReady
             | Self::CatalogNotReady
             | Self::AccessPackageNotReady
+            | Self::ConnectedOrganizationNotReady
             | Self::OutcomeUnknown
             | Self::GraphUnavailable
             | Self::GraphRefused
@@ -201,6 +207,7 @@ impl Reason {
             | Self::AssignmentsRemain
             | Self::DependantsRemain
             | Self::NotOurs
+            | Self::IdentitySourceDiffers
             | Self::Elsewhere
             | Self::DriftHeld
             | Self::DeletedInEntra
@@ -237,7 +244,10 @@ impl Reason {
             Self::CatalogNotReady => "The Catalog is not Ready; its own condition says why.",
             Self::AccessPackageNotFound => "No AccessPackage of that name exists, or none that may be named.",
             Self::AccessPackageNotReady => "The AccessPackage does not exist in Entra yet.",
-            Self::ReferenceNotFound => "A user, group, application or site named in the spec does not exist.",
+            Self::ConnectedOrganizationNotReady => "The ConnectedOrganization does not exist in Entra yet.",
+            Self::ReferenceNotFound => {
+                "A user, group, application, site or connected organization named in the spec does not exist."
+            }
             Self::ReferenceAmbiguous => "A name in the spec stands for several objects of the directory.",
             Self::ReferenceMoved => "A name in the spec now stands for another object than the one it was bound to.",
             Self::OneWaySeparation => {
@@ -249,7 +259,7 @@ impl Reason {
             Self::RoleNotFound => "The resource has no role of that name, or the catalog does not offer it.",
             Self::RoleAmbiguous => "Several roles of the resource have that name.",
             Self::LimitExceeded => "The spec asks for more than the catalog's grant allows.",
-            Self::NameTaken => "Entra has an object of that name that is not ours.",
+            Self::NameTaken => "Entra has an object of that name, or for the same people, that is not ours.",
             Self::AlreadyClaimed => "Another Kubernetes object manages this object of Entra.",
             Self::OutcomeUnknown => {
                 "What came of a request is not known, or not believed yet; the operator looks before it goes on."
@@ -257,6 +267,7 @@ impl Reason {
             Self::AssignmentsRemain => "People still hold access; the deletion waits for them.",
             Self::DependantsRemain => "Objects that need this one still exist.",
             Self::NotOurs => "What would be deleted or emptied holds objects that are not ours.",
+            Self::IdentitySourceDiffers => "The connected organization stands for other people than the spec says.",
             Self::Elsewhere => "The object is in another catalog or package of Entra than the spec says.",
             Self::NeedsTenantPermission => "An application permission is missing in the tenant.",
             Self::AccessLost => "Entra refuses us what we could do before.",

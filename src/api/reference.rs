@@ -121,6 +121,39 @@ pub struct ServicePrincipalRef {
     pub display_name: Option<String>,
 }
 
+/// A connected organization: exactly one of `name`, `id`, `displayName`, `tenantId`, `domain`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::any_of(&["name", "id", "displayName", "tenantId", "domain"], "a connectedOrganization needs exactly one of name, id, displayName, tenantId, domain; for example connectedOrganization: {name: fabrikam}"))]
+#[x_kube(validation = rules::at_most_one_of(&["name", "id", "displayName", "tenantId", "domain"]))]
+pub struct ConnectedOrganizationRef {
+    /// Name of a ConnectedOrganization of this cluster, for example `fabrikam`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name("must be the name of a ConnectedOrganization, such as fabrikam: lower case letters, digits, hyphens and dots"))]
+    pub name: Option<String>,
+    /// Id of the connected organization in Entra, for example `c3bf99ed-99ed-c3bf-ed99-cfb1ed99cfb1`. Never looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be an id such as c3bf99ed-99ed-c3bf-ed99-cfb1ed99cfb1"))]
+    pub id: Option<String>,
+    /// Display name, for example `Fabrikam`; two organizations of one name are refused with both ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub display_name: Option<String>,
+    /// Id of the organization's tenant, for example `33333333-3333-4333-8333-333333333333`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::guid("must be the id of a tenant, such as 33333333-3333-4333-8333-333333333333"))]
+    pub tenant_id: Option<String>,
+    /// Domain by which Entra shows the organization, for example `fabrikam.com`; one with a tenant behind it Entra shows as
+    /// that tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::domain("must be the name of a domain, such as fabrikam.com"))]
+    pub domain: Option<String>,
+}
+
 /// A SharePoint Online site: exactly one of `url`, `id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

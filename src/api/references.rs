@@ -5,10 +5,12 @@
 
 use super::{
     AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
-    ClientCertificateCredential, ClientSecretCredential, Credentials, EntraTenantSpec, Escalation, IncompatiblePackage,
-    IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Requestors, ResourceRole, Review, Reviewer,
-    SecretKeyRef, SecretRef, Target,
-    reference::{ApplicationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef},
+    ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials, EntraTenantSpec,
+    Escalation, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Requestors,
+    ResourceRole, Review, Reviewer, SecretKeyRef, SecretRef, Sponsor, Target,
+    reference::{
+        ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
+    },
 };
 
 /// What a field points at.
@@ -32,6 +34,8 @@ pub enum Reference<'a> {
     Group(&'a GroupRef),
     /// A service principal that may request.
     ServicePrincipal(&'a ServicePrincipalRef),
+    /// A connected organization whose people may request.
+    ConnectedOrganization(&'a ConnectedOrganizationRef),
     /// An application as a resource.
     Application(&'a ApplicationRef),
     /// A SharePoint Online site.
@@ -107,6 +111,24 @@ impl Reference<'_> {
                     ("displayName", display_name.is_some()),
                 ],
             )),
+            Self::ConnectedOrganization(ConnectedOrganizationRef {
+                name,
+                id,
+                display_name,
+                tenant_id,
+                domain,
+            }) => {
+                let ways = [
+                    ("name", name.is_some()),
+                    ("id", id.is_some()),
+                    ("displayName", display_name.is_some()),
+                    ("tenantId", tenant_id.is_some()),
+                    ("domain", domain.is_some()),
+                ];
+                // Neither asks Entra.
+                let one = if name.is_some() { "name" } else { "id" };
+                Some(given(one, &ways))
+            }
             Self::Application(ApplicationRef {
                 app_id,
                 service_principal_id,
@@ -205,6 +227,7 @@ impl<'a> Found<'a> {
                 user,
                 group,
                 service_principal,
+                connected_organization,
             } = target;
             let field = format!("spec.requestors.targets[{index}]");
             self.user(&field, user.as_ref());
@@ -212,6 +235,10 @@ impl<'a> Found<'a> {
             if let Some(principal) = service_principal {
                 let field = format!("{field}.servicePrincipal");
                 self.add(field, Reference::ServicePrincipal(principal));
+            }
+            if let Some(organization) = connected_organization {
+                let field = format!("{field}.connectedOrganization");
+                self.add(field, Reference::ConnectedOrganization(organization));
             }
         }
         let Some(OnBehalf {
@@ -398,6 +425,38 @@ impl Refers for CatalogSpec {
             }
             if let Some(site) = share_point_site {
                 found.add(format!("{field}.sharePointSite"), Reference::Site(site));
+            }
+        }
+        found.0
+    }
+}
+
+impl Refers for ConnectedOrganizationSpec {
+    fn references(&self) -> Vec<ReferenceAt<'_>> {
+        let Self {
+            tenant_ref,
+            id: _,
+            management: _,
+            display_name: _,
+            description: _,
+            identity_source: _,
+            state: _,
+            internal_sponsors,
+            external_sponsors,
+            drift_policy: _,
+            deletion_policy: _,
+        } = self;
+        let mut found = Found::default();
+        found.add("spec.tenantRef", Reference::Tenant(tenant_ref));
+        let lists = [
+            ("spec.internalSponsors", internal_sponsors),
+            ("spec.externalSponsors", external_sponsors),
+        ];
+        for (field, sponsors) in lists {
+            for (index, Sponsor { user, group }) in sponsors.iter().flatten().enumerate() {
+                let field = format!("{field}[{index}]");
+                found.user(&field, user.as_ref());
+                found.group(&field, group.as_ref());
             }
         }
         found.0

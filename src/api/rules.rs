@@ -11,6 +11,9 @@ const GUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 /// Names of Kubernetes objects (RFC 1123 subdomain).
 const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
+/// Names of domains, at least one dot in them.
+const DOMAIN: &str = "^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?([.][a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)+$";
+
 /// Names of namespaces and of the entries of a catalog (RFC 1123 label).
 const LABEL_NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 
@@ -102,6 +105,11 @@ pub(super) fn at_most_one_of(fields: &[&str]) -> Rule {
 /// The text is an id of Entra.
 pub(super) fn guid(message: &str) -> Rule {
     matching(GUID, message)
+}
+
+/// The text is the name of a domain of the internet.
+pub(super) fn domain(message: &str) -> Rule {
+    matching(DOMAIN, message)
 }
 
 /// The text is the name of a Kubernetes object.

@@ -49,7 +49,7 @@ pub struct EntraObject {
     pub cloud: String,
     /// Tenant id.
     pub tenant_id: String,
-    /// Catalog of the object; for a Catalog its own id.
+    /// Catalog of the object; for a Catalog, and for what is in none, its own id.
     pub catalog_id: String,
     /// Id of the object in entitlement management.
     pub id: String,
@@ -65,7 +65,8 @@ pub struct Intent {
     pub nonce: String,
     /// Display name that was sent.
     pub display_name: String,
-    /// Id of the parent in Entra: the catalog of a package, the package of a policy, the tenant of a catalog.
+    /// Id of the parent in Entra: the catalog of a package, the package of a policy, the tenant of a catalog
+    /// or a connected organization.
     pub parent_id: String,
     /// When it was begun (RFC 3339).
     pub started_at: String,
@@ -76,7 +77,7 @@ pub struct Intent {
     /// in it.
     #[serde(default)]
     pub fingerprint: String,
-    /// Id of the catalog that it goes into; for a catalog absent. A deletion finds it when package and Catalog are gone.
+    /// Id of the catalog that it goes into; absent for a catalog and for what goes into none. A deletion finds it when package and Catalog are gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog_id: Option<String>,
     /// The tenant that it was sent to.

@@ -49,7 +49,7 @@ impl Form {
 /// Everything that a decision about an object rests on beside itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grounds {
-    /// What it belongs to, from the nearest on.
+    /// What it belongs to, from the nearest on, and what it reads beside that.
     pub(crate) parents: Vec<Ground>,
     /// Its namespace and the labels of that; none for an object of the cluster.
     pub(crate) namespace: Option<(String, Option<Arc<Labels>>)>,
@@ -72,10 +72,21 @@ impl Grounds {
                     let package = tables.packages.get(&key.place);
                     (known(package), package.and_then(Lookup::parent_name))
                 }
-                // Nothing belongs to a policy.
-                KindName::AssignmentPolicy => (None, None),
+                // Nothing belongs to a policy, nor to a connected organization.
+                KindName::AssignmentPolicy | KindName::ConnectedOrganization => (None, None),
             };
             next = parent(key.kind, key.place.namespace.as_deref(), of);
+            parents.push(Ground { key, form });
+        }
+        // Whom it reads beside them decides as well.
+        for key in object.others() {
+            let form = match key.kind {
+                KindName::EntraTenant => known(tables.tenants.get(&key.place)),
+                KindName::Catalog => known(tables.catalogs.get(&key.place)),
+                KindName::ConnectedOrganization => known(tables.organizations.get(&key.place)),
+                KindName::AccessPackage => known(tables.packages.get(&key.place)),
+                KindName::AssignmentPolicy => known(tables.policies.get(&key.place)),
+            };
             parents.push(Ground { key, form });
         }
         Self {
@@ -94,7 +105,7 @@ fn parent(kind: KindName, namespace: Option<&str>, name: Option<&str>) -> Option
     let name = name?;
     let (kind, namespace) = match kind {
         KindName::EntraTenant => return None,
-        KindName::Catalog => (KindName::EntraTenant, None),
+        KindName::Catalog | KindName::ConnectedOrganization => (KindName::EntraTenant, None),
         KindName::AccessPackage => (KindName::Catalog, None),
         KindName::AssignmentPolicy => (KindName::AccessPackage, namespace),
     };

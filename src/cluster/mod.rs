@@ -31,7 +31,8 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 use crate::api::{
-    AccessPackage, AssignmentPolicy, Catalog, ConditionType, EntraObject, EntraTenant, KindName, ManagedStatus, Reason,
+    AccessPackage, AssignmentPolicy, Catalog, ConditionType, ConnectedOrganization, EntraObject, EntraTenant, KindName,
+    ManagedStatus, Reason,
 };
 
 pub(crate) use grounds::{Form, Ground, Grounds};
@@ -141,6 +142,7 @@ impl EntraKey {
 pub(crate) struct Tables {
     tenants: Table<EntraTenant>,
     catalogs: Table<Catalog>,
+    organizations: Table<ConnectedOrganization>,
     packages: Table<AccessPackage>,
     policies: Table<AssignmentPolicy>,
     namespaces: HashMap<String, Arc<Labels>>,
@@ -300,6 +302,11 @@ impl Cluster {
         self.get(None, name)
     }
 
+    /// The ConnectedOrganization of this name.
+    pub(crate) fn organization(&self, name: &str) -> Option<Lookup<ConnectedOrganization>> {
+        self.get(None, name)
+    }
+
     /// The AccessPackage of this name.
     pub(crate) fn package(&self, namespace: &str, name: &str) -> Option<Lookup<AccessPackage>> {
         self.get(Some(namespace), name)
@@ -349,6 +356,37 @@ impl Cluster {
     pub(crate) fn policies_of_package(&self, namespace: &str, package: &str) -> Vec<Lookup<AssignmentPolicy>> {
         let place = Place::new(Some(namespace), package);
         self.read().policies.of_parent(&place).cloned().collect()
+    }
+
+    /// The ConnectedOrganizations that name this EntraTenant, in the order of their names, and those that cannot be told to
+    /// name another.
+    pub(crate) fn organizations_of_tenant(&self, tenant: &str) -> Vec<Lookup<ConnectedOrganization>> {
+        self.read()
+            .organizations
+            .of_parent(&Place::new(None, tenant))
+            .cloned()
+            .collect()
+    }
+
+    /// The policies in Entra that let in the people of this ConnectedOrganization, by titles in their order: they name it, or
+    /// the one that it stands for there.
+    pub(crate) fn policies_of_organization(&self, name: &str, id: Option<&str>) -> Vec<String> {
+        let tables = self.read();
+        let is_it = |other: &str| id.is_some_and(|id| id.eq_ignore_ascii_case(other));
+        let lets_in = |policy: &AssignmentPolicy| {
+            let pins = policy.status.iter().flat_map(|status| &status.resolved);
+            policy.spec.organizations().any(|one| one == name)
+                || policy.spec.organization_ids().any(is_it)
+                || pins.into_iter().any(|pin| is_it(&pin.id))
+        };
+        let policies = tables.policies.iter().filter(|policy| policy.is_made());
+        let mut titles: Vec<String> = policies
+            // One that cannot be read may; Entra refuses what it must not lose.
+            .filter(|policy| policy.readable().is_some_and(|policy| lets_in(policy)))
+            .map(Lookup::title)
+            .collect();
+        titles.sort();
+        titles
     }
 
     /// Who says in status to be this object of Entra: one where all is well. Unproven: compare `ownerUid`.
@@ -411,6 +449,7 @@ impl Cluster {
         let tenant = match key.kind {
             KindName::EntraTenant => Some(key.place.name.as_str()),
             KindName::Catalog => tables.tenant_of(&key.place.name),
+            KindName::ConnectedOrganization => tables.organizations.get(&key.place)?.parent_name(),
             KindName::AccessPackage => tables.tenant_of(tables.packages.get(&key.place)?.parent_name()?),
             KindName::AssignmentPolicy => {
                 let package = tables.policies.get(&key.place)?.parent_name()?;
@@ -422,8 +461,8 @@ impl Cluster {
         Some(tenant.spec.drift_interval())
     }
 
-    /// The objects of an EntraTenant: each Catalog with its packages and their policies, and at the end what is in the tenant
-    /// and has no Catalog any more.
+    /// The objects of an EntraTenant: each Catalog with its packages and their policies, the connected organizations, and at the
+    /// end what is in the tenant and has no Catalog any more.
     pub(crate) fn below_tenant(&self, name: &str) -> Vec<Vec<Key>> {
         let tables = self.read();
         let key = |kind, place| Key { kind, place };
@@ -440,6 +479,13 @@ impl Cluster {
             known.extend(group.iter().cloned());
             groups.push(group);
         }
+        let place = Place::new(None, name);
+        let organizations = tables.organizations.of_parent(&place);
+        let organizations: Vec<Key> = organizations
+            .map(|organization| key(KindName::ConnectedOrganization, organization.place()))
+            .collect();
+        known.extend(organizations.iter().cloned());
+        groups.push(organizations);
         let tenant = tables.tenants.get(&Place::new(None, name)).and_then(Lookup::readable);
         let tenant_id = tenant.map(|tenant| tenant.spec.tenant_id.to_lowercase());
         let here = tables
@@ -592,7 +638,7 @@ impl Tables {
     /// Name of the Catalog of an object that names this parent.
     fn catalog_of(&self, key: &Key, parent: Option<&str>) -> Option<String> {
         match key.kind {
-            KindName::EntraTenant => None,
+            KindName::EntraTenant | KindName::ConnectedOrganization => None,
             KindName::Catalog => Some(key.place.name.clone()),
             KindName::AccessPackage => parent.map(str::to_owned),
             KindName::AssignmentPolicy => {

@@ -588,6 +588,7 @@ fn the_cluster_is_filled_when_every_kind_has_been_listed() {
     let is_filled = || *cluster.is_filled.borrow();
     cluster.apply::<EntraTenant>(News::Listed(Vec::new()));
     cluster.apply::<Catalog>(News::Listed(Vec::new()));
+    cluster.apply::<ConnectedOrganization>(News::Listed(Vec::new()));
     cluster.apply::<AccessPackage>(News::Listed(Vec::new()));
     cluster.apply::<AssignmentPolicy>(News::Listed(Vec::new()));
     assert!(!is_filled());
@@ -722,4 +723,96 @@ fn a_decision_rests_on_all_that_the_object_belongs_to_and_on_the_labels_of_its_n
         2,
         "nobody knows the tenant of a Catalog that is gone"
     );
+}
+
+const PARTNER: &str = "ConnectedOrganization fabrikam";
+
+fn partner() -> Value {
+    json!({
+        "metadata": {"name": "fabrikam", "uid": "partner", "finalizers": ["access.entra-operator.io/finalizer"]},
+        "spec": {"displayName": "Fabrikam", "identitySource": {"domain": "fabrikam.com"}},
+    })
+}
+
+fn partner_policy(namespace: &str) -> Value {
+    with(
+        policy(namespace),
+        json!({"spec": {"requestors": {"scope": "SpecificConnectedOrganizationUsers",
+            "targets": [{"connectedOrganization": {"name": "fabrikam"}}]}}}),
+    )
+}
+
+#[test]
+fn a_connected_organization_wakes_the_policies_that_name_it_where_its_id_changes_and_nobody_who_may_not_know() {
+    let mut stage = Stage::new();
+    stage.apply::<AssignmentPolicy>(partner_policy("marketing"));
+    stage.apply::<AssignmentPolicy>(partner_policy("curious"));
+    assert_eq!(stage.apply::<ConnectedOrganization>(partner()), [PARTNER, POLICY]);
+    let told = with(partner(), ready("False", "Progressing", "being made"));
+    assert_eq!(
+        stage.apply::<ConnectedOrganization>(told.clone()),
+        [PARTNER],
+        "its own affair"
+    );
+    let made = with(told, json!({"status": {"entra": entra("o", "partner")}}));
+    assert_eq!(stage.apply::<ConnectedOrganization>(made.clone()), [PARTNER, POLICY]);
+    let renamed = with(made, json!({"spec": {"displayName": "Other"}}));
+    assert_eq!(stage.apply::<ConnectedOrganization>(renamed), [PARTNER]);
+    assert_eq!(
+        stage.apply::<EntraTenant>(with(tenant(), json!({"spec": {"mode": "Observe"}}))),
+        ["EntraTenant default", "Catalog marketing", PARTNER, PACKAGE, POLICY]
+    );
+    let groups = stage.cluster.below_tenant("default");
+    assert!(
+        groups
+            .iter()
+            .flatten()
+            .any(|key| key.kind == KindName::ConnectedOrganization)
+    );
+}
+
+#[test]
+fn a_connected_organization_that_is_going_looks_when_a_policy_lets_go_of_it() {
+    let mut stage = Stage::new();
+    let made = with(partner(), json!({"status": {"entra": entra("O", "partner")}}));
+    stage.apply::<ConnectedOrganization>(made.clone());
+    let in_entra = json!({"status": {"entra": entra("p", "policy-marketing")}});
+    let names_it = with(partner_policy("marketing"), in_entra.clone());
+    assert!(
+        !stage
+            .apply::<AssignmentPolicy>(names_it.clone())
+            .contains(&PARTNER.to_owned())
+    );
+    let holders = |stage: &Stage| stage.cluster.policies_of_organization("fabrikam", Some("o"));
+    assert_eq!(holders(&stage), [POLICY]);
+    let going = with(made, json!({"metadata": {"deletionTimestamp": "2026-11-25T10:00:00Z"}}));
+    stage.apply::<ConnectedOrganization>(going);
+    // By another name, or by what was looked up, it is the same one.
+    let by_id = json!({"spec": {"requestors": {"targets": [{"connectedOrganization": {"id": "o"}}]}}});
+    let by_id = with(with(policy("marketing"), in_entra.clone()), by_id);
+    assert!(stage.apply::<AssignmentPolicy>(by_id).contains(&PARTNER.to_owned()));
+    assert_eq!(holders(&stage), [POLICY]);
+    let pinned = json!({"status": {"resolved": [{"reference": "connected organization displayName=F", "id": "o"}]}});
+    let pinned = with(with(policy("marketing"), in_entra.clone()), pinned);
+    assert!(stage.apply::<AssignmentPolicy>(pinned).contains(&PARTNER.to_owned()));
+    assert_eq!(holders(&stage), [POLICY]);
+    let lets_go = with(policy("marketing"), in_entra);
+    assert!(stage.apply::<AssignmentPolicy>(lets_go).contains(&PARTNER.to_owned()));
+    assert!(holders(&stage).is_empty());
+}
+
+#[test]
+fn a_policy_rests_on_the_connected_organizations_that_it_names() {
+    let mut stage = Stage::new();
+    stage.apply::<ConnectedOrganization>(partner());
+    stage.apply::<AssignmentPolicy>(partner_policy("marketing"));
+    let grounds = |stage: &Stage| {
+        let policy = stage.cluster.policy("marketing", "open").unwrap();
+        stage.cluster.grounds(policy.readable().unwrap().as_ref())
+    };
+    let before = grounds(&stage);
+    let last = before.parents.last().unwrap();
+    assert_eq!(last.key.kind, KindName::ConnectedOrganization);
+    stage.apply::<ConnectedOrganization>(with(partner(), json!({"metadata": {"uid": "another"}})));
+    assert_ne!(grounds(&stage), before);
 }

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Key, Lookup, Place, Table, Tables, wake::Change};
 use crate::api::{
-    AccessPackage, AssignmentPolicy, Catalog, DEFAULT_TENANT, EntraObject, EntraTenant, IncompatiblePackage, KindName,
-    ManagedStatus,
+    AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, DEFAULT_TENANT, EntraObject, EntraTenant,
+    IncompatiblePackage, KindName, ManagedStatus,
 };
 
 /// Where an object says what it belongs to.
@@ -112,6 +112,12 @@ tracked!(Catalog, catalogs,
     others: |_| Vec::new(),
     entra: |status| status.identity.entra.as_ref(),
     begun: |status| status.identity.intent.is_some());
+tracked!(ConnectedOrganization, organizations,
+    parent: Some(Parent { pointer: "/spec/tenantRef/name", default: Some(DEFAULT_TENANT), is_namespaced: false }),
+    name: |organization| Some(&organization.spec.tenant_ref.name),
+    others: |_| Vec::new(),
+    entra: |status| status.identity.entra.as_ref(),
+    begun: |status| status.identity.intent.is_some());
 tracked!(AccessPackage, packages,
     parent: Some(Parent { pointer: "/spec/catalogRef/name", default: None, is_namespaced: false }),
     name: |package| Some(&package.spec.catalog_ref.name),
@@ -121,7 +127,7 @@ tracked!(AccessPackage, packages,
 tracked!(AssignmentPolicy, policies,
     parent: Some(Parent { pointer: "/spec/accessPackageRef/name", default: None, is_namespaced: true }),
     name: |policy| Some(&policy.spec.access_package_ref.name),
-    others: |_| Vec::new(),
+    others: organizations,
     entra: |status| status.identity.entra.as_ref(),
     begun: |status| status.identity.intent.is_some());
 
@@ -140,4 +146,14 @@ fn incompatible(package: &AccessPackage) -> Vec<Key> {
         })
     };
     named.filter_map(key).collect()
+}
+
+/// The connected organizations whose people a policy lets in, by name.
+fn organizations(policy: &AssignmentPolicy) -> Vec<Key> {
+    let named = policy.spec.organizations();
+    let key = |name| Key {
+        kind: KindName::ConnectedOrganization,
+        place: Place::new(None, name),
+    };
+    named.map(key).collect()
 }

@@ -7,7 +7,10 @@
 //! | EntraTenant | what is in the tenant and has no Catalog any more | it needs the tenant to go |
 //! | EntraTenant, as to whether Graph answers | nobody else | they meet it themselves, and are woken in turn when Graph is back |
 //! | Catalog | its AccessPackages and AssignmentPolicies | ids, resources and grants stand in it |
-//! | Catalog, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
+//! | EntraTenant | its ConnectedOrganizations | as its Catalogs |
+//! | ConnectedOrganization | AssignmentPolicies that name it | its id stands in it |
+//! | AssignmentPolicy | ConnectedOrganizations that are going and that it names | one goes after the policies that name it |
+//! | Catalog, ConnectedOrganization, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
 //! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what stands outside its grants |
 //! | AccessPackage | its AssignmentPolicies | they wait for the package to be whole, and are judged by its roles |
 //! | AccessPackage | the AccessPackages that are incompatible with it | they wait for its id, and tell whether it names them |
@@ -32,9 +35,9 @@ use crate::api;
 use crate::{
     api::{
         AccessPackage, AccessPackageSpec, AccessPackageStatus, Applied, AssignmentPolicy, AssignmentPolicySpec,
-        AssignmentPolicyStatus, Catalog, CatalogSpec, CatalogStatus, EntraObject, EntraTenant, EntraTenantSpec,
-        EntraTenantStatus, Intent, KindName, ManagedStatus, PinnedReference, Reason, ResourceRoleStatus,
-        ResourceStatus, UnmanagedPolicy,
+        AssignmentPolicyStatus, Catalog, CatalogSpec, CatalogStatus, ConnectedOrganization,
+        ConnectedOrganizationStatus, EntraObject, EntraTenant, EntraTenantSpec, EntraTenantStatus, Intent, KindName,
+        ManagedStatus, PinnedReference, Reason, ResourceRoleStatus, ResourceStatus, UnmanagedPolicy,
     },
     plan::limits::{self, Namespace},
 };
@@ -50,6 +53,11 @@ pub(crate) enum Change<'a> {
         place: &'a Place,
         before: Option<&'a Lookup<Catalog>>,
         after: Option<&'a Lookup<Catalog>>,
+    },
+    ConnectedOrganization {
+        place: &'a Place,
+        before: Option<&'a Lookup<ConnectedOrganization>>,
+        after: Option<&'a Lookup<ConnectedOrganization>>,
     },
     AccessPackage {
         place: &'a Place,
@@ -190,6 +198,39 @@ fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
     seen
 }
 
+/// What policies that name it, and a going tenant, read of a connected organization.
+#[derive(PartialEq)]
+struct SeenOrganization<'a> {
+    tenant: &'a str,
+    entra: Option<&'a EntraObject>,
+}
+
+fn seen_organization(organization: &ConnectedOrganization) -> SeenOrganization<'_> {
+    let ConnectedOrganization {
+        metadata: _,
+        spec,
+        status,
+    } = organization;
+    let entra = status.as_ref().and_then(|status| {
+        let ConnectedOrganizationStatus {
+            standing: _, // its own affair
+            identity:
+                api::Identity {
+                    entra,
+                    intent: _,
+                    applied: _,
+                },
+            resolved: _, // likewise
+        } = status;
+        entra.as_ref()
+    });
+    SeenOrganization {
+        // Of its spec nothing else counts for others.
+        tenant: &spec.tenant_ref.name,
+        entra,
+    }
+}
+
 /// What its policies, its Catalog and a going tenant read of a package.
 #[derive(PartialEq)]
 struct SeenPackage<'a> {
@@ -306,6 +347,9 @@ impl Tables {
                     // They follow the tenant's mode and its drift interval, which their catalog need not show.
                     self.wake_below(&catalog.place(), &[Some(catalog)], wake);
                 }
+                for organization in self.organizations.of_parent(place) {
+                    wake.insert(key(KindName::ConnectedOrganization, &organization.place()));
+                }
                 for tenant in [before, after].into_iter().flatten().filter_map(Lookup::readable) {
                     self.wake_orphans(&tenant.spec.tenant_id, wake);
                 }
@@ -316,6 +360,14 @@ impl Tables {
                     return;
                 }
                 self.wake_below(place, &[before, after], wake);
+                self.wake_going_tenants(before, after, wake);
+            }
+            Change::ConnectedOrganization { place, before, after } => {
+                wake_self(place, after, wake);
+                if seen(before, seen_organization) == seen(after, seen_organization) {
+                    return;
+                }
+                self.wake_partners(&place.name, wake);
                 self.wake_going_tenants(before, after, wake);
             }
             Change::AccessPackage { place, before, after } => {
@@ -346,6 +398,7 @@ impl Tables {
                 if seen(before, seen_policy) == seen(after, seen_policy) {
                     return;
                 }
+                self.wake_going_organizations(before, after, wake);
                 for package in self.packages_of([before, after].into_iter().flatten()) {
                     wake.insert(key(KindName::AccessPackage, &package.place()));
                     self.wake_catalogs(Some(package), None, wake);
@@ -370,7 +423,7 @@ impl Tables {
         let here = self.by_entra.iter().filter(|(entra, _)| entra.1 == tenant_id);
         for key in here.flat_map(|(_, keys)| keys) {
             let identity = match key.kind {
-                KindName::EntraTenant | KindName::Catalog => None,
+                KindName::EntraTenant | KindName::Catalog | KindName::ConnectedOrganization => None,
                 KindName::AccessPackage => self.packages.get(&key.place).map(Lookup::identity),
                 KindName::AssignmentPolicy => self.policies.get(&key.place).map(Lookup::identity),
             };
@@ -379,6 +432,57 @@ impl Tables {
                 if self.holders_of(&catalog).all(|key| key.kind != KindName::Catalog) {
                     wake.insert(key.clone());
                 }
+            }
+        }
+    }
+
+    /// Wakes the policies that name a connected organization, as far as they may know of it: by a grant of their Catalog, or by
+    /// being in Entra.
+    fn wake_partners(&self, organization: &str, wake: &mut BTreeSet<Key>) {
+        let organization = key(KindName::ConnectedOrganization, &Place::new(None, organization));
+        let readers = self.readers.get(&organization).into_iter().flatten();
+        for policy in readers.filter_map(|reader| self.policies.get(&reader.place)) {
+            let packages = self.packages_of(std::iter::once(policy));
+            let mut catalogs = packages.iter().filter_map(|package| {
+                let catalog = Place::new(None, package.parent_name()?);
+                self.catalogs.get(&catalog)
+            });
+            let place = policy.place();
+            if policy.is_made() || catalogs.any(|catalog| self.grants(catalog, &place)) {
+                wake.insert(key(KindName::AssignmentPolicy, &place));
+            }
+        }
+    }
+
+    /// A connected organization cares for the policies that name it only when it is about to go.
+    fn wake_going_organizations(
+        &self,
+        before: Option<&Lookup<AssignmentPolicy>>,
+        after: Option<&Lookup<AssignmentPolicy>>,
+        wake: &mut BTreeSet<Key>,
+    ) {
+        let ids = |policy: &AssignmentPolicy| -> Vec<String> {
+            let pins = policy.status.iter().flat_map(|status| &status.resolved);
+            let ids = policy.spec.organization_ids().map(str::to_lowercase);
+            ids.chain(pins.map(|pin| pin.id.to_lowercase())).collect()
+        };
+        for organization in self.organizations.iter().filter(|organization| organization.is_going()) {
+            let place = organization.place();
+            let entra = match organization.identity() {
+                Identity::Known(entra) => Some(entra.id.to_lowercase()),
+                Identity::None | Identity::Unclear => None,
+            };
+            let policies = [before, after].into_iter().flatten();
+            let concerns = |policy: &Lookup<AssignmentPolicy>| match policy.readable() {
+                Some(policy) => {
+                    policy.spec.organizations().any(|name| name == place.name)
+                        || entra.as_ref().is_some_and(|id| ids(policy).contains(id))
+                }
+                // One that cannot be read may name any.
+                None => true,
+            };
+            if policies.into_iter().any(concerns) {
+                wake.insert(key(KindName::ConnectedOrganization, &place));
             }
         }
     }
@@ -488,8 +592,9 @@ impl Tables {
         for tenant in self.tenants.iter().filter(|tenant| tenant.is_going()) {
             let place = tenant.place();
             let names = |object: &&Lookup<K>| {
+                let is_of_tenant = matches!(K::KIND, KindName::Catalog | KindName::ConnectedOrganization);
                 // As above: one that cannot be read may name any.
-                K::KIND == KindName::Catalog && object.parent_name().is_none_or(|name| name == place.name)
+                is_of_tenant && object.parent_name().is_none_or(|name| name == place.name)
             };
             let concerns = |object: &&Lookup<K>| is_in(tenant, object) || names(object);
             if [before, after].into_iter().flatten().any(|object| concerns(&object)) {

@@ -209,6 +209,35 @@ struct Person {
     id: ObjectId,
 }
 
+/// How to find a connected organization.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum OrganizationKey {
+    /// By id.
+    Id(String),
+    /// By name; not unique.
+    DisplayName(String),
+    /// By the tenant that it stands for.
+    TenantId(String),
+    /// By the domain that it stands for, as far as it is shown: with a tenant behind it, that one is.
+    Domain(String),
+}
+
+impl OrganizationKey {
+    fn is_shown_by(&self, source: &IdentitySource) -> bool {
+        match (self, source) {
+            (
+                Self::TenantId(id),
+                IdentitySource::Tenant { tenant_id } | IdentitySource::CrossCloudTenant { tenant_id, .. },
+            ) => id.eq_ignore_ascii_case(tenant_id),
+            (
+                Self::Domain(name),
+                IdentitySource::Domain { domain } | IdentitySource::FederatedDomain { domain, .. },
+            ) => name.eq_ignore_ascii_case(domain),
+            (Self::Id(_) | Self::DisplayName(_) | Self::TenantId(_) | Self::Domain(_), _) => false,
+        }
+    }
+}
+
 /// One of the two lists of sponsors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SponsorList {
@@ -383,6 +412,35 @@ impl Graph {
             .await
     }
 
+    /// The connected organizations that are named so; an empty list is a proven absence. By name as
+    /// [`Graph::find_connected_organizations_named`]; by tenant or domain out of the list of all, since no filter knows them;
+    /// EntitlementManagement.Read.All.
+    ///
+    /// # Errors
+    ///
+    /// As every operation; `InvalidResponse` where one that cannot be read may be the one.
+    pub async fn find_connected_organizations(
+        &self,
+        key: &OrganizationKey,
+    ) -> Result<Vec<ConnectedOrganization>, GraphError> {
+        let op = self.operation("connectedOrganizations.find", READ);
+        let listed = match key {
+            OrganizationKey::Id(id) => {
+                let found = self.get_connected_organization(&id.as_str().into()).await?;
+                return Ok(found.into_iter().collect());
+            }
+            OrganizationKey::DisplayName(name) => self.find_connected_organizations_named(name).await?,
+            OrganizationKey::TenantId(_) | OrganizationKey::Domain(_) => {
+                let collection = Call::get(op.entitlement(&["connectedOrganizations"])?);
+                let mut all = op.organizations(collection).await?;
+                all.elements
+                    .retain(|one| one.identity_sources.iter().any(|source| key.is_shown_by(source)));
+                all
+            }
+        };
+        op.readable(listed)
+    }
+
     /// One connected organization with all its sponsors; `None` only where Graph says 404.
     /// `GET connectedOrganizations/{id}?$expand=internalSponsors,externalSponsors`, and `GET …/internalSponsors` where there
     /// may be more of them than the expansion shows; EntitlementManagement.Read.All.
@@ -466,10 +524,8 @@ impl Graph {
     /// A 4xx while a policy names it.
     pub async fn delete_connected_organization(&self, id: &ObjectId) -> Result<Removed, GraphError> {
         let op = self.operation("connectedOrganizations.delete", WRITE);
-        op.remove(&Call::delete(
-            op.entitlement(&["connectedOrganizations", id.as_str()])?,
-        ))
-        .await
+        op.remove(&Call::delete(op.entitlement(&["connectedOrganizations", id.as_str()])?))
+            .await
     }
 
     /// Has somebody vouch for the organization's people. `POST connectedOrganizations/{id}/internalSponsors/$ref`, or
@@ -485,7 +541,11 @@ impl Graph {
             Sponsor::Group(_) => "groups",
         };
         // Graph's own address of the object, wherever this Graph is reached.
-        let object = format!("{}{}", self.cloud().graph_url(), op.path(&[collection, sponsor.id().as_str()])?);
+        let object = format!(
+            "{}{}",
+            self.cloud().graph_url(),
+            op.path(&[collection, sponsor.id().as_str()])?
+        );
         let path = op.entitlement(&["connectedOrganizations", id.as_str(), list.name(), "$ref"])?;
         match op.write(&Call::create(path, json!({"@odata.id": object}))).await {
             Err(error) if error.kind == GraphErrorKind::Conflict => Ok(()),
@@ -506,7 +566,13 @@ impl Graph {
         sponsor: &ObjectId,
     ) -> Result<Removed, GraphError> {
         let op = self.operation("connectedOrganizations.sponsors.delete", WRITE);
-        let segments = ["connectedOrganizations", id.as_str(), list.name(), sponsor.as_str(), "$ref"];
+        let segments = [
+            "connectedOrganizations",
+            id.as_str(),
+            list.name(),
+            sponsor.as_str(),
+            "$ref",
+        ];
         op.remove(&Call::delete(op.entitlement(&segments)?)).await
     }
 }

@@ -68,7 +68,7 @@ pub use closing::Doors;
 pub use cloud::{Cloud, Endpoint, Feature};
 pub use connected_organization::{
     ConnectedOrganization, ConnectedOrganizationFields, ConnectedOrganizationPatch, ConnectedOrganizationState,
-    IdentitySource, Sponsor, SponsorList,
+    IdentitySource, OrganizationKey, Sponsor, SponsorList,
 };
 pub use directory::{
     AppRole, Found, Group, GroupKey, Lookup, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey,

@@ -13,8 +13,11 @@ use std::{fmt, time::Duration};
 
 use super::{Problem, sites};
 use crate::{
-    api::{ApplicationRef, GroupRef, PinnedReference, Reason, ServicePrincipalRef, SharePointSiteRef, UserRef},
-    graph::{AppRole, Group, GroupKey, ServicePrincipalKey, SiteKey, UserKey},
+    api::{
+        ApplicationRef, ConnectedOrganizationRef, GroupRef, PinnedReference, Reason, ServicePrincipalRef,
+        SharePointSiteRef, UserRef,
+    },
+    graph::{AppRole, Group, GroupKey, OrganizationKey, ServicePrincipalKey, SiteKey, UserKey},
 };
 
 /// How long a look-up that found nothing usable is believed at first; each further one is believed twice as long.
@@ -31,6 +34,8 @@ pub enum DirectoryKey {
     ServicePrincipal(ServicePrincipalKey),
     /// A SharePoint site.
     Site(SiteKey),
+    /// A connected organization: entitlement management knows it, and not the directory.
+    Organization(OrganizationKey),
 }
 
 impl DirectoryKey {
@@ -39,11 +44,16 @@ impl DirectoryKey {
     pub fn id(&self) -> Option<&str> {
         match self {
             Self::User(UserKey::Id(id)) | Self::Group(GroupKey::Id(id)) => Some(id),
-            Self::ServicePrincipal(ServicePrincipalKey::Id(id)) => Some(id),
+            Self::ServicePrincipal(ServicePrincipalKey::Id(id)) | Self::Organization(OrganizationKey::Id(id)) => {
+                Some(id)
+            }
             Self::User(UserKey::UserPrincipalName(_) | UserKey::Mail(_))
             | Self::Group(GroupKey::DisplayName(_) | GroupKey::MailNickname(_) | GroupKey::UniqueName(_))
             | Self::ServicePrincipal(ServicePrincipalKey::AppId(_) | ServicePrincipalKey::DisplayName(_))
-            | Self::Site(SiteKey::Url(_) | SiteKey::Id(_)) => None,
+            | Self::Site(SiteKey::Url(_) | SiteKey::Id(_))
+            | Self::Organization(
+                OrganizationKey::DisplayName(_) | OrganizationKey::TenantId(_) | OrganizationKey::Domain(_),
+            ) => None,
         }
     }
 
@@ -65,6 +75,10 @@ impl DirectoryKey {
             }
             Self::Site(SiteKey::Url(value)) => ("site", "url", value),
             Self::Site(SiteKey::Id(value)) => ("site", "id", value),
+            Self::Organization(OrganizationKey::Id(value)) => ("connected organization", "id", value),
+            Self::Organization(OrganizationKey::DisplayName(value)) => ("connected organization", "displayName", value),
+            Self::Organization(OrganizationKey::TenantId(value)) => ("connected organization", "tenantId", value),
+            Self::Organization(OrganizationKey::Domain(value)) => ("connected organization", "domain", value),
         }
     }
 }
@@ -312,6 +326,9 @@ pub fn missing(field: &str, key: &DirectoryKey, mistake: Option<&Mistake>, tenan
     let (kind, by, value) = key.parts();
     let mut what = format!("no {kind} with {by} {value:?} in tenant {tenant}");
     let mut remedy = format!("correct the {by} or create the {kind}");
+    if let DirectoryKey::Organization(OrganizationKey::Domain(_)) = key {
+        "Entra shows a domain as the tenant behind it: name the organization by tenantId or displayName, or by the name of its ConnectedOrganization here".clone_into(&mut remedy);
+    }
     if let Some(mistake) = mistake {
         what = format!("{what}: {}", mistake.what());
         remedy = mistake.remedy(kind, by);
@@ -389,6 +406,24 @@ pub fn service_principal_key(reference: &ServicePrincipalRef) -> Option<Director
         .or(app_id.map(ServicePrincipalKey::AppId))
         .or(display_name.map(ServicePrincipalKey::DisplayName))
         .map(DirectoryKey::ServicePrincipal)
+}
+
+/// The key of a connected organization in Entra; `None` for an empty one, which the schema refuses, and for one that is named by
+/// its object in the cluster.
+#[must_use]
+pub fn organization_key(reference: &ConnectedOrganizationRef) -> Option<DirectoryKey> {
+    let ConnectedOrganizationRef {
+        name: _,
+        id,
+        display_name,
+        tenant_id,
+        domain,
+    } = reference.clone();
+    id.map(OrganizationKey::Id)
+        .or(display_name.map(OrganizationKey::DisplayName))
+        .or(tenant_id.map(OrganizationKey::TenantId))
+        .or(domain.map(OrganizationKey::Domain))
+        .map(DirectoryKey::Organization)
 }
 
 /// The key of an application reference; `None` for an empty one, which the schema refuses.

@@ -7,6 +7,7 @@ use super::{
     access_package::{DesiredIncompatible, DesiredPackage, DesiredRole, RoleKey},
     assignment_policy::questions::wanted,
     catalog::{DesiredCatalog, DesiredResource},
+    connected_organization::{DesiredOrganization, DesiredSponsor},
     limits::scope_of,
     people::People,
     resources::ResolvedResource,
@@ -14,14 +15,15 @@ use super::{
 };
 use crate::{
     api::{
-        self, AccessPackageSpec, ApproverVisibility, AssignmentPolicySpec, Catalog, CatalogSpec, NoDecision,
-        Notification, QuestionStatus, Reason, Requirement, ResourceRole, ResourceRoleStatus, Review, ReviewInterval,
+        self, AccessPackageSpec, ApproverVisibility, AssignmentPolicySpec, Catalog, CatalogSpec, CloudInstance,
+        ConnectedOrganizationSpec, CrossCloudTenant, ExternalDomainFederation, NoDecision, Notification,
+        QuestionStatus, Reason, Requirement, ResourceRole, ResourceRoleStatus, Review, ReviewInterval,
     },
     graph::{
         self, AllowedTargetScope, ApprovalSettings, AutomaticRequestSettings, CatalogId, CatalogState, Cloud,
-        Expiration, ExpirationKind, Feature, NewResourceRoleScope, NotificationSettings, OriginSystem, PolicyBody,
-        Recurrence, RequestorSettings, ResourceRoleScope, ResourceScope, ReviewExpirationBehavior, ReviewSchedule,
-        ReviewSettings, SubjectSet,
+        ConnectedOrganizationState, Expiration, ExpirationKind, Feature, NewResourceRoleScope, NotificationSettings,
+        OriginSystem, PolicyBody, Recurrence, RequestorSettings, ResourceRoleScope, ResourceScope,
+        ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SubjectSet,
     },
 };
 
@@ -383,6 +385,75 @@ pub fn catalog(spec: &CatalogSpec, resources: &[Result<ResolvedResource, Problem
             .iter()
             .filter_map(|resource| resource.as_ref().err().cloned())
             .collect(),
+    }
+}
+
+/// A connected organization as its spec wants it, with its sponsors. What is left unset in one of somebody else stays as it is;
+/// in one of our own it has its default.
+///
+/// # Errors
+/// [`Reason::InvalidSpec`] where what it stands for is not one thing, which the schema refuses: nothing is chosen for anybody.
+pub fn organization(
+    spec: &ConnectedOrganizationSpec,
+    internal_sponsors: Option<Vec<DesiredSponsor>>,
+    external_sponsors: Option<Vec<DesiredSponsor>>,
+) -> Result<DesiredOrganization, Problem> {
+    let state = spec.state.map(|state| match state {
+        api::ConnectedOrganizationState::Configured => ConnectedOrganizationState::Configured,
+        api::ConnectedOrganizationState::Proposed => ConnectedOrganizationState::Proposed,
+    });
+    let is_ours = spec.id.is_none();
+    Ok(DesiredOrganization {
+        display_name: spec.display_name.as_ref().map(Canonical::canonical),
+        description: spec.description.clone().or(is_ours.then(String::new)),
+        state: state.or(is_ours.then_some(ConnectedOrganizationState::Configured)),
+        identity_source: spec.identity_source.as_ref().map(identity_source).transpose()?,
+        internal_sponsors,
+        external_sponsors,
+    })
+}
+
+fn identity_source(source: &api::IdentitySource) -> Result<graph::IdentitySource, Problem> {
+    let api::IdentitySource {
+        tenant_id,
+        domain,
+        cross_cloud_tenant,
+        external_domain_federation,
+        social,
+    } = source.clone();
+    let tenant = tenant_id.map(|tenant_id| graph::IdentitySource::Tenant { tenant_id });
+    let domain = domain.map(|domain| graph::IdentitySource::Domain { domain });
+    let cross_cloud = cross_cloud_tenant.map(
+        |CrossCloudTenant {
+             cloud_instance,
+             tenant_id,
+         }| {
+            let host = match cloud_instance {
+                CloudInstance::Global => "microsoftonline.com",
+                CloudInstance::UsGovernment => "microsoftonline.us",
+                CloudInstance::China => "partner.microsoftonline.cn",
+            };
+            graph::IdentitySource::CrossCloudTenant {
+                cloud_instance: host.into(),
+                tenant_id,
+            }
+        },
+    );
+    let federated = external_domain_federation.map(|ExternalDomainFederation { domain, issuer_uri }| {
+        graph::IdentitySource::FederatedDomain { domain, issuer_uri }
+    });
+    let social = social.map(|network| graph::IdentitySource::Social {
+        provider: match network {
+            api::SocialNetwork::Facebook => "facebook".into(),
+        },
+    });
+    let mut given = [tenant, domain, cross_cloud, federated, social].into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(source), None) => Ok(source),
+        (None, _) | (Some(_), Some(_)) => {
+            let words = "exactly one of tenantId, domain, crossCloudTenant, externalDomainFederation, social is needed";
+            Err(Problem::new(Reason::InvalidSpec, words).at("spec.identitySource"))
+        }
     }
 }
 

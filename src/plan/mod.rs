@@ -5,7 +5,7 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | `access_package`, `assignment_policy`, `catalog` | what a kind can do, and what it has to do |
+//! | `access_package`, `assignment_policy`, `catalog`, `connected_organization` | what a kind can do, and what it has to do |
 //! | `desire` | what should be there: the spec with all that it points at in its place |
 //! | `identity` | which object of Entra this is |
 //! | `judge`, `members` | which field and which member of a set is written, held back and remembered |
@@ -18,6 +18,7 @@ pub mod access_package;
 pub mod assignment_policy;
 pub mod bindings;
 pub mod catalog;
+pub mod connected_organization;
 pub mod departure;
 pub mod desire;
 pub mod drift;

@@ -4,7 +4,7 @@
 
 use super::{
     Problem,
-    bindings::{DirectoryKey, group_key, service_principal_key, user_key},
+    bindings::{DirectoryKey, group_key, organization_key, service_principal_key, user_key},
 };
 use crate::{
     api::{
@@ -136,17 +136,23 @@ impl Walk<'_> {
             user,
             group,
             service_principal,
+            connected_organization,
         } = target;
-        match (user, group, service_principal) {
-            (Some(user), None, None) => self.user(path, user),
-            (None, Some(group), None) => self.group(path, group),
-            (None, None, Some(principal)) => {
+        match (user, group, service_principal, connected_organization) {
+            (Some(user), None, None, None) => self.user(path, user),
+            (None, Some(group), None, None) => self.group(path, group),
+            (None, None, None, Some(organization)) => {
+                let id = self.id(&format!("{path}.connectedOrganization"), organization_key(organization))?;
+                Ok(SubjectSet::ConnectedOrganizationMembers { id })
+            }
+            (None, None, Some(principal), None) => {
                 let id = self.id(&format!("{path}.servicePrincipal"), service_principal_key(principal))?;
                 Ok(SubjectSet::SingleServicePrincipal { id })
             }
-            (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => Err(invalid(
+            // An empty choice is never the widest, nor is one of two.
+            _ => Err(invalid(
                 path,
-                "a target is exactly one of user, group, servicePrincipal",
+                "a target is exactly one of user, group, servicePrincipal, connectedOrganization",
             )),
         }
     }
@@ -336,6 +342,35 @@ mod tests {
             assert_eq!(
                 (problem.reason, problem.field.as_deref()),
                 (Reason::InvalidSpec, Some(field))
+            );
+        }
+    }
+
+    #[test]
+    fn a_connected_organization_is_named_by_what_entra_knows_it_by() {
+        for (way, told) in [
+            (serde_json::json!({"id": "o"}), "connected organization id=o"),
+            (
+                serde_json::json!({"tenantId": "t"}),
+                "connected organization tenantId=t",
+            ),
+            (
+                serde_json::json!({"domain": "f.com"}),
+                "connected organization domain=f.com",
+            ),
+            (
+                serde_json::json!({"displayName": "F"}),
+                "connected organization displayName=F",
+            ),
+        ] {
+            let requestors = serde_json::json!({"requestors": {"scope": "SpecificConnectedOrganizationUsers",
+                "targets": [{"connectedOrganization": way}]}});
+            let spec = spec(&requestors);
+            assert_eq!(references(&spec).unwrap()[0].1.to_string(), told);
+            let people = bound(&spec, &mut |_, _| Ok("o".into())).unwrap();
+            assert_eq!(
+                people.targets,
+                [SubjectSet::ConnectedOrganizationMembers { id: "o".into() }]
             );
         }
     }

@@ -299,7 +299,7 @@ pub enum Hold {
         /// Which one, in words.
         what: String,
     },
-    /// No grant allows it, or whether one does cannot be judged.
+    /// No grant allows it, whether one does cannot be judged, or it is another's.
     Limit(Problem),
     /// A write would lose settings that the spec cannot express.
     UnmanagedSettings(Vec<String>),

@@ -1,8 +1,8 @@
 //! What reads and our own writes prove about what stands in Entra. Pure: when something was is a value.
 //!
 //! Lists, expanded parts and, just after a write, single reads may come from a replica that lags. A [`Shelf`] holds what
-//! is known of the objects of one place (the catalogs of a tenant, the packages of a catalog, the policies, roles and
-//! resources) and takes each piece of evidence for what it proves:
+//! is known of the objects of one place (the catalogs and connected organizations of a tenant, the packages of a catalog,
+//! the policies, roles and resources) and takes each piece of evidence for what it proves:
 //!
 //! | evidence                                                     | what it proves                                         |
 //! |--------------------------------------------------------------|--------------------------------------------------------|

@@ -1,6 +1,7 @@
 //! AssignmentPolicy: who may request its package, by whose approval, for how long.
 
 mod limited;
+mod organizations;
 mod package;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -30,6 +31,7 @@ use crate::{
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         assignment_policy::{PolicyAct, plan, plan_ended, questions},
+        bindings::remember,
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
@@ -39,6 +41,7 @@ use crate::{
     report::Report,
 };
 use limited::{Limited, limit_now};
+use organizations::with_organizations;
 use package::{catalog_name, package_identity, package_of, require_kept, require_own_catalog, require_ready};
 use tokio::sync::Semaphore;
 
@@ -173,7 +176,13 @@ impl Managed for AssignmentPolicy {
             asked_for: subject.requested().is_some(),
             wants_news: false,
         };
-        let BoundPeople { people, pins, warning } = bind_people(&tenant, &spec, memory).await?;
+        let (spec, organizations) = with_organizations(context, &tenant, spec)?;
+        let BoundPeople {
+            people,
+            mut pins,
+            warning,
+        } = bind_people(&tenant, &spec, memory).await?;
+        organizations.into_iter().for_each(|pin| remember(&mut pins, Some(pin)));
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),

@@ -28,7 +28,10 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Catalog, EntraObject, EntraTenant, KindName, ManagedStatus, Reason},
+    api::{
+        AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, EntraObject, EntraTenant, KindName,
+        ManagedStatus, Reason,
+    },
     clock::Clock,
     cluster::{Cluster, Form, Ground, Grounds, Identity, Key, Labels, Lookup, Place},
     graph::{Observer, Weather},
@@ -176,6 +179,7 @@ impl Context {
             match ground.key.kind {
                 KindName::EntraTenant => self.assert_ground::<EntraTenant>(ground).await?,
                 KindName::Catalog => self.assert_ground::<Catalog>(ground).await?,
+                KindName::ConnectedOrganization => self.assert_ground::<ConnectedOrganization>(ground).await?,
                 KindName::AccessPackage => self.assert_ground::<AccessPackage>(ground).await?,
                 KindName::AssignmentPolicy => self.assert_ground::<AssignmentPolicy>(ground).await?,
             }

@@ -86,6 +86,7 @@ fn left_behind(departed: Departed, is_let_go: bool) -> Option<LeftBehind> {
         // It stands for nothing in Entra.
         KindName::EntraTenant => return None,
         KindName::Catalog => "catalog",
+        KindName::ConnectedOrganization => "connected organization",
         KindName::AccessPackage => "access package",
         KindName::AssignmentPolicy => "assignment policy",
     };

@@ -22,7 +22,8 @@ use crate::{
     api::Reason,
     clock::Clock,
     graph::{
-        Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, ServicePrincipalKey, SiteKey, UserKey,
+        Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, OrganizationKey, ServicePrincipalKey,
+        SiteKey, UserKey,
     },
     plan::{
         Problem,
@@ -320,6 +321,12 @@ async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError
             let told = sites.into_iter().filter(|site| !site.web_url.is_empty());
             told.map(object).collect()
         }
+        DirectoryKey::Organization(key) => {
+            let organizations = graph.find_connected_organizations(key).await?;
+            let object =
+                |one: crate::graph::ConnectedOrganization| DirectoryObject::new(one.id.to_string(), one.display_name);
+            organizations.into_iter().map(object).collect()
+        }
     };
     let mistake = if objects.is_empty() {
         likely(graph, key).await
@@ -340,7 +347,13 @@ async fn likely(graph: &Graph, key: &DirectoryKey) -> Option<Mistake> {
         DirectoryKey::User(UserKey::UserPrincipalName(_) | UserKey::Mail(_))
         | DirectoryKey::Group(GroupKey::DisplayName(_) | GroupKey::MailNickname(_) | GroupKey::UniqueName(_))
         | DirectoryKey::ServicePrincipal(ServicePrincipalKey::DisplayName(_))
-        | DirectoryKey::Site(SiteKey::Url(_) | SiteKey::Id(_)) => return None,
+        | DirectoryKey::Site(SiteKey::Url(_) | SiteKey::Id(_))
+        | DirectoryKey::Organization(
+            OrganizationKey::Id(_)
+            | OrganizationKey::DisplayName(_)
+            | OrganizationKey::TenantId(_)
+            | OrganizationKey::Domain(_),
+        ) => return None,
     };
     let of_app = async |app_id: &str| {
         let found = graph

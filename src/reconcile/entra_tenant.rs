@@ -273,13 +273,19 @@ fn dependants(context: &Context, name: &str, tenant_id: &str) -> Vec<String> {
                 .map(|package| (KindName::AccessPackage, package.title())),
         );
     }
+    let organizations = cluster.organizations_of_tenant(name);
+    titles.extend(
+        organizations
+            .iter()
+            .map(|organization| (KindName::ConnectedOrganization, organization.title())),
+    );
     for Key { kind, place } in cluster.of_entra_tenant(tenant_id) {
         let namespace = place.namespace.as_deref();
         let found = match kind {
             // It is in no tenant.
             KindName::EntraTenant => None,
-            // A Catalog goes by the EntraTenant that it names.
-            KindName::Catalog => None,
+            // These go by the EntraTenant that they name.
+            KindName::Catalog | KindName::ConnectedOrganization => None,
             KindName::AccessPackage => cluster
                 .get::<AccessPackage>(namespace, &place.name)
                 .map(|package| (package.title(), package.identity())),

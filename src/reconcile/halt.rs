@@ -120,6 +120,14 @@ impl From<GraphError> for Halt {
         };
         let problem = Problem::new(reason, error.to_string()).traced(error.trace());
         let problem = match (reason, error.needed_permission) {
+            // They belong to the tenant: no role on a catalog serves.
+            (Reason::NeedsTenantPermission, Some(permission))
+                if error.operation.starts_with("connectedOrganizations.") =>
+            {
+                problem.remedy(format!(
+                    "grant the application permission {permission}, then wait or ask for a visit"
+                ))
+            }
             (Reason::NeedsTenantPermission, Some(permission)) => problem.remedy(format!(
                 "grant the application permission {permission} (or a role on the catalog, where one serves), then wait or ask for a visit"
             )),

@@ -25,7 +25,7 @@ use crate::{
 /// Where an object of Entra stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Catalog id; empty for a catalog itself.
+    /// Catalog id; empty for a catalog itself and for what is in none.
     pub(crate) catalog_id: String,
     /// Id of the parent: the tenant, the catalog or the package.
     pub(crate) parent_id: String,

@@ -6,6 +6,7 @@
 
 mod absence;
 mod flights;
+mod organizations;
 mod packages;
 mod policies;
 mod reads;
@@ -29,8 +30,8 @@ use super::halt::Step;
 use super::machine::Machine;
 use crate::{
     graph::{
-        Catalog, CatalogId, Graph, GraphError, GraphErrorKind, Listed, OriginSystem, Read, Resource, ResourceId,
-        ResourceRole,
+        Catalog, CatalogId, ConnectedOrganization, Graph, GraphError, GraphErrorKind, Listed, OriginSystem, Read,
+        Resource, ResourceId, ResourceRole,
     },
     plan::{
         Found,
@@ -67,6 +68,7 @@ struct Inner {
     /// How often lists are meant to be read.
     interval: Duration,
     tenant: Mutex<Shelf<Catalog>>,
+    organizations: Mutex<Shelf<ConnectedOrganization>>,
     catalogs: Mutex<HashMap<CatalogId, Holdings>>,
     app_roles: Mutex<HashMap<String, (Moment, Listed<ResourceRole>)>>,
     flights: Mutex<Flights>,
@@ -96,6 +98,10 @@ impl Inner {
             Question::Catalogs => {
                 let read = self.reads.catalogs().await?;
                 lock(&self.tenant).list(begun, read);
+            }
+            Question::Organizations => {
+                let read = self.reads.organizations().await?;
+                lock(&self.organizations).list(begun, read);
             }
             Question::Packages(catalog) => {
                 let read = self.reads.packages(catalog).await?;
@@ -162,6 +168,7 @@ impl Inventory {
             visibility,
             interval,
             tenant: Mutex::new(Shelf::new(None, visibility)),
+            organizations: Mutex::new(Shelf::new(None, visibility)),
             catalogs: Mutex::default(),
             app_roles: Mutex::default(),
             flights: Mutex::default(),

@@ -1,7 +1,7 @@
 //! Something that is done for every kind that is reconciled.
 
 use super::Kind;
-use crate::api::{AccessPackage, AssignmentPolicy, Catalog, EntraTenant, KindName};
+use crate::api::{AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, EntraTenant, KindName};
 
 /// What is done for a kind.
 pub(crate) trait KindVisitor {
@@ -15,6 +15,7 @@ pub(crate) fn each_kind(visitor: &mut impl KindVisitor) {
         match kind {
             KindName::EntraTenant => visitor.kind::<EntraTenant>(),
             KindName::Catalog => visitor.kind::<Catalog>(),
+            KindName::ConnectedOrganization => visitor.kind::<ConnectedOrganization>(),
             KindName::AccessPackage => visitor.kind::<AccessPackage>(),
             KindName::AssignmentPolicy => visitor.kind::<AssignmentPolicy>(),
         }

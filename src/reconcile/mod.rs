@@ -22,6 +22,7 @@ mod catalog_resources;
 mod claims;
 mod coming;
 mod conclusion;
+mod connected_organization;
 mod context;
 mod credentials;
 mod departure;

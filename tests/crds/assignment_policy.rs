@@ -21,6 +21,10 @@ fn policies_as_people_write_them_are_accepted() {
                 "{requestors: {scope: SpecificDirectoryServicePrincipals, targets: [{servicePrincipal: {appId: 22222222-3333-4444-5555-666666666666}}]}}",
             ),
             (
+                "partners",
+                "{requestors: {scope: SpecificConnectedOrganizationUsers, targets: [{connectedOrganization: {name: fabrikam}}, {connectedOrganization: {id: c3bf99ed-99ed-c3bf-ed99-cfb1ed99cfb1}}, {connectedOrganization: {displayName: Northwind}}, {connectedOrganization: {tenantId: 33333333-3333-4333-8333-333333333333}}, {connectedOrganization: {domain: woodgrove.com}}]}}",
+            ),
+            (
                 "people outside the directory, approved by sponsors",
                 "{requestors: {scope: AllConfiguredConnectedOrganizationUsers}, approval: {requiredForUpdate: true, stages: [{approvers: [{internalSponsors: {}}, {externalSponsors: {}}], fallbackApprovers: [{group: {displayName: Approvers}}]}]}}",
             ),
@@ -133,7 +137,7 @@ fn requestors_are_a_scope_and_the_targets_that_fit_it() {
                 "a scope of the beta API",
                 "{requestors: {scope: AllExistingConnectedDirectorySubjects}}",
                 &[
-                    "spec.requestors.scope: Unsupported value: \"AllExistingConnectedDirectorySubjects\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
+                    "spec.requestors.scope: Unsupported value: \"AllExistingConnectedDirectorySubjects\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"SpecificConnectedOrganizationUsers\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
                     NOT_CHECKED,
                 ],
             ),
@@ -141,7 +145,7 @@ fn requestors_are_a_scope_and_the_targets_that_fit_it() {
                 "a scope as Graph writes it",
                 "{requestors: {scope: allMemberUsers}}",
                 &[
-                    "spec.requestors.scope: Unsupported value: \"allMemberUsers\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
+                    "spec.requestors.scope: Unsupported value: \"allMemberUsers\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"SpecificConnectedOrganizationUsers\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
                     NOT_CHECKED,
                 ],
             ),
@@ -149,21 +153,21 @@ fn requestors_are_a_scope_and_the_targets_that_fit_it() {
                 "specific users without targets",
                 "{requestors: {scope: SpecificDirectoryUsers}}",
                 &[
-                    "spec.requestors.targets: Required value: this scope needs at least one target, for example targets: [{group: {displayName: Marketing}}], or [{servicePrincipal: {displayName: CRM}}] with SpecificDirectoryServicePrincipals",
+                    "spec.requestors.targets: Required value: this scope needs at least one target, for example targets: [{group: {displayName: Marketing}}], or [{servicePrincipal: {displayName: CRM}}] with SpecificDirectoryServicePrincipals, or [{connectedOrganization: {name: fabrikam}}] with SpecificConnectedOrganizationUsers",
                 ],
             ),
             (
                 "targets of a scope that needs none",
                 "{requestors: {scope: AllMemberUsers, targets: [{group: {displayName: Marketing}}]}}",
                 &[
-                    "spec.requestors.targets: Invalid value: targets go with the scopes SpecificDirectoryUsers and SpecificDirectoryServicePrincipals only: remove them, or change the scope",
+                    "spec.requestors.targets: Invalid value: targets go with the scopes SpecificDirectoryUsers, SpecificDirectoryServicePrincipals and SpecificConnectedOrganizationUsers only: remove them, or change the scope",
                 ],
             ),
             (
                 "a service principal among users",
                 "{requestors: {scope: SpecificDirectoryUsers, targets: [{servicePrincipal: {displayName: CRM}}]}}",
                 &[
-                    "spec.requestors.targets: Invalid value: SpecificDirectoryUsers takes users and groups; for service principals use SpecificDirectoryServicePrincipals",
+                    "spec.requestors.targets: Invalid value: SpecificDirectoryUsers takes users and groups; for service principals use SpecificDirectoryServicePrincipals, for connected organizations SpecificConnectedOrganizationUsers",
                 ],
             ),
             (
@@ -171,6 +175,13 @@ fn requestors_are_a_scope_and_the_targets_that_fit_it() {
                 "{requestors: {scope: SpecificDirectoryServicePrincipals, targets: [{user: {mail: ann@contoso.com}}]}}",
                 &[
                     "spec.requestors.targets: Invalid value: SpecificDirectoryServicePrincipals takes service principals only; for users and groups use SpecificDirectoryUsers",
+                ],
+            ),
+            (
+                "a user among connected organizations",
+                "{requestors: {scope: SpecificConnectedOrganizationUsers, targets: [{user: {mail: ann@contoso.com}}]}}",
+                &[
+                    "spec.requestors.targets: Invalid value: SpecificConnectedOrganizationUsers takes connected organizations only; for users and groups use SpecificDirectoryUsers",
                 ],
             ),
             (
@@ -184,14 +195,14 @@ fn requestors_are_a_scope_and_the_targets_that_fit_it() {
                 "a target without anything",
                 "{requestors: {scope: SpecificDirectoryUsers, targets: [{}]}}",
                 &[
-                    "spec.requestors.targets[0]: Invalid value: a target needs exactly one of user, group, servicePrincipal; for example {group: {displayName: Marketing}}",
+                    "spec.requestors.targets[0]: Invalid value: a target needs exactly one of user, group, servicePrincipal, connectedOrganization; for example {group: {displayName: Marketing}}",
                 ],
             ),
             (
                 "a target that is two",
                 "{requestors: {scope: SpecificDirectoryUsers, targets: [{user: {mail: ann@contoso.com}, group: {displayName: Marketing}}]}}",
                 &[
-                    "spec.requestors.targets[0]: Invalid value: user, group and servicePrincipal exclude each other: keep one",
+                    "spec.requestors.targets[0]: Invalid value: user, group, servicePrincipal and connectedOrganization exclude each other: keep one",
                 ],
             ),
         ],
@@ -264,6 +275,30 @@ fn people_are_found_in_one_way() {
                 "{requestors: {scope: SpecificDirectoryServicePrincipals, targets: [{servicePrincipal: {displayName: CRM, appId: 22222222-3333-4444-5555-666666666666}}]}}",
                 &[
                     "spec.requestors.targets[0].servicePrincipal: Invalid value: id, appId and displayName exclude each other: keep one",
+                ],
+            ),
+            (
+                "a connected organization without anything",
+                "{requestors: {scope: SpecificConnectedOrganizationUsers, targets: [{connectedOrganization: {}}]}}",
+                &[
+                    "spec.requestors.targets[0].connectedOrganization: Invalid value: a connectedOrganization needs exactly one of name, id, displayName, tenantId, domain; for example connectedOrganization: {name: fabrikam}",
+                ],
+            ),
+            (
+                "a connected organization in two ways",
+                "{requestors: {scope: SpecificConnectedOrganizationUsers, targets: [{connectedOrganization: {name: fabrikam, domain: fabrikam.com}}]}}",
+                &[
+                    "spec.requestors.targets[0].connectedOrganization: Invalid value: name, id, displayName, tenantId and domain exclude each other: keep one",
+                ],
+            ),
+            (
+                "connected organizations by names and ids that are none",
+                "{requestors: {scope: SpecificConnectedOrganizationUsers, targets: [{connectedOrganization: {name: Fabrikam Inc}}, {connectedOrganization: {id: fabrikam}}, {connectedOrganization: {tenantId: fabrikam}}, {connectedOrganization: {domain: fabrikam}}]}}",
+                &[
+                    "spec.requestors.targets[0].connectedOrganization.name: Invalid value: \"Fabrikam Inc\": must be the name of a ConnectedOrganization, such as fabrikam: lower case letters, digits, hyphens and dots",
+                    "spec.requestors.targets[1].connectedOrganization.id: Invalid value: \"fabrikam\": must be an id such as c3bf99ed-99ed-c3bf-ed99-cfb1ed99cfb1",
+                    "spec.requestors.targets[2].connectedOrganization.tenantId: Invalid value: \"fabrikam\": must be the id of a tenant, such as 33333333-3333-4333-8333-333333333333",
+                    "spec.requestors.targets[3].connectedOrganization.domain: Invalid value: \"fabrikam\": must be the name of a domain, such as fabrikam.com",
                 ],
             ),
             (

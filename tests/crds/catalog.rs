@@ -333,7 +333,7 @@ fn a_grant_says_to_whom_it_speaks_and_of_what() {
                 "a scope that is none",
                 "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {requestorScopes: [Everybody]}}]}",
                 &[
-                    "spec.grants[0].limits.requestorScopes[0]: Unsupported value: \"Everybody\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
+                    "spec.grants[0].limits.requestorScopes[0]: Unsupported value: \"Everybody\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"SpecificConnectedOrganizationUsers\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
                     NOT_CHECKED,
                 ],
             ),

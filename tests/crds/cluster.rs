@@ -25,14 +25,16 @@ pub(crate) type RefusedChange<'a> = (&'a str, &'a str, &'a str, &'a [&'a str]);
 pub(crate) enum Kind {
     EntraTenant,
     Catalog,
+    ConnectedOrganization,
     AccessPackage,
     AssignmentPolicy,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::EntraTenant,
         Self::Catalog,
+        Self::ConnectedOrganization,
         Self::AccessPackage,
         Self::AssignmentPolicy,
     ];
@@ -41,6 +43,7 @@ impl Kind {
         match self {
             Self::EntraTenant => "EntraTenant",
             Self::Catalog => "Catalog",
+            Self::ConnectedOrganization => "ConnectedOrganization",
             Self::AccessPackage => "AccessPackage",
             Self::AssignmentPolicy => "AssignmentPolicy",
         }
@@ -50,6 +53,7 @@ impl Kind {
         let plural = match self {
             Self::EntraTenant => "entratenants",
             Self::Catalog => "catalogs",
+            Self::ConnectedOrganization => "connectedorganizations",
             Self::AccessPackage => "accesspackages",
             Self::AssignmentPolicy => "assignmentpolicies",
         };
@@ -58,7 +62,7 @@ impl Kind {
 
     pub(crate) fn namespace(self) -> Option<&'static str> {
         match self {
-            Self::EntraTenant | Self::Catalog => None,
+            Self::EntraTenant | Self::Catalog | Self::ConnectedOrganization => None,
             Self::AccessPackage | Self::AssignmentPolicy => Some("default"),
         }
     }
@@ -71,6 +75,7 @@ impl Kind {
                   credentials: {workloadIdentity: {clientId: 22222222-3333-4444-5555-666666666666}}}"
             }
             Self::Catalog => "{displayName: Marketing}",
+            Self::ConnectedOrganization => "{displayName: Fabrikam, identitySource: {domain: fabrikam.com}}",
             Self::AccessPackage => "{catalogRef: {name: marketing}, displayName: Marketing Campaign Access}",
             Self::AssignmentPolicy => {
                 "{accessPackageRef: {name: marketing-campaign}, displayName: Marketing Campaign Policy,

@@ -13,6 +13,7 @@ mod access_package;
 mod assignment_policy;
 mod catalog;
 mod cluster;
+mod connected_organization;
 mod defaults;
 mod entra_tenant;
 mod generated;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use entra_access_operator::api::custom_resource_definitions;
 use serde_json::Value;
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
     include_str!("entra_tenant.rs"),
     include_str!("catalog.rs"),
+    include_str!("connected_organization.rs"),
     include_str!("access_package.rs"),
     include_str!("assignment_policy.rs"),
 ];

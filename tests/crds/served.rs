@@ -21,7 +21,7 @@ fn every_crd_is_accepted_structural_and_within_the_budget_of_rules() {
 #[test]
 fn short_names_and_the_category_lead_to_the_objects() {
     let mut names = Vec::new();
-    for (kind, short) in Kind::ALL.into_iter().zip(["etenant", "ecat", "eap", "eapol"]) {
+    for (kind, short) in Kind::ALL.into_iter().zip(["etenant", "ecat", "eco", "eap", "eapol"]) {
         let name = fresh_name();
         cluster().apply(&kind.object(&name, "{}").to_string()).unwrap();
         let shown = cluster().kubectl(&["get", short, &name, "-o", "name"]).unwrap();
@@ -75,7 +75,7 @@ fn the_columns_answer_the_first_question() {
         cluster().apply(&kind.object(&name, "{}").to_string()).unwrap();
         let status = match kind {
             Kind::EntraTenant => json!({"conditions": condition}),
-            Kind::Catalog | Kind::AccessPackage | Kind::AssignmentPolicy => {
+            Kind::Catalog | Kind::ConnectedOrganization | Kind::AccessPackage | Kind::AssignmentPolicy => {
                 json!({"conditions": condition, "entra": identity})
             }
         };
@@ -92,6 +92,10 @@ fn the_columns_answer_the_first_question() {
             "NAME False CatalogNotFound 11111111-2222-3333-4444-555555555555 Enforce AGE",
             "NAME READY REASON TENANT MODE AGE",
             "NAME False CatalogNotFound 11111111-2222-3333-4444-555555555555 Enforce AGE",
+            "NAME READY REASON TENANT AGE",
+            "NAME False CatalogNotFound default AGE",
+            "NAME READY REASON TENANT AGE ID",
+            "NAME False CatalogNotFound default AGE ID",
             "NAME READY REASON TENANT AGE",
             "NAME False CatalogNotFound default AGE",
             "NAME READY REASON TENANT AGE ID",
@@ -125,7 +129,7 @@ fn kubectl_explain_is_the_manual() {
         ),
         (
             "assignmentpolicy.spec.requestors.scope",
-            "ENUM: None SpecificDirectoryUsers SpecificDirectoryServicePrincipals AllMemberUsers AllDirectoryUsers",
+            "ENUM: None SpecificDirectoryUsers SpecificDirectoryServicePrincipals SpecificConnectedOrganizationUsers AllMemberUsers AllDirectoryUsers",
         ),
         ("catalog.spec.state", "Default for a new catalog: `Published`"),
         ("entratenant.spec.mode", "the emergency brake. Default `Enforce`."),

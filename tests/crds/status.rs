@@ -1,7 +1,8 @@
 //! Status in the API server and through the types.
 
 use entra_access_operator::api::{
-    AccessPackage, AssignmentPolicy, Catalog, EntraTenant, NEVER_OBSERVED, custom_resource_definitions,
+    AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, EntraTenant, NEVER_OBSERVED,
+    custom_resource_definitions,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -98,6 +99,12 @@ fn an_object_of_every_kind_survives_the_way_through_the_types() {
             "resources": [{"name": "crm", "id": "r", "originId": "o", "originSystem": "AadApplication",
                 "scopeId": "s", "roles": [{"name": "Reader", "id": "i", "displayName": "Reader"}], "added": true,
                 "state": "Blocked", "message": "m"}]}),
+    );
+    round_trip::<ConnectedOrganization>(
+        Kind::ConnectedOrganization,
+        "{description: d, state: Proposed, internalSponsors: [{user: {mail: ann@contoso.com}}], externalSponsors: [],
+          driftPolicy: Report, deletionPolicy: Delete, management: Observe}",
+        &json!({"observedGeneration": 1, "entra": identity, "intent": intent, "applied": applied, "resolved": pins}),
     );
     round_trip::<AccessPackage>(
         Kind::AccessPackage,

@@ -7,14 +7,16 @@ use entra_access_operator::{
     api::DriftPolicy,
     graph::{
         AccessPackage, AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, Catalog,
-        CatalogState, Expiration, ExpirationKind, NotificationSettings, PolicyBody, Question, QuestionAnswer, Read,
-        Recurrence, RequestorSettings, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SubjectSet,
+        CatalogState, ConnectedOrganization, ConnectedOrganizationState, Expiration, ExpirationKind,
+        NotificationSettings, PolicyBody, Question, QuestionAnswer, Read, Recurrence, RequestorSettings,
+        ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SponsorList, SubjectSet,
     },
     plan::{
         Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules,
         access_package::{self, DesiredIncompatible, DesiredPackage},
         assignment_policy,
         catalog::{self, DesiredCatalog},
+        connected_organization::{self, DesiredOrganization},
         drift::Verdict,
     },
 };
@@ -105,6 +107,44 @@ fn catalogs() -> Record {
         };
         catalog::merge(after, &before, judge);
     })
+}
+
+fn organizations() -> Record {
+    let base = DesiredOrganization {
+        display_name: Some("Fabrikam".into()),
+        description: Some("words".into()),
+        state: Some(ConnectedOrganizationState::Configured),
+        identity_source: None,
+        internal_sponsors: None,
+        external_sponsors: None,
+    };
+    let samples = pairs(
+        &base,
+        &[
+            |one| one.display_name = Some("Other".into()),
+            |one| one.description = Some("other words".into()),
+            |one| one.state = Some(ConnectedOrganizationState::Proposed),
+        ],
+    );
+    let mut record = compared(&samples, Base::none(), |after, before, judge| {
+        let before = ConnectedOrganization {
+            id: "organization".into(),
+            display_name: before.display_name.clone().unwrap(),
+            description: before.description.clone(),
+            state: before.state.clone(),
+            identity_sources: Vec::new(),
+            created: None,
+            internal_sponsors: Read::Unread,
+            external_sponsors: Read::Unread,
+        };
+        connected_organization::merge(after, &before, judge);
+    });
+    for list in [SponsorList::Internal, SponsorList::External] {
+        let set = connected_organization::sponsor_set(list);
+        record.fields.insert(set.path.to_owned());
+        record.directions.extend(set.directions("ann@contoso.com"));
+    }
+    record
 }
 
 fn packages() -> Record {
@@ -377,9 +417,10 @@ fn policies() -> Record {
     record
 }
 
-fn kinds() -> [(&'static str, Record); 3] {
+fn kinds() -> [(&'static str, Record); 4] {
     [
         ("Catalog", catalogs()),
+        ("ConnectedOrganization", organizations()),
         ("AccessPackage", packages()),
         ("AssignmentPolicy", policies()),
     ]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use entra_access_operator::api::{AccessPackage, AssignmentPolicy, Catalog, EntraTenant};
+use entra_access_operator::api::{AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, EntraTenant};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use stage::ControlPlane;
@@ -27,6 +27,7 @@ fn every_manifest_has_only_fields_that_the_types_know() {
         match document["kind"].as_str().unwrap_or_default() {
             "EntraTenant" => assert_known::<EntraTenant>(&place, &document),
             "Catalog" => assert_known::<Catalog>(&place, &document),
+            "ConnectedOrganization" => assert_known::<ConnectedOrganization>(&place, &document),
             "AccessPackage" => assert_known::<AccessPackage>(&place, &document),
             "AssignmentPolicy" => assert_known::<AssignmentPolicy>(&place, &document),
             kind => panic!("{place}: no kind {kind}"),

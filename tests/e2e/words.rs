@@ -425,8 +425,8 @@ fn a_manifest_that_cannot_be_meant_is_refused_at_apply() -> Result<()> {
         (
             json!({"requestors": {"scope": "Everybody"}}),
             "\n* spec.requestors.scope: Unsupported value: \"Everybody\": supported values: \"None\", \
-             \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"AllMemberUsers\", \
-             \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \
+             \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \
+             \"SpecificConnectedOrganizationUsers\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \
              \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"\n\
              * <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; \
              correct the existing errors to complete validation",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{
     Requirement,
-    reference::{GroupRef, ServicePrincipalRef, UserRef},
+    reference::{ConnectedOrganizationRef, GroupRef, ServicePrincipalRef, UserRef},
     rules,
 };
 use super::approval::TargetManagerLevel;
@@ -14,17 +14,20 @@ use super::approval::TargetManagerLevel;
 /// Who may request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.scope) || !(self.scope in ['SpecificDirectoryUsers', 'SpecificDirectoryServicePrincipals']) || (has(self.targets) && self.targets.size() > 0)")
-    .message("this scope needs at least one target, for example targets: [{group: {displayName: Marketing}}], or [{servicePrincipal: {displayName: CRM}}] with SpecificDirectoryServicePrincipals")
+#[x_kube(validation = Rule::new("!has(self.scope) || !(self.scope in ['SpecificDirectoryUsers', 'SpecificDirectoryServicePrincipals', 'SpecificConnectedOrganizationUsers']) || (has(self.targets) && self.targets.size() > 0)")
+    .message("this scope needs at least one target, for example targets: [{group: {displayName: Marketing}}], or [{servicePrincipal: {displayName: CRM}}] with SpecificDirectoryServicePrincipals, or [{connectedOrganization: {name: fabrikam}}] with SpecificConnectedOrganizationUsers")
     .field_path(".targets").reason(Reason::FieldValueRequired))]
-#[x_kube(validation = Rule::new("!has(self.scope) || self.scope in ['SpecificDirectoryUsers', 'SpecificDirectoryServicePrincipals'] || !has(self.targets) || self.targets.size() == 0")
-    .message("targets go with the scopes SpecificDirectoryUsers and SpecificDirectoryServicePrincipals only: remove them, or change the scope")
+#[x_kube(validation = Rule::new("!has(self.scope) || self.scope in ['SpecificDirectoryUsers', 'SpecificDirectoryServicePrincipals', 'SpecificConnectedOrganizationUsers'] || !has(self.targets) || self.targets.size() == 0")
+    .message("targets go with the scopes SpecificDirectoryUsers, SpecificDirectoryServicePrincipals and SpecificConnectedOrganizationUsers only: remove them, or change the scope")
     .field_path(".targets"))]
-#[x_kube(validation = Rule::new("!has(self.scope) || self.scope != 'SpecificDirectoryUsers' || !has(self.targets) || self.targets.all(t, !has(t.servicePrincipal))")
-    .message("SpecificDirectoryUsers takes users and groups; for service principals use SpecificDirectoryServicePrincipals")
+#[x_kube(validation = Rule::new("!has(self.scope) || self.scope != 'SpecificDirectoryUsers' || !has(self.targets) || self.targets.all(t, !has(t.servicePrincipal) && !has(t.connectedOrganization))")
+    .message("SpecificDirectoryUsers takes users and groups; for service principals use SpecificDirectoryServicePrincipals, for connected organizations SpecificConnectedOrganizationUsers")
     .field_path(".targets"))]
 #[x_kube(validation = Rule::new("!has(self.scope) || self.scope != 'SpecificDirectoryServicePrincipals' || !has(self.targets) || self.targets.all(t, has(t.servicePrincipal))")
     .message("SpecificDirectoryServicePrincipals takes service principals only; for users and groups use SpecificDirectoryUsers")
+    .field_path(".targets"))]
+#[x_kube(validation = Rule::new("!has(self.scope) || self.scope != 'SpecificConnectedOrganizationUsers' || !has(self.targets) || self.targets.all(t, has(t.connectedOrganization))")
+    .message("SpecificConnectedOrganizationUsers takes connected organizations only; for users and groups use SpecificDirectoryUsers")
     .field_path(".targets"))]
 #[x_kube(validation = Rule::new("!has(self.scope) || self.scope != 'None' || !(self.selfService.add || self.selfService.update)")
     .message("scope None means that nobody can request and access is assigned directly: set add and update to false, or choose another scope")
@@ -35,13 +38,14 @@ use super::approval::TargetManagerLevel;
 #[x_kube(validation = rules::required("scope", "say who may request, for example scope: AllMemberUsers; None for nobody (direct assignment only)"))]
 pub struct Requestors {
     /// Who (Graph's allowedTargetScope), for example `AllMemberUsers`. `None`: nobody, access is assigned directly.
-    /// `SpecificDirectoryUsers`, `SpecificDirectoryServicePrincipals`: those in `targets`. `AllMemberUsers`: every member
-    /// of the directory, without guests. `AllDirectoryUsers`: guests included. `AllDirectoryServicePrincipals`,
+    /// `SpecificDirectoryUsers`, `SpecificDirectoryServicePrincipals`: those in `targets`.
+    /// `SpecificConnectedOrganizationUsers`: people of the connected organizations in `targets`, who are outside the
+    /// directory. `AllMemberUsers`: every member of the directory, without guests. `AllDirectoryUsers`: guests included. `AllDirectoryServicePrincipals`,
     /// `AllDirectoryAgentIdentities`: every one of the directory. `AllConfiguredConnectedOrganizationUsers`: people of
     /// every configured connected organization. `AllExternalUsers`: everybody outside the directory. Required.
     pub scope: RequestorScope,
-    /// The users and groups of `SpecificDirectoryUsers`, or the service principals of
-    /// `SpecificDirectoryServicePrincipals`; for example `[{group: {displayName: Marketing}}]`. Default: none.
+    /// The users and groups of `SpecificDirectoryUsers`, the service principals of
+    /// `SpecificDirectoryServicePrincipals`, or the organizations of `SpecificConnectedOrganizationUsers`; for example `[{group: {displayName: Marketing}}]`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub targets: Vec<Target>,
@@ -66,6 +70,8 @@ pub enum RequestorScope {
     SpecificDirectoryUsers,
     /// The service principals in `targets`.
     SpecificDirectoryServicePrincipals,
+    /// People of the connected organizations in `targets`: outside the directory.
+    SpecificConnectedOrganizationUsers,
     /// Every member of the directory, without guests.
     AllMemberUsers,
     /// Everybody in the directory, guests included.
@@ -80,11 +86,11 @@ pub enum RequestorScope {
     AllExternalUsers,
 }
 
-/// One who may request: exactly one of `user`, `group`, `servicePrincipal`.
+/// One who may request: exactly one of `user`, `group`, `servicePrincipal`, `connectedOrganization`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::any_of(&["user", "group", "servicePrincipal"], "a target needs exactly one of user, group, servicePrincipal; for example {group: {displayName: Marketing}}"))]
-#[x_kube(validation = rules::at_most_one_of(&["user", "group", "servicePrincipal"]))]
+#[x_kube(validation = rules::any_of(&["user", "group", "servicePrincipal", "connectedOrganization"], "a target needs exactly one of user, group, servicePrincipal, connectedOrganization; for example {group: {displayName: Marketing}}"))]
+#[x_kube(validation = rules::at_most_one_of(&["user", "group", "servicePrincipal", "connectedOrganization"]))]
 pub struct Target {
     /// A user, for example `{userPrincipalName: ann@contoso.com}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,6 +101,9 @@ pub struct Target {
     /// A service principal, for example `{displayName: CRM}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_principal: Option<ServicePrincipalRef>,
+    /// The people of a connected organization, for example `{name: fabrikam}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_organization: Option<ConnectedOrganizationRef>,
 }
 
 /// What requestors may do by themselves.

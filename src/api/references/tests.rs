@@ -11,6 +11,7 @@ fn every_reference_of_a_policy_has_its_path() {
         "accessPackageRef": {"name": "p"}, "displayName": "P",
         "requestors": {"scope": "SpecificDirectoryUsers", "targets": [
             {"group": {"displayName": "G"}}, {"user": {"id": "u"}}, {"servicePrincipal": {"appId": "a"}},
+            {"connectedOrganization": {"name": "fabrikam"}},
         ]},
         "approval": {"stages": [{
             "approvers": [{"requestorManager": {}}, {"user": {"mail": "b@c"}}],
@@ -27,6 +28,7 @@ fn every_reference_of_a_policy_has_its_path() {
             "spec.requestors.targets[0].group",
             "spec.requestors.targets[1].user",
             "spec.requestors.targets[2].servicePrincipal",
+            "spec.requestors.targets[3].connectedOrganization",
             "spec.approval.stages[0].approvers[1].user",
             "spec.approval.stages[0].fallbackApprovers[0].group",
             "spec.approval.stages[0].escalation.approvers[0].group",
@@ -54,6 +56,17 @@ fn every_reference_of_the_other_kinds_has_its_path() {
             "spec.resources[0].group",
             "spec.resources[1].application",
             "spec.resources[2].sharePointSite",
+        ]
+    );
+    let organization: ConnectedOrganizationSpec = serde_json::from_value(json!({"displayName": "F",
+        "internalSponsors": [{"user": {"id": "u"}}], "externalSponsors": [{"group": {"id": "g"}}]}))
+    .unwrap();
+    assert_eq!(
+        fields(&organization),
+        [
+            "spec.tenantRef",
+            "spec.internalSponsors[0].user",
+            "spec.externalSponsors[0].group",
         ]
     );
     let tenant: EntraTenantSpec = serde_json::from_value(json!({"tenantId": "t", "credentials": {

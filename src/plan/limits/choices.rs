@@ -156,7 +156,9 @@ fn requestors(requestors: Option<&Requestors>) -> Result<(), Problem> {
         justification: _,
     } = requestors;
     let takes_targets = match scope {
-        RequestorScope::SpecificDirectoryUsers | RequestorScope::SpecificDirectoryServicePrincipals => true,
+        RequestorScope::SpecificDirectoryUsers
+        | RequestorScope::SpecificDirectoryServicePrincipals
+        | RequestorScope::SpecificConnectedOrganizationUsers => true,
         RequestorScope::None
         | RequestorScope::AllMemberUsers
         | RequestorScope::AllDirectoryUsers
@@ -191,6 +193,7 @@ fn requestors(requestors: Option<&Requestors>) -> Result<(), Problem> {
             user,
             group,
             service_principal,
+            connected_organization,
         } = target;
         let field = format!("{field}[{index}]");
         one_of(
@@ -199,21 +202,28 @@ fn requestors(requestors: Option<&Requestors>) -> Result<(), Problem> {
                 ("user", user.is_some()),
                 ("group", group.is_some()),
                 ("servicePrincipal", service_principal.is_some()),
+                ("connectedOrganization", connected_organization.is_some()),
             ],
             "{group: {displayName: Marketing}}",
         )?;
-        let wants_principals = *scope == RequestorScope::SpecificDirectoryServicePrincipals;
-        if service_principal.is_some() != wants_principals {
+        let (takes, what) = match scope {
+            RequestorScope::SpecificDirectoryServicePrincipals => (service_principal.is_some(), "service principals"),
+            RequestorScope::SpecificConnectedOrganizationUsers => {
+                (connected_organization.is_some(), "connected organizations")
+            }
+            RequestorScope::SpecificDirectoryUsers
+            | RequestorScope::None
+            | RequestorScope::AllMemberUsers
+            | RequestorScope::AllDirectoryUsers
+            | RequestorScope::AllDirectoryServicePrincipals
+            | RequestorScope::AllDirectoryAgentIdentities
+            | RequestorScope::AllConfiguredConnectedOrganizationUsers
+            | RequestorScope::AllExternalUsers => (user.is_some() || group.is_some(), "users and groups"),
+        };
+        if !takes {
             return Err(invalid(
                 &field,
-                format!(
-                    "scope {scope:?} takes {} only",
-                    if wants_principals {
-                        "service principals"
-                    } else {
-                        "users and groups"
-                    }
-                ),
+                format!("scope {scope:?} takes {what} only"),
                 "correct the target, or choose another scope",
             ));
         }

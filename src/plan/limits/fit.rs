@@ -138,9 +138,10 @@ fn lets(allowed: &[RequestorScope], scope: &AllowedTargetScope) -> bool {
         // Nobody: it opens nothing.
         AllowedTargetScope::NotSpecified => true,
         AllowedTargetScope::Unknown(_) => false,
-        // The spec cannot say it; it lets in some of those whom these let in.
+        // It lets in some of those whom the others let in.
         AllowedTargetScope::SpecificConnectedOrganizationUsers => {
-            allowed.contains(&RequestorScope::AllConfiguredConnectedOrganizationUsers)
+            allowed.contains(&RequestorScope::SpecificConnectedOrganizationUsers)
+                || allowed.contains(&RequestorScope::AllConfiguredConnectedOrganizationUsers)
                 || allowed.contains(&RequestorScope::AllExternalUsers)
         }
         AllowedTargetScope::SpecificDirectoryUsers

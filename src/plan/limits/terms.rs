@@ -233,6 +233,7 @@ pub fn scope_of(scope: RequestorScope) -> AllowedTargetScope {
         RequestorScope::None => AllowedTargetScope::NotSpecified,
         RequestorScope::SpecificDirectoryUsers => AllowedTargetScope::SpecificDirectoryUsers,
         RequestorScope::SpecificDirectoryServicePrincipals => AllowedTargetScope::SpecificDirectoryServicePrincipals,
+        RequestorScope::SpecificConnectedOrganizationUsers => AllowedTargetScope::SpecificConnectedOrganizationUsers,
         RequestorScope::AllMemberUsers => AllowedTargetScope::AllMemberUsers,
         RequestorScope::AllDirectoryUsers => AllowedTargetScope::AllDirectoryUsers,
         RequestorScope::AllDirectoryServicePrincipals => AllowedTargetScope::AllDirectoryServicePrincipals,
@@ -348,14 +349,16 @@ fn lasts(duration: Option<&str>) -> Lasting {
     )
 }
 
-/// The fields of the policy that name a user, a group or a service principal by anything but the id.
+/// The fields of the spec that name a user, a group, a service principal or a connected organization by what Entra has to be
+/// asked for.
 pub(super) fn named(spec: &impl Refers) -> Vec<String> {
     spec.references()
         .into_iter()
         .filter(|at| match at.reference {
-            Reference::User(_) | Reference::Group(_) | Reference::ServicePrincipal(_) => {
-                at.reference.given().is_some_and(|given| !given.is_id_alone)
-            }
+            Reference::User(_)
+            | Reference::Group(_)
+            | Reference::ServicePrincipal(_)
+            | Reference::ConnectedOrganization(_) => at.reference.given().is_some_and(|given| !given.is_id_alone),
             Reference::Tenant(_)
             | Reference::Catalog(_)
             | Reference::AccessPackage(_)

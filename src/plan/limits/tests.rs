@@ -70,6 +70,11 @@ fn each_strict_limit_is_refused_in_words() {
             "spec.requestors.scope: grant \"g\" allows [SpecificDirectoryUsers, AllMemberUsers] only",
         ),
         (
+            json!({"requestors": {"scope": "SpecificConnectedOrganizationUsers",
+                "targets": [{"connectedOrganization": {"name": "fabrikam"}}]}}),
+            "spec.requestors.scope: grant \"g\" allows [SpecificDirectoryUsers, AllMemberUsers] only",
+        ),
+        (
             json!({"approval": {"notRequired": {}}}),
             "spec.approval: grant \"g\" demands at least one approval stage",
         ),

@@ -1,7 +1,9 @@
 //! How each kind is seen: every field of an answer, and which of them follow our writes.
 
 use super::{Viewed, Writes, lists_tell};
-use crate::graph::{AccessPackage, AssignmentPolicy, Catalog, Incompatible, PolicyRead, Resource, ResourceRoleScope};
+use crate::graph::{
+    AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, Incompatible, PolicyRead, Resource, ResourceRoleScope,
+};
 
 impl Viewed for Catalog {
     fn id(&self) -> &str {
@@ -32,6 +34,44 @@ impl Viewed for Catalog {
                 &catalog.externally_visible
             }),
             created,
+        }
+    }
+}
+
+impl Viewed for ConnectedOrganization {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn place(&self) -> Option<&str> {
+        None
+    }
+
+    fn followed(self, writes: &mut Writes<'_, Self>) -> Self {
+        let Self {
+            id,
+            display_name,
+            description,
+            state,
+            identity_sources,
+            created,
+            internal_sponsors,
+            external_sponsors,
+        } = self;
+        Self {
+            id,
+            display_name: writes.field("displayName", display_name, |one| &one.display_name),
+            description: writes.field("description", description, |one| &one.description),
+            state: writes.field("state", state, |one| &one.state),
+            identity_sources,
+            created,
+            // Where a list leaves them out, nobody tells whether they are still the same.
+            internal_sponsors: writes.part_while(false, "internalSponsors", internal_sponsors, |one| {
+                &one.internal_sponsors
+            }),
+            external_sponsors: writes.part_while(false, "externalSponsors", external_sponsors, |one| {
+                &one.external_sponsors
+            }),
         }
     }
 }

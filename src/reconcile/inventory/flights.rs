@@ -18,6 +18,7 @@ const FAILURE_SERVES: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Question {
     Catalogs,
+    Organizations,
     Packages(CatalogId),
     Policies(CatalogId, AccessPackageId),
     Resources(CatalogId),
@@ -85,7 +86,7 @@ impl Flights {
     /// The catalog is gone, and so is what was asked of it.
     pub(super) fn forget(&mut self, catalog: &CatalogId) {
         self.records.retain(|question, _| match question {
-            Question::Catalogs => true,
+            Question::Catalogs | Question::Organizations => true,
             Question::Packages(of) | Question::Policies(of, _) | Question::Resources(of) => of != catalog,
         });
     }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::graph::{
-    AccessPackage, AccessPackageId, AssignmentPolicy, Catalog, CatalogId, Graph, GraphError, Listed, OriginSystem,
-    PolicyId, Resource, ResourceId, ResourceRole,
+    AccessPackage, AccessPackageId, AssignmentPolicy, Catalog, CatalogId, ConnectedOrganization, Graph, GraphError,
+    Listed, ObjectId, OriginSystem, PolicyId, Resource, ResourceId, ResourceRole,
 };
 
 #[async_trait]
@@ -14,6 +14,9 @@ pub(super) trait Reads: Send + Sync + 'static {
     async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError>;
     async fn catalogs_named(&self, name: &str) -> Result<Listed<Catalog>, GraphError>;
     async fn catalog(&self, id: &CatalogId) -> Result<Option<Catalog>, GraphError>;
+    async fn organizations(&self) -> Result<Listed<ConnectedOrganization>, GraphError>;
+    async fn organizations_named(&self, name: &str) -> Result<Listed<ConnectedOrganization>, GraphError>;
+    async fn organization(&self, id: &ObjectId) -> Result<Option<ConnectedOrganization>, GraphError>;
     async fn resources(&self, catalog: &CatalogId) -> Result<Listed<Resource>, GraphError>;
     async fn resource(&self, catalog: &CatalogId, origin_id: &str) -> Result<Option<Resource>, GraphError>;
     async fn roles(
@@ -45,6 +48,18 @@ impl Reads for Graph {
 
     async fn catalog(&self, id: &CatalogId) -> Result<Option<Catalog>, GraphError> {
         self.get_catalog(id).await
+    }
+
+    async fn organizations(&self) -> Result<Listed<ConnectedOrganization>, GraphError> {
+        self.list_connected_organizations().await
+    }
+
+    async fn organizations_named(&self, name: &str) -> Result<Listed<ConnectedOrganization>, GraphError> {
+        self.find_connected_organizations_named(name).await
+    }
+
+    async fn organization(&self, id: &ObjectId) -> Result<Option<ConnectedOrganization>, GraphError> {
+        self.get_connected_organization(id).await
     }
 
     async fn resources(&self, catalog: &CatalogId) -> Result<Listed<Resource>, GraphError> {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::{
     api::Reason,
-    graph::{AccessPackage, AccessPackageId, AssignmentPolicy, PolicyId},
+    graph::{AccessPackage, AccessPackageId, AssignmentPolicy, ObjectId, PolicyId},
 };
 
 /// How often each question was asked, which of them hang until they are let go, and what is answered.
@@ -51,6 +51,21 @@ impl Reads for Arc<StandIn> {
     async fn catalogs(&self) -> Result<Listed<Catalog>, GraphError> {
         self.pass("catalogs").await?;
         Ok(Listed::default())
+    }
+
+    async fn organizations(&self) -> Result<Listed<ConnectedOrganization>, GraphError> {
+        self.pass("organizations").await?;
+        Ok(Listed::default())
+    }
+
+    async fn organizations_named(&self, _: &str) -> Result<Listed<ConnectedOrganization>, GraphError> {
+        self.pass("named").await?;
+        Ok(Listed::default())
+    }
+
+    async fn organization(&self, _: &ObjectId) -> Result<Option<ConnectedOrganization>, GraphError> {
+        self.pass("organization").await?;
+        Ok(None)
     }
 
     async fn catalogs_named(&self, _: &str) -> Result<Listed<Catalog>, GraphError> {

@@ -13,9 +13,10 @@ use super::{
 };
 
 /// What the project ships.
-const SHIPPED: [&str; 4] = [
+const SHIPPED: [&str; 5] = [
     include_str!("../../../../crds/entratenants.yaml"),
     include_str!("../../../../crds/catalogs.yaml"),
+    include_str!("../../../../crds/connectedorganizations.yaml"),
     include_str!("../../../../crds/accesspackages.yaml"),
     include_str!("../../../../crds/assignmentpolicies.yaml"),
 ];

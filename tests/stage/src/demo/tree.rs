@@ -183,7 +183,9 @@ fn requestors(policy: &Value) -> String {
     }
     let scope = match text(policy, "allowedTargetScope") {
         "notSpecified" => "nobody by themselves: direct assignment only",
-        "specificDirectoryUsers" | "specificDirectoryServicePrincipals" => "these:",
+        "specificDirectoryUsers" | "specificDirectoryServicePrincipals" | "specificConnectedOrganizationUsers" => {
+            "these:"
+        }
         "allMemberUsers" => "all members of the tenant",
         "allDirectoryUsers" => "all users of the tenant, guests too",
         "allConfiguredConnectedOrganizationUsers" => "all users of connected organizations",
@@ -201,6 +203,7 @@ fn subjects(set: &Value) -> String {
             "internalSponsors" => "internal sponsors".to_owned(),
             "externalSponsors" => "external sponsors".to_owned(),
             "singleUser" => name_of(text(subject, "userId")),
+            "connectedOrganizationMembers" => format!("people of {}", text(subject, "description")),
             "groupMembers" => format!("members of {}", name_of(text(subject, "groupId"))),
             other => other.to_owned(),
         }
