@@ -85,6 +85,7 @@ struct Parts {
     scopes: Vec<Value>,
     policies: Vec<Value>,
     assignments: Vec<Value>,
+    organizations: Vec<Value>,
 }
 
 impl Parts {
@@ -100,6 +101,7 @@ impl Parts {
             scopes: part("resourceRoleScopes"),
             policies: part("assignmentPolicies"),
             assignments: part("assignments"),
+            organizations: part("connectedOrganizations"),
         }
     }
 
@@ -203,10 +205,13 @@ fn subjects(sets: &Value) -> String {
     let mut named: Vec<String> = sets
         .iter()
         .map(|set| {
-            ["userId", "groupId"]
-                .iter()
-                .map(|id| text(&set[*id]))
-                .collect::<String>()
+            let named: String = ["userId", "groupId"].iter().map(|id| text(&set[*id])).collect();
+            // An organization has another id in every run.
+            if set["connectedOrganizationId"].is_string() {
+                format!("organization {}", text(&set["description"]))
+            } else {
+                named
+            }
         })
         .collect();
     named.sort();
@@ -225,6 +230,7 @@ fn canonical(object: &Value) -> Value {
                 "catalogId",
                 "accessPackageId",
                 "assignmentPolicyId",
+                "connectedOrganizationId",
                 // Told by names.
                 "incompatibleAccessPackages",
                 "incompatibleGroups",
@@ -253,6 +259,16 @@ impl Picture {
                 text(&catalog["displayName"]),
                 canonical(catalog)
             ));
+        }
+        for organization in &parts.organizations {
+            let mut shown = canonical(organization);
+            // Nobody comes first among sponsors.
+            for list in ["internalSponsors", "externalSponsors"] {
+                if let Some(sponsors) = shown[list].as_array_mut() {
+                    sponsors.sort_by_key(ToString::to_string);
+                }
+            }
+            enter(format!("organization {} {shown}", text(&organization["displayName"])));
         }
         for resource in &parts.resources {
             let catalog = parts.catalog(&resource["catalogId"]);
@@ -428,6 +444,7 @@ fn cluster(cluster: &ApiServer, parts: &Parts) -> BTreeMap<String, String> {
             let id = &status["entra"]["id"];
             if id.is_string() {
                 let all = parts.catalogs.iter().chain(&parts.packages).chain(&parts.policies);
+                let all = all.chain(&parts.organizations);
                 let is_there = all.into_iter().any(|object| &object["id"] == id);
                 words.push(
                     if is_there {

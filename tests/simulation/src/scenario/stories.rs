@@ -23,6 +23,11 @@ const POLICY: Target = Target {
     namespace: Some(TEAM),
     name: "campaign",
 };
+const PARTNER: Target = Target {
+    kind: "ConnectedOrganization",
+    namespace: None,
+    name: "fabrikam",
+};
 const TENANT: Target = Target {
     kind: "EntraTenant",
     namespace: None,
@@ -95,6 +100,36 @@ fn lenient_catalog() -> Value {
     )
 }
 
+/// A partner, with two who vouch for its people.
+fn partner() -> Value {
+    json!({"apiVersion": API_VERSION, "kind": "ConnectedOrganization", "metadata": {"name": "fabrikam"}, "spec": {
+        "displayName": "Fabrikam", "description": "Builds sites", "identitySource": {"domain": "fabrikam.com"},
+        "deletionPolicy": "Delete",
+        "internalSponsors": [{"user": {"userPrincipalName": "ann@contoso.com"}}, {"group": {"displayName": "Approvers"}}],
+        "externalSponsors": [{"user": {"mail": "gina@fabrikam.com"}}]}})
+}
+
+/// A policy for its people, whom their sponsors approve.
+fn partner_policy() -> Value {
+    with(
+        policy(),
+        &json!({"spec": {
+            "requestors": {"scope": "SpecificConnectedOrganizationUsers",
+                "targets": [{"connectedOrganization": {"name": "fabrikam"}}]},
+            "approval": {"stages": [{"approvers": [{"internalSponsors": {}}],
+                "fallbackApprovers": [{"user": {"userPrincipalName": "bob@contoso.com"}}]}]}}}),
+    )
+}
+
+/// A catalog whose grant lets partners in.
+fn partner_catalog() -> Value {
+    with(
+        catalog(),
+        &json!({"spec": {"externallyVisible": true, "grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
+            "limits": {"requestorScopes": ["SpecificConnectedOrganizationUsers"]}}]}}),
+    )
+}
+
 /// A package that somebody made in the portal.
 fn by_hand(name: &str) -> Value {
     json!({"id": "aaaaaaaa-0000-4000-8000-000000000002", "displayName": name, "description": "By hand",
@@ -155,6 +190,10 @@ fn ends(name: &str) -> (&'static [&'static str], &'static [&'static str]) {
         "deletion-waits-for-holders" => (&["policy Marketing/Campaign/Members "], &[]),
         // What somebody else made stays as it is.
         "rich-policy" | "rich-policy-drifts" | "automatic" => (MADE, &[]),
+        "partner" | "partner-drifts" => (&["organization Fabrikam "], &[]),
+        "partner-deleted" => (&[], &["organization "]),
+        "partner-policy" => (&["organization Fabrikam ", "policy Marketing/Campaign/Members "], &[]),
+        "partner-policy-deleted" => (&["package Marketing/Campaign "], &["organization ", "policy "]),
         "name-taken" => (&["package Marketing/Campaign {\"description\":\"By hand\""], &[]),
         // A copied status is no proof: what it names stays, and so does what it had stood for.
         "status-copied" | "status-copied-of-one-let-go" => (&["package Marketing/Campaign "], &[]),
@@ -558,6 +597,82 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 )),
             ]),
         ),
+        // A partner is made, and others vouch for its people.
+        scenario("partner", {
+            let acts = [tenant(), partner()].map(Act::Apply);
+            let mut acts: Vec<Act> = acts.into();
+            acts.extend([
+                Act::AllReady,
+                Act::Patch(
+                    PARTNER,
+                    spec(
+                        json!({"description": "Builds the sites", "state": "Proposed", "externalSponsors": null,
+                        "internalSponsors": [{"user": {"userPrincipalName": "carol@contoso.com"}},
+                            {"user": {"userPrincipalName": "ann@contoso.com"}}]}),
+                    ),
+                ),
+            ]);
+            acts
+        }),
+        scenario(
+            "partner-deleted",
+            vec![
+                Act::Apply(tenant()),
+                Act::Apply(partner()),
+                Act::AllReady,
+                Act::Delete(PARTNER),
+            ],
+        ),
+        // In the portal somebody vouches who should not, somebody no longer does, and it is put back to being proposed.
+        scenario(
+            "partner-drifts",
+            vec![
+                Act::Apply(tenant()),
+                Act::Apply(partner()),
+                Act::AllReady,
+                Act::PortalPatch(
+                    "connectedOrganizations",
+                    "Fabrikam",
+                    json!({"description": "By hand", "state": "proposed",
+                        "internalSponsors": ["46184453-e63b-4f20-86c2-c557ed5d5df9", "794b7786-196e-4253-b9f5-f88b1a8a8a2c"]}),
+                ),
+                Act::Pass(Duration::from_secs(900)),
+                Act::Settle,
+                Act::Patch(
+                    PARTNER,
+                    annotated("access.entra-operator.io/reconcile-requested-at", json!("now")),
+                ),
+            ],
+        ),
+        // Its people may ask for a package, by the name of the partner here, which comes last.
+        scenario("partner-policy", {
+            let mut acts: Vec<Act> = [namespace(), tenant(), partner_catalog(), package(), partner_policy()]
+                .map(Act::Apply)
+                .into();
+            acts.extend([
+                Act::Settle,
+                Act::Apply(partner()),
+                Act::AllReady,
+                Act::Patch(POLICY, spec(json!({"expiration": {"afterDuration": "P30D"}}))),
+                Act::Patch(PARTNER, spec(json!({"displayName": "Fabrikam"}))),
+            ]);
+            acts
+        }),
+        // The partner is deleted before the policy that names it, and waits for that.
+        scenario("partner-policy-deleted", {
+            let mut acts: Vec<Act> = [
+                namespace(),
+                tenant(),
+                partner_catalog(),
+                partner(),
+                package(),
+                partner_policy(),
+            ]
+            .map(Act::Apply)
+            .into();
+            acts.extend([Act::AllReady, Act::Delete(PARTNER), Act::Settle, Act::Delete(POLICY)]);
+            acts
+        }),
         // A name that somebody else's object has, and no leave to take it over.
         scenario("name-taken", {
             let mut acts: Vec<Act> = [namespace(), tenant(), catalog()].map(Act::Apply).into();
