@@ -200,6 +200,10 @@ impl Cluster {
             ("AccessPackage", "marketing-campaign", Some("marketing")),
             ("AssignmentPolicy", "marketing-campaign", Some("marketing")),
             ("AssignmentPolicy", "marketing-campaign-ticket", Some("marketing")),
+            ("ConnectedOrganization", "fabrikam", None),
+            ("Catalog", "partner-projects", None),
+            ("AccessPackage", "partner-contractors", Some("marketing")),
+            ("AssignmentPolicy", "partner-contractors", Some("marketing")),
         ];
         let mut ids = Vec::new();
         for (kind, name, namespace) in places {

@@ -34,7 +34,7 @@ fn with_the_hook_uninstalling_stops_the_operator_and_then_lets_every_object_go_a
     operator.report_ready(&cluster)?;
     cluster.apply_samples()?;
     let before = cluster.samples_ready()?;
-    assert_eq!(held(&cluster)?.len(), 5);
+    assert_eq!(held(&cluster)?.len(), 9);
     assert_eq!(
         cluster.get("clusterroles", HOOK, None)?,
         None,
@@ -79,7 +79,7 @@ fn with_the_hook_uninstalling_stops_the_operator_and_then_lets_every_object_go_a
         said.contains("released AccessPackage marketing/marketing-campaign: "),
         "{said}"
     );
-    assert!(said.ends_with("5 objects\n"), "{said}");
+    assert!(said.ends_with("9 objects\n"), "{said}");
     assert_eq!(held(&cluster)?, Vec::<String>::new());
     assert_eq!(
         cluster.samples_ready()?,

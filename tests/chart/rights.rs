@@ -126,6 +126,13 @@ fn the_operator_has_exactly_the_rights_that_it_uses() -> Outcome {
             json!({"displayName": "Later"}),
         ),
         (
+            "connectedorganizations",
+            "ConnectedOrganization",
+            "management",
+            None,
+            json!({"displayName": "Later", "identitySource": {"domain": "later.example"}}),
+        ),
+        (
             "accesspackages",
             "AccessPackage",
             "management",

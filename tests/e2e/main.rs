@@ -16,6 +16,7 @@
 //! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
 //! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
 //! | `truth` | whether status tells the truth: of what was compared, done and held, and of itself |
+//! | `partners` | connected organizations, who vouches for their people, and the policies that let them in |
 //! | `people` | who decides: what somebody changes about approvers stays |
 //! | `names` | names that are taken, differ by case, are swapped; many resources at once |
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
@@ -46,6 +47,7 @@ mod grants;
 mod identity;
 mod kstatus;
 mod names;
+mod partners;
 mod people;
 mod reading;
 mod review;

@@ -31,16 +31,20 @@ fn samples() -> Result<Vec<PathBuf>, Box<dyn Error>> {
         files.push(entry?.path());
     }
     files.sort();
-    assert_eq!(files.len(), 6, "{files:?}");
+    assert_eq!(files.len(), 7, "{files:?}");
     Ok(files)
 }
 
-const SAMPLES: [(&str, &str, Option<&str>); 5] = [
+const SAMPLES: [(&str, &str, Option<&str>); 9] = [
     ("EntraTenant", "default", None),
     ("Catalog", "marketing", None),
     ("AccessPackage", "marketing-campaign", Some("marketing")),
     ("AssignmentPolicy", "marketing-campaign", Some("marketing")),
     ("AssignmentPolicy", "marketing-campaign-ticket", Some("marketing")),
+    ("ConnectedOrganization", "fabrikam", None),
+    ("Catalog", "partner-projects", None),
+    ("AccessPackage", "partner-contractors", Some("marketing")),
+    ("AssignmentPolicy", "partner-contractors", Some("marketing")),
 ];
 
 fn apply_samples(stage: &Stage, files: &[PathBuf]) -> Outcome {
@@ -72,14 +76,22 @@ fn has_exactly_the_samples(state: &Value) {
         names.sort();
         names
     };
-    assert_eq!(names("catalogs"), ["General", "Marketing"]);
-    assert_eq!(names("resources").len(), 3, "{:#}", state["resources"]);
-    assert_eq!(names("accessPackages"), ["Marketing Campaign Access"]);
-    assert_eq!(of("resourceRoleScopes").len(), 3, "{:#}", state["resourceRoleScopes"]);
+    assert_eq!(names("catalogs"), ["General", "Marketing", "Partner Projects"]);
+    assert_eq!(names("connectedOrganizations"), ["Fabrikam"]);
+    assert_eq!(names("resources").len(), 4, "{:#}", state["resources"]);
+    assert_eq!(
+        names("accessPackages"),
+        ["Campaign Contractors", "Marketing Campaign Access"]
+    );
+    assert_eq!(of("resourceRoleScopes").len(), 4, "{:#}", state["resourceRoleScopes"]);
     let policies = of("assignmentPolicies");
     assert_eq!(
         names("assignmentPolicies"),
-        ["Marketing Campaign Policy", "Marketing Campaign With Ticket"]
+        [
+            "Fabrikam Contractors",
+            "Marketing Campaign Policy",
+            "Marketing Campaign With Ticket"
+        ]
     );
     let of_name = |name: &str| {
         let found = policies.iter().find(|policy| policy["displayName"] == name);
@@ -98,6 +110,13 @@ fn has_exactly_the_samples(state: &Value) {
         rich["reviewSettings"]["schedule"]["recurrence"]["pattern"]["interval"],
         3
     );
+    let partners = of_name("Fabrikam Contractors");
+    let organization = of("connectedOrganizations").first().cloned().unwrap_or_default();
+    assert_eq!(
+        partners["specificAllowedTargets"][0]["connectedOrganizationId"],
+        organization["id"]
+    );
+    assert_eq!(organization["internalSponsors"], json!([world::ANN_ID]));
     let simple = of_name("Marketing Campaign Policy");
     let stages = &simple["requestApprovalSettings"]["stages"];
     assert_eq!(stages.as_array().map(Vec::len), Some(1), "{stages:#}");
@@ -114,6 +133,7 @@ fn holds_nothing(state: &Value) {
         "accessPackages",
         "resourceRoleScopes",
         "assignmentPolicies",
+        "connectedOrganizations",
     ] {
         assert_eq!(count(name), Some(0), "{:#}", state[name]);
     }

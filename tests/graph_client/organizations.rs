@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use entra_access_operator::graph::{
-    ConnectedOrganizationFields, ConnectedOrganizationState, GraphErrorKind, IdentitySource, Read, Removed, Sponsor, SponsorList,
+    ConnectedOrganizationFields, ConnectedOrganizationState, GraphErrorKind, IdentitySource, Read, Removed, Sponsor,
+    SponsorList,
 };
 use serde_json::{Value, json};
 
@@ -70,10 +71,7 @@ async fn sponsors_that_an_expansion_may_have_cut_are_read_by_themselves() {
     assert_eq!(read.external_sponsors.known().map(BTreeSet::len), Some(3));
     let seen = stand_in.seen();
     assert_eq!(seen[1].query("$expand"), Some("internalSponsors,externalSponsors"));
-    assert_eq!(
-        seen[2].path,
-        format!("{EM}/connectedOrganizations/o/internalSponsors")
-    );
+    assert_eq!(seen[2].path, format!("{EM}/connectedOrganizations/o/internalSponsors"));
 }
 
 #[tokio::test]
@@ -106,9 +104,7 @@ async fn a_sponsor_is_added_by_graphs_own_address_and_one_who_is_there_is_no_err
         .add_sponsor(&id, SponsorList::External, &Sponsor::Group("owners".into()))
         .await
         .unwrap();
-    let removed = graph
-        .remove_sponsor(&id, SponsorList::External, &"owners".into())
-        .await;
+    let removed = graph.remove_sponsor(&id, SponsorList::External, &"owners".into()).await;
     assert_eq!(removed.unwrap(), Removed::Away);
     let seen = stand_in.seen();
     let paths: Vec<&str> = seen.iter().map(|one| one.path.trim_start_matches(EM)).collect();
