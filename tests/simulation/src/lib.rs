@@ -11,6 +11,7 @@
 //! | [`storm`] | disturbances by seed, by kind, and the smallest that fails |
 //! | [`table`] | operation × failure |
 //! | [`outage`] | a quarter of an hour without Graph |
+//! | [`specs`] | specs by the ten thousand, and what holds for any two of them |
 //! | [`stage`], [`due`] | all of it together, and who is visited when |
 
 pub mod api_server;
@@ -20,6 +21,7 @@ pub mod judge;
 pub mod matrix;
 pub mod outage;
 pub mod scenario;
+pub mod specs;
 pub mod stage;
 pub mod storm;
 pub mod table;

@@ -24,6 +24,7 @@ use simulation::{
     matrix::{Character, Disturbance, KILLS, Run, run},
     outage,
     scenario::{Scenario, scenarios},
+    specs,
     stage::Manner,
     storm::{self, CLOCK_WRONG_BY, by_seed},
     table,
@@ -101,6 +102,15 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         objects: usize,
     },
+    /// So many pairs of valid specs by seed: written and read back nothing is left to do, and from one to the other takes what
+    /// their differences call for
+    Specs {
+        /// How many
+        count: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// One run by its seed, with what the operator sent
     Replay {
         /// The seed
@@ -150,6 +160,7 @@ fn main() -> ExitCode {
         Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
         Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count, &options.narrowed),
         Command::Table { write } => Ok(table(write.as_deref())),
+        Command::Specs { count, seed } => Ok(specs(seed, count)),
         Command::Storms { stride, kind } => storms(&chosen, &characters, stride.max(1), kind.as_deref()),
         Command::Replay {
             seed,
@@ -446,6 +457,63 @@ fn schedules(
         })
         .collect();
     Ok(report(&tasks, begun, Some(options)))
+}
+
+/// So many pairs share a tenant: it remembers every request.
+const PAIRS: u64 = 250;
+
+/// Pairs of specs on all cores, with one line of figures.
+fn specs(first: u64, count: u64) -> ExitCode {
+    let begun = Instant::now();
+    let (next, all) = (AtomicUsize::new(0), Mutex::new(specs::Outcome::default()));
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let from = PAIRS * next.fetch_add(1, Ordering::Relaxed) as u64;
+                    if from >= count {
+                        return;
+                    }
+                    let outcome = specs::run(first + from..first + count.min(from + PAIRS));
+                    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                    for specs::Failure { seed, kind, why, specs } in &outcome.failures {
+                        println!("FAILED {kind}: cargo simulate specs 1 --seed {seed}");
+                        println!("  {why}");
+                        // Whoever replays it wants to see it.
+                        if count == 1 {
+                            let [a, b] = specs;
+                            println!("  A: {a}\n  B: {b}");
+                        }
+                    }
+                    all.add(outcome);
+                    let done: u64 = all.pairs.values().sum();
+                    if done % 5_000 < PAIRS {
+                        println!("{done} of {count} pairs, {:.0} s", begun.elapsed().as_secs_f64());
+                    }
+                }
+            });
+        }
+    });
+    let all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (reached, missed) = all.reach.of(&specs::KINDS);
+    let pairs = |kind: &str| all.pairs.get(kind).copied().unwrap_or_default(); // none of this kind
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{count} pairs of specs ({} of policies, {} of packages, {} of catalogs), {} failed; {reached} fields and values drawn, {} never; {} writes; {seconds:.0} s, {:.0} a minute",
+        pairs("AssignmentPolicy"),
+        pairs("AccessPackage"),
+        pairs("Catalog"),
+        all.failures.len(),
+        missed.len(),
+        all.writes,
+        count as f64 / seconds * 60.0,
+    );
+    if all.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn table(write: Option<&std::path::Path>) -> ExitCode {

@@ -36,7 +36,7 @@ mod beside;
 use beside::Former;
 
 /// The company of `tests/stage`: what the tenant holds before anything is done.
-const WORLD: &str = include_str!("../../stage/world.yaml");
+pub(crate) const WORLD: &str = include_str!("../../stage/world.yaml");
 const AUTHORITY: &str = "https://localhost";
 /// The operator's own namespace.
 pub const OPERATOR_NAMESPACE: &str = "entra-access-operator";
@@ -252,6 +252,12 @@ impl Stage {
     pub fn restart(&mut self) {
         self.kill();
         self.is_stopped = false;
+    }
+
+    /// The stage's clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     /// What the stage's clock shows.

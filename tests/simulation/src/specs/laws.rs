@@ -1,0 +1,603 @@
+//! What holds for any spec, and for any two: written and read back there is nothing left to do; from one to the other takes
+//! the writes that their differences call for, and leaves what the other alone would.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use entra_access_operator::{
+    api::{
+        AccessPackageSpec, AssignmentPolicySpec, CatalogSpec, DriftPolicy, IsoDuration, QuestionStatus, ResourceStatus,
+    },
+    graph::{AccessPackage, AccessPackageId, CatalogId, Cloud, GraphError, PolicyId},
+    plan::{
+        self, Base, Drift, Found, Memory, Plan, Rules,
+        access_package::{self, PackageAct, RoleKey},
+        assignment_policy::{self, PolicyAct, questions},
+        bindings::{application_key, group_key, site_key},
+        catalog::{self, CatalogAct, SeenCatalog},
+        desire,
+        limits::{well_formed, well_named},
+        people,
+        resources::ResolvedResource,
+        roles::AppRoles,
+    },
+};
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::bench::Bench;
+
+/// How long a request for a resource may take.
+const DELIVERY: Duration = Duration::from_secs(60);
+
+fn mistyped(error: serde_json::Error) -> String {
+    format!("the spec is not of its type: {error}")
+}
+
+fn refused(error: GraphError) -> String {
+    format!("Graph refused it: {error}")
+}
+
+/// Whether a plan can be carried out whole: nothing of it is held, and nothing was left unread.
+fn whole<A: plan::Act>(plan: &Plan<A>) -> Result<(), String> {
+    if plan.is_open {
+        return Err("something was left unread".to_owned());
+    }
+    match plan.held.first() {
+        Some((step, hold)) => Err(format!("{step} is held: {}", hold.reason().name())),
+        None => Ok(()),
+    }
+}
+
+fn nothing_left<A: plan::Act>(plan: &Plan<A>, after: &str) -> Result<(), String> {
+    whole(plan)?;
+    match plan.steps.first() {
+        Some(step) => Err(format!("{after} there is still to do: {step}")),
+        None => Ok(()),
+    }
+}
+
+/// What an object is in the operator's memory.
+struct Remembered<I> {
+    id: Option<I>,
+    memories: Vec<Memory>,
+    /// What was written to get there.
+    steps: usize,
+}
+
+impl<I> Remembered<I> {
+    fn nothing() -> Self {
+        Self {
+            id: None,
+            memories: Vec::new(),
+            steps: 0,
+        }
+    }
+}
+
+fn rules(base: Base<'_>) -> Rules<'_> {
+    Rules {
+        base,
+        drift: Drift {
+            policy: DriftPolicy::Cautious,
+            requested: false,
+        },
+        limit: None,
+        confirmed: true,
+    }
+}
+
+/// That going from one state to the other took as much as it may, and led there.
+fn is_led(from: &Value, by: &Value, alone: &Value, took: (usize, usize)) -> Result<(), String> {
+    if by != alone {
+        return Err(format!("A → B leaves {by}\nB alone leaves {alone}"));
+    }
+    let (took, calls_for) = took;
+    if took != calls_for {
+        return Err(format!(
+            "A → B took {took} writes, and its differences call for {calls_for}: from {from}\nto {by}"
+        ));
+    }
+    Ok(())
+}
+
+// Policies.
+
+struct Policy {
+    remembered: Remembered<PolicyId>,
+    questions: Vec<QuestionStatus>,
+}
+
+impl Policy {
+    fn unborn() -> Self {
+        Self {
+            remembered: Remembered::nothing(),
+            questions: Vec::new(),
+        }
+    }
+
+    /// One visit: what is missing is written, and afterwards nothing is.
+    async fn write(&mut self, bench: &mut Bench, spec: &AssignmentPolicySpec) -> Result<(), String> {
+        let before = self.visit(bench, spec, true).await?;
+        self.remembered.steps = before.steps.len();
+        for step in before.steps {
+            match &step.act {
+                PolicyAct::Create(body) => {
+                    let made = bench.graph.create_assignment_policy(&bench.package, body).await;
+                    self.remembered.id = Some(made.map_err(refused)?.id);
+                }
+                PolicyAct::Replace(body) => {
+                    let id = self.remembered.id.as_ref().ok_or("there is nothing to replace")?;
+                    let replaced = bench.graph.replace_assignment_policy(id, &bench.package, body).await;
+                    replaced.map_err(refused)?;
+                }
+                PolicyAct::Identity(_)
+                | PolicyAct::Close { .. }
+                | PolicyAct::RemoveAssignments(_)
+                | PolicyAct::Delete { .. } => return Err(format!("nobody asked for this: {step}")),
+            }
+            self.remembered.memories.extend(step.memories);
+        }
+        nothing_left(&self.visit(bench, spec, true).await?, "written and read back,")?;
+        // Nor for a process that knows nothing but what it reads.
+        nothing_left(&self.visit(bench, spec, false).await?, "for one that remembers nothing")
+    }
+
+    async fn visit(
+        &mut self,
+        bench: &mut Bench,
+        spec: &AssignmentPolicySpec,
+        remembers: bool,
+    ) -> Result<Plan<PolicyAct>, String> {
+        let references = people::references(spec).map_err(|problem| problem.message())?;
+        bench.look_up(references.into_iter().map(|(_, key)| key)).await?;
+        let people = people::bound(spec, &mut |_, key| {
+            let id = bench.id(&key).unwrap_or_default(); // each was looked up
+            Ok(id.into())
+        });
+        let people = people.map_err(|problem| problem.message())?;
+        let observed = match &self.remembered.id {
+            None => Found::Unborn,
+            Some(id) => {
+                let read = bench.graph.get_assignment_policy(id).await.map_err(refused)?;
+                Found::Present(Box::new(read.ok_or("the policy is not there")?))
+            }
+        };
+        let wanted = |known: &[QuestionStatus]| {
+            let desired = desire::policy(spec, people.clone(), known, Cloud::Global);
+            desired.map_err(|problem| problem.message())
+        };
+        let mut desired = wanted(&self.questions)?;
+        if let Found::Present(policy) = &observed {
+            self.questions = questions::told(&spec.questions, &desired.questions, &policy.fields.questions);
+            desired = wanted(&self.questions)?;
+        }
+        let applied = plan::applied(&self.remembered.memories);
+        let base = match remembers && self.remembered.id.is_some() {
+            true => Base::of(Some(&applied)),
+            false => Base::none(),
+        };
+        let plan = assignment_policy::plan(&desired, &observed, &rules(base));
+        whole(&plan)?;
+        if remembers {
+            self.remembered.memories.extend(plan.found.clone());
+        }
+        Ok(plan)
+    }
+
+    /// How it is in Entra, what means the same written the same.
+    fn picture(&self, bench: &Bench) -> Value {
+        let policies = bench.stage.entra.part("assignmentPolicies").unwrap_or_default();
+        let id = self.remembered.id.as_ref().map(PolicyId::as_str);
+        let mut all = policies.as_array().into_iter().flatten();
+        let policy = all.find(|policy| policy["id"].as_str() == id);
+        let mut policy = policy.cloned().unwrap_or_default();
+        for made in ["id", "createdDateTime", "modifiedDateTime", "accessPackage", "catalog"] {
+            if let Some(policy) = policy.as_object_mut() {
+                policy.remove(made);
+            }
+        }
+        for question in policy["questions"].as_array_mut().into_iter().flatten() {
+            if let Some(question) = question.as_object_mut() {
+                question.remove("id");
+            }
+        }
+        // Where nobody is removed, it means nothing when.
+        if policy["automaticRequestSettings"]["removeAccessWhenTargetLeavesAllowedTargets"] == false {
+            policy["automaticRequestSettings"]["gracePeriodBeforeAccessRemoval"] = Value::Null;
+        }
+        normal(&mut policy);
+        policy
+    }
+}
+
+/// Sets in one order; ids in small letters; lengths and times by what they mean.
+fn normal(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                normal(field);
+                let is_of_subjects = |items: &[Value]| items.iter().any(|item| item.get("@odata.type").is_some());
+                match field {
+                    Value::Array(items) if name != "questions" && is_of_subjects(items) => {
+                        items.sort_by_key(Value::to_string);
+                    }
+                    Value::String(text) if name.ends_with("Id") => *text = text.to_lowercase(),
+                    Value::String(text) if name.ends_with("DateTime") => {
+                        if let Ok(time) = text.parse::<Timestamp>() {
+                            *text = time.to_string();
+                        }
+                    }
+                    Value::String(text) if name.to_lowercase().contains("duration") => {
+                        if let Some(length) = IsoDuration::new(text.as_str()).as_duration() {
+                            *text = format!("{} s", length.as_secs());
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(normal),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Without the day on which its reviews began: a series that exists keeps its own.
+fn without_beginning(mut picture: Value) -> Value {
+    if let Some(schedule) = picture
+        .pointer_mut("/reviewSettings/schedule")
+        .and_then(Value::as_object_mut)
+    {
+        schedule.remove("startDateTime");
+    }
+    picture
+}
+
+/// Both laws for two policies with the same way in.
+///
+/// # Errors
+/// What does not hold.
+pub async fn policies(bench: &mut Bench, a: &Value, b: &Value) -> Result<(), String> {
+    let spec_a: AssignmentPolicySpec = serde_json::from_value(a.clone()).map_err(mistyped)?;
+    let spec_b: AssignmentPolicySpec = serde_json::from_value(b.clone()).map_err(mistyped)?;
+    for spec in [&spec_a, &spec_b] {
+        well_formed(spec).map_err(|problem| format!("the spec is wrong: {}", problem.message()))?;
+    }
+    let mut one = Policy::unborn();
+    one.write(bench, &spec_a).await.map_err(|why| format!("A: {why}"))?;
+    if one.remembered.steps != 1 {
+        return Err(format!("A took {} steps", one.remembered.steps));
+    }
+    let from = one.picture(bench);
+    let before = bench.writes();
+    one.write(bench, &spec_b).await.map_err(|why| format!("A → B: {why}"))?;
+    let took = bench.writes() - before;
+    let by = one.picture(bench);
+    one.write(bench, &spec_a)
+        .await
+        .map_err(|why| format!("A → B → A: {why}"))?;
+    let back = one.picture(bench);
+    let mut alone = Policy::unborn();
+    alone.write(bench, &spec_b).await.map_err(|why| format!("B: {why}"))?;
+    let right = alone.picture(bench);
+    for id in [one.remembered.id, alone.remembered.id].iter().flatten() {
+        let deleted = bench.graph.delete_assignment_policy(id).await;
+        deleted.map(drop).map_err(refused)?;
+    }
+    let [from, by, back, right] = [from, by, back, right].map(without_beginning);
+    let took = usize::try_from(took).unwrap_or(usize::MAX);
+    is_led(&from, &by, &right, (took, usize::from(from != right)))?;
+    match back == from {
+        true => Ok(()),
+        false => Err(format!("A → B → A leaves {back}\nA left {from}")),
+    }
+}
+
+// Packages.
+
+async fn package(bench: &Bench, id: &AccessPackageId) -> Result<AccessPackage, String> {
+    let read = bench.graph.get_access_package(id).await.map_err(refused)?;
+    read.ok_or_else(|| "the package is not there".to_owned())
+}
+
+async fn package_plan(
+    bench: &Bench,
+    spec: &AccessPackageSpec,
+    of: &Remembered<AccessPackageId>,
+    remembers: bool,
+) -> Result<Plan<PackageAct>, String> {
+    let desired = desire::package(spec, &bench.catalog, bench.catalog_id.clone());
+    if let Some(problem) = desired.unresolved.first() {
+        return Err(problem.message());
+    }
+    let observed = match &of.id {
+        None => Found::Unborn,
+        Some(id) => Found::Present(Box::new(package(bench, id).await?)),
+    };
+    let applied = plan::applied(&of.memories);
+    let base = match remembers && of.id.is_some() {
+        true => Base::of(Some(&applied)),
+        false => Base::none(),
+    };
+    let plan = access_package::plan(&desired, &observed, &rules(base));
+    whole(&plan)?;
+    Ok(plan)
+}
+
+async fn write_package(
+    bench: &Bench,
+    spec: &AccessPackageSpec,
+    of: &mut Remembered<AccessPackageId>,
+) -> Result<(), String> {
+    let plan = package_plan(bench, spec, of, true).await?;
+    of.memories.extend(plan.found);
+    for step in plan.steps {
+        match (&step.act, &of.id) {
+            (PackageAct::Create(new), None) => {
+                of.id = Some(bench.graph.create_access_package(new).await.map_err(refused)?.id);
+            }
+            (PackageAct::Update(patch), Some(id)) => {
+                bench.graph.update_access_package(id, patch).await.map_err(refused)?;
+            }
+            (PackageAct::AddRole { role_scope, .. }, Some(id)) => {
+                let added = bench.graph.add_resource_role_scope(id, role_scope).await;
+                added.map(drop).map_err(refused)?;
+            }
+            (PackageAct::RemoveRole { id: scope, .. }, Some(id)) => {
+                let removed = bench.graph.remove_resource_role_scope(id, scope).await;
+                removed.map(drop).map_err(refused)?;
+            }
+            _ => return Err(format!("nobody asked for this: {step}")),
+        }
+        of.memories.extend(step.memories);
+    }
+    let left = package_plan(bench, spec, of, true).await?;
+    nothing_left(&left, "written and read back,")?;
+    of.memories.extend(left.found);
+    nothing_left(
+        &package_plan(bench, spec, of, false).await?,
+        "for one that remembers nothing",
+    )
+}
+
+/// Its fields, and its roles.
+async fn package_picture(
+    bench: &Bench,
+    of: &Remembered<AccessPackageId>,
+) -> Result<(Value, BTreeSet<RoleKey>), String> {
+    let id = of.id.as_ref().ok_or("there is no package")?;
+    let AccessPackage {
+        display_name,
+        description,
+        hidden,
+        resource_role_scopes,
+        ..
+    } = package(bench, id).await?;
+    let scopes = resource_role_scopes.known().ok_or("its roles are not told")?;
+    let roles = scopes.elements.iter().map(RoleKey::of).collect();
+    Ok((json!([display_name, description, hidden]), roles))
+}
+
+/// Both laws for two packages of one catalog.
+///
+/// # Errors
+/// What does not hold.
+pub async fn packages(bench: &mut Bench, a: &Value, b: &Value) -> Result<(), String> {
+    let spec_a: AccessPackageSpec = serde_json::from_value(a.clone()).map_err(mistyped)?;
+    let spec_b: AccessPackageSpec = serde_json::from_value(b.clone()).map_err(mistyped)?;
+    let mut one = Remembered::nothing();
+    write_package(bench, &spec_a, &mut one)
+        .await
+        .map_err(|why| format!("A: {why}"))?;
+    let from = package_picture(bench, &one).await?;
+    let before = bench.writes();
+    write_package(bench, &spec_b, &mut one)
+        .await
+        .map_err(|why| format!("A → B: {why}"))?;
+    let took = bench.writes() - before;
+    let by = package_picture(bench, &one).await?;
+    write_package(bench, &spec_a, &mut one)
+        .await
+        .map_err(|why| format!("A → B → A: {why}"))?;
+    let back = package_picture(bench, &one).await?;
+    let delete = async |of: &Remembered<AccessPackageId>| match &of.id {
+        Some(id) => bench.graph.delete_access_package(id).await.map(drop).map_err(refused),
+        None => Ok(()),
+    };
+    // Names are unique in a catalog.
+    delete(&one).await?;
+    let mut alone = Remembered::nothing();
+    write_package(bench, &spec_b, &mut alone)
+        .await
+        .map_err(|why| format!("B: {why}"))?;
+    let right = package_picture(bench, &alone).await?;
+    delete(&alone).await?;
+    let calls_for = usize::from(from.0 != right.0) + from.1.symmetric_difference(&right.1).count();
+    let took = usize::try_from(took).unwrap_or(usize::MAX);
+    let shown = |(fields, roles): &(Value, BTreeSet<RoleKey>)| json!([fields, format!("{roles:?}")]);
+    is_led(&shown(&from), &shown(&by), &shown(&right), (took, calls_for))?;
+    match back == from {
+        true => Ok(()),
+        false => Err(format!("A → B → A leaves {}\nA left {}", shown(&back), shown(&from))),
+    }
+}
+
+// Catalogs.
+
+struct Catalog {
+    remembered: Remembered<CatalogId>,
+    known: Vec<ResourceStatus>,
+}
+
+impl Catalog {
+    fn unborn() -> Self {
+        Self {
+            remembered: Remembered::nothing(),
+            known: Vec::new(),
+        }
+    }
+
+    async fn seen(&self, bench: &Bench) -> Result<Option<SeenCatalog>, String> {
+        let Some(id) = &self.remembered.id else {
+            return Ok(None);
+        };
+        let catalog = bench.graph.get_catalog(id).await.map_err(refused)?;
+        let resources = bench.graph.list_resources(id).await.map_err(refused)?;
+        Ok(Some(SeenCatalog {
+            catalog: catalog.ok_or("the catalog is not there")?,
+            unreadable: !resources.unreadable.is_empty(),
+            resources: resources.elements,
+        }))
+    }
+
+    async fn visit(
+        &mut self,
+        bench: &mut Bench,
+        spec: &CatalogSpec,
+        remembers: bool,
+    ) -> Result<Plan<CatalogAct>, String> {
+        let mut resolved = Vec::new();
+        for (index, resource) in spec.resources.iter().enumerate() {
+            let group = resource.group.as_ref().map(|group| (group_key(group), "AadGroup"));
+            let application = resource.application.as_ref();
+            let application = application.map(|one| (application_key(one), "AadApplication"));
+            let site = resource.share_point_site.as_ref();
+            let site = site.map(|site| (site_key(site), "SharePointOnline"));
+            let (key, system) = group.or(application).or(site).ok_or("a resource of nothing")?;
+            let key = key.ok_or("a resource without a name")?;
+            bench.look_up([key.clone()]).await?;
+            resolved.push(Ok(ResolvedResource {
+                index,
+                name: resource.name.clone(),
+                resource: entra_access_operator::graph::NewResource {
+                    origin_system: system.into(),
+                    origin_id: bench.id(&key).unwrap_or_default().to_owned(), // it was looked up
+                    display_name: None,
+                    description: None,
+                },
+                offered: resource.offered_roles(),
+                app_roles: AppRoles::Read(Vec::new()),
+                is_seen: true,
+            }));
+        }
+        let desired = desire::catalog(spec, &resolved);
+        let observed = self.seen(bench).await?.map_or(Found::Unborn, Found::Present);
+        let applied = plan::applied(&self.remembered.memories);
+        let base = match remembers && self.remembered.id.is_some() {
+            true => Base::of(Some(&applied)),
+            false => Base::none(),
+        };
+        let known: &[ResourceStatus] = if remembers { &self.known } else { &[] };
+        let plan = catalog::plan(&desired, &observed, known, &rules(base));
+        whole(&plan)?;
+        if remembers {
+            self.remembered.memories.extend(plan.found.clone());
+        }
+        Ok(plan)
+    }
+
+    async fn write(&mut self, bench: &mut Bench, spec: &CatalogSpec) -> Result<(), String> {
+        let plan = self.visit(bench, spec, true).await?;
+        for step in plan.steps {
+            match (&step.act, &self.remembered.id) {
+                (CatalogAct::Create(fields), None) => {
+                    let made = bench.graph.create_catalog(fields).await.map_err(refused)?;
+                    self.remembered.id = Some(made.id);
+                }
+                (CatalogAct::Update(patch), Some(id)) => {
+                    bench.graph.update_catalog(id, patch).await.map_err(refused)?;
+                }
+                (CatalogAct::AddResources(additions), Some(id)) => {
+                    for addition in additions {
+                        let asked = bench.graph.request_resource_add(id, &addition.resource).await;
+                        asked.map_err(refused)?;
+                        self.known.push(ResourceStatus {
+                            name: addition.name.clone(),
+                            id: None,
+                            origin_id: addition.resource.origin_id.clone(),
+                            origin_system: addition.resource.origin_system.to_string(),
+                            scope_id: None,
+                            roles: Vec::new(),
+                            added: true,
+                            state: "Ready".into(),
+                            message: None,
+                        });
+                    }
+                }
+                (CatalogAct::RemoveResource { id: resource, .. }, Some(id)) => {
+                    let asked = bench.graph.request_resource_remove(id, resource).await;
+                    asked.map_err(refused)?;
+                }
+                _ => return Err(format!("nobody asked for this: {step}")),
+            }
+            self.remembered.memories.extend(step.memories);
+        }
+        bench.stage.clock().sleep(DELIVERY).await;
+        nothing_left(&self.visit(bench, spec, true).await?, "written and read back,")?;
+        nothing_left(&self.visit(bench, spec, false).await?, "for one that remembers nothing")
+    }
+
+    /// Its fields, and the origins of its resources.
+    async fn picture(&self, bench: &Bench) -> Result<(Value, BTreeSet<String>), String> {
+        let SeenCatalog { catalog, resources, .. } = self.seen(bench).await?.ok_or("there is no catalog")?;
+        let fields = json!([
+            catalog.display_name,
+            catalog.description,
+            catalog.state.map(|state| state.to_string()),
+            catalog.externally_visible
+        ]);
+        let origin = |resource: &entra_access_operator::graph::Resource| resource.origin_id.to_lowercase();
+        Ok((fields, resources.iter().map(origin).collect()))
+    }
+
+    async fn delete(self, bench: &mut Bench) -> Result<(), String> {
+        // A catalog that has resources cannot be deleted.
+        for resource in self.seen(bench).await?.map(|seen| seen.resources).unwrap_or_default() {
+            if let Some(id) = &self.remembered.id {
+                let asked = bench.graph.request_resource_remove(id, &resource.id).await;
+                asked.map_err(refused)?;
+            }
+        }
+        bench.stage.clock().sleep(DELIVERY).await;
+        match &self.remembered.id {
+            Some(id) => bench.graph.delete_catalog(id).await.map(drop).map_err(refused),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Both laws for two catalogs of our own.
+///
+/// # Errors
+/// What does not hold.
+pub async fn catalogs(bench: &mut Bench, a: &Value, b: &Value) -> Result<(), String> {
+    let mut spec_a: CatalogSpec = serde_json::from_value(a.clone()).map_err(mistyped)?;
+    let mut spec_b: CatalogSpec = serde_json::from_value(b.clone()).map_err(mistyped)?;
+    for spec in [&mut spec_a, &mut spec_b] {
+        spec.id = None;
+        well_named(spec.display_name.as_deref(), None).map_err(|problem| problem.message())?;
+    }
+    let mut one = Catalog::unborn();
+    one.write(bench, &spec_a).await.map_err(|why| format!("A: {why}"))?;
+    let from = one.picture(bench).await?;
+    let before = bench.writes();
+    one.write(bench, &spec_b).await.map_err(|why| format!("A → B: {why}"))?;
+    let took = bench.writes() - before;
+    let by = one.picture(bench).await?;
+    one.write(bench, &spec_a)
+        .await
+        .map_err(|why| format!("A → B → A: {why}"))?;
+    let back = one.picture(bench).await?;
+    one.delete(bench).await?;
+    let mut alone = Catalog::unborn();
+    alone.write(bench, &spec_b).await.map_err(|why| format!("B: {why}"))?;
+    let right = alone.picture(bench).await?;
+    alone.delete(bench).await?;
+    let calls_for = usize::from(from.0 != right.0) + from.1.symmetric_difference(&right.1).count();
+    let took = usize::try_from(took).unwrap_or(usize::MAX);
+    let shown = |(fields, resources): &(Value, BTreeSet<String>)| json!([fields, resources]);
+    is_led(&shown(&from), &shown(&by), &shown(&right), (took, calls_for))?;
+    match back == from {
+        true => Ok(()),
+        false => Err(format!("A → B → A leaves {}\nA left {}", shown(&back), shown(&from))),
+    }
+}
