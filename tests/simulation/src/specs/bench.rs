@@ -204,6 +204,13 @@ impl Bench {
                 let sites = graph.find_sites(key).await?;
                 sites.into_iter().map(|site| site.web_url).collect()
             }
+            DirectoryKey::Organization(key) => {
+                let organizations = graph.find_connected_organizations(key).await?;
+                organizations
+                    .into_iter()
+                    .map(|organization| organization.id.to_string())
+                    .collect()
+            }
         })
     }
 
