@@ -481,6 +481,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_partner_is_known_by_is_one_thing_that_somebody_chose() {
+        let wanted = |source: serde_json::Value| {
+            let spec = json!({"displayName": "F", "identitySource": source});
+            organization(&serde_json::from_value(spec).unwrap(), None, None).map(|desired| desired.identity_source)
+        };
+        let tenant_id = "33333333-3333-4333-8333-333333333333".to_owned();
+        assert_eq!(
+            wanted(json!({"crossCloudTenant": {"cloudInstance": "USGovernment", "tenantId": tenant_id}})).unwrap(),
+            Some(graph::IdentitySource::CrossCloudTenant {
+                cloud_instance: "microsoftonline.us".into(),
+                tenant_id: tenant_id.clone(),
+            })
+        );
+        for unclear in [json!({}), json!({"domain": "f.com", "tenantId": tenant_id})] {
+            assert_eq!(wanted(unclear).unwrap_err().reason, Reason::InvalidSpec);
+        }
+        let taken_over = json!({"id": tenant_id});
+        let desired = organization(&serde_json::from_value(taken_over).unwrap(), None, None).unwrap();
+        assert_eq!((desired.state, desired.identity_source), (None, None), "it is left as it is");
+    }
+
+    #[test]
     fn what_the_cloud_does_not_know_is_not_said() {
         let body = policy(&spec(json!({"never": {}})), People::default(), &[], Cloud::China).unwrap();
         assert_eq!(body.request_approval_settings.is_requestor_justification_required, None);

@@ -9,7 +9,7 @@ use super::{
     lock,
 };
 use crate::{
-    graph::{ConnectedOrganization, GraphError, Listed, ObjectId},
+    graph::{ConnectedOrganization, GraphError, GraphErrorKind, Listed, ObjectId},
     plan::{
         Found,
         view::{Moment, Search, is_search_over},
@@ -42,16 +42,24 @@ impl Inventory {
         }
         let what = format!("connected organization {id}");
         let begun = inner.now();
-        // Nobody sees some of them only: a refusal tells of none.
-        if let Some(organization) = inner.reads.organization(id).await? {
-            return certain(&what, lock(&inner.organizations).show(begun, organization));
-        }
-        lock(&inner.organizations).miss(id.as_str(), begun, false);
+        let refusal = match inner.reads.organization(id).await {
+            Ok(Some(organization)) => return certain(&what, lock(&inner.organizations).show(begun, organization)),
+            Ok(None) => None,
+            // Nobody is shown some of them only: to whoever may list them, one that is refused may be one that is gone.
+            Err(error) if error.kind == GraphErrorKind::Forbidden => {
+                if inner.ask(Question::Organizations, Freshness::Now).await.is_err() {
+                    return Err(error.into());
+                }
+                Some(error)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        lock(&inner.organizations).miss(id.as_str(), begun, refusal.is_some());
         let absence = || lock(&inner.organizations).absence(id.as_str(), inner.now());
         let missing = Missing {
             what,
             id: id.as_str(),
-            refusal: None,
+            refusal,
         };
         inner.absent(missing, Question::Organizations, absence).await
     }

@@ -65,7 +65,10 @@ impl Reads for Arc<StandIn> {
 
     async fn organization(&self, _: &ObjectId) -> Result<Option<ConnectedOrganization>, GraphError> {
         self.pass("organization").await?;
-        Ok(None)
+        match *lock(&self.missing) {
+            Some(kind @ GraphErrorKind::Forbidden) => Err(GraphError::new(kind, "stand-in", "as told")),
+            Some(_) | None => Ok(None),
+        }
     }
 
     async fn catalogs_named(&self, _: &str) -> Result<Listed<Catalog>, GraphError> {
@@ -322,6 +325,16 @@ async fn a_catalog_that_is_forbidden_is_gone_only_for_those_who_may_see_every_ca
     assert!(matches!(ask().await, Ok(Found::Gone { .. })));
     *lock(&graph.fails) = Some(GraphErrorKind::Forbidden);
     assert_eq!(reason(ask().await), Reason::AccessLost, "the list is refused as well");
+}
+
+#[tokio::test]
+async fn a_connected_organization_that_is_forbidden_is_gone_for_whoever_may_list_them_and_others_lack_a_permission() {
+    let (graph, inventory, _) = stage(0);
+    *lock(&graph.missing) = Some(GraphErrorKind::Forbidden);
+    let ask = || async { inventory.organization(&"o".into(), Freshness::Now).await };
+    assert!(matches!(ask().await, Ok(Found::Gone { .. })));
+    *lock(&graph.fails) = Some(GraphErrorKind::Forbidden);
+    assert_eq!(reason(ask().await), Reason::NeedsTenantPermission);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::{days, fallbacks, invalid, is_of_days_and_hours, missing, one_of, person};
 use crate::{
-    api::{AssignmentPolicySpec, Automatic, ChoiceQuestion, Question, Review, ReviewInterval, Reviewer},
+    api::{AssignmentPolicySpec, Automatic, ChoiceQuestion, Localization, Question, Review, ReviewInterval, Reviewer},
     plan::Problem,
 };
 
@@ -61,7 +61,7 @@ pub(super) fn questions(questions: &[Question]) -> Result<(), Problem> {
         let Question {
             name,
             prompt,
-            localizations: _,
+            localizations,
             required: _,
             editable: _,
             text,
@@ -78,6 +78,7 @@ pub(super) fn questions(questions: &[Question]) -> Result<(), Problem> {
         if prompt.trim().is_empty() {
             return Err(missing(&format!("{field}.prompt"), "prompt: Why do you need it?"));
         }
+        languages(&field, localizations)?;
         one_of(
             &field,
             &[("text", text.is_some()), ("choice", choice.is_some())],
@@ -98,8 +99,25 @@ pub(super) fn questions(questions: &[Question]) -> Result<(), Problem> {
                 "keep one",
             ));
         }
+        for (index, choice) in choices.iter().enumerate() {
+            languages(&format!("{field}[{index}]"), &choice.localizations)?;
+        }
     }
     Ok(())
+}
+
+/// A text that is there twice in one language has no meaning.
+fn languages(field: &str, localizations: &[Localization]) -> Result<(), Problem> {
+    let mut known = std::collections::BTreeSet::new();
+    let mut numbered = localizations.iter().enumerate();
+    match numbered.find(|(_, one)| !known.insert(one.language.to_lowercase())) {
+        Some((index, twice)) => Err(invalid(
+            &format!("{field}.localizations[{index}].language"),
+            format!("language {:?} is there twice", twice.language),
+            "keep one text for each language",
+        )),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn review(review: &Review) -> Result<(), Problem> {

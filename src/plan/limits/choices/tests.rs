@@ -348,3 +348,24 @@ fn a_rule_is_the_only_way_in_of_its_policy() {
         assert!(refused.message().starts_with(said), "{}", refused.message());
     }
 }
+
+#[test]
+fn two_texts_in_one_language_are_invalid_wherever_they_stand() {
+    let twice = json!([{"language": "de", "text": "Wozu?"}, {"language": "DE", "text": "Warum?"}]);
+    let of_the_question = json!([{"name": "a", "prompt": "Why?", "text": {}, "localizations": twice}]);
+    let choices = json!([{"value": "a"}, {"value": "b", "localizations": twice}]);
+    let of_a_choice = json!([{"name": "a", "prompt": "Why?", "choice": {"choices": choices}}]);
+    for (questions, field) in [
+        (of_the_question, "spec.questions[0].localizations[1].language"),
+        (
+            of_a_choice,
+            "spec.questions[0].choice.choices[1].localizations[1].language",
+        ),
+    ] {
+        let mut spec = policy("/displayName", json!("P"));
+        spec.questions = serde_json::from_value(questions).unwrap();
+        let problem = well_formed(&spec).unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some(field));
+        assert!(problem.message().contains("twice"), "{}", problem.message());
+    }
+}
