@@ -151,7 +151,7 @@ pub struct ResourceRole {
     #[x_kube(validation = rules::entry_name())]
     pub resource: String,
     /// Role of it: `Member` or `Owner` of a group, the value or display name of an application's role, the display
-    /// name of a site's role.
+    /// name of a site's role; for example `Reader`.
     #[schemars(length(min = 1, max = 256))]
     pub role: String,
 }

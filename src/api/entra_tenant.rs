@@ -102,16 +102,19 @@ pub enum Mode {
 #[x_kube(validation = rules::any_of(&["workloadIdentity", "clientSecret", "clientCertificate", "managedIdentity"], "credentials need exactly one of workloadIdentity, clientSecret, clientCertificate, managedIdentity; for example credentials: {workloadIdentity: {clientId: 22222222-3333-4444-5555-666666666666}}"))]
 #[x_kube(validation = rules::at_most_one_of(&["workloadIdentity", "clientSecret", "clientCertificate", "managedIdentity"]))]
 pub struct Credentials {
-    /// The operator's own service account is federated with the application: no secret anywhere.
+    /// The operator's own service account is federated with the application: no secret anywhere. For example
+    /// `{clientId: 22222222-3333-4444-5555-666666666666}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload_identity: Option<WorkloadIdentityCredential>,
-    /// A client secret, kept in a Secret of the operator's namespace.
+    /// A client secret, kept in a Secret of the operator's namespace; for example
+    /// `{clientId: 22222222-3333-4444-5555-666666666666, secretRef: {name: contoso}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<ClientSecretCredential>,
-    /// A certificate with its private key, kept in a Secret of the operator's namespace.
+    /// A certificate with its private key, kept in a Secret of the operator's namespace; for example
+    /// `{clientId: 22222222-3333-4444-5555-666666666666, secretRef: {name: contoso}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificateCredential>,
-    /// The managed identity of the machine that the operator runs on.
+    /// The managed identity of the machine that the operator runs on, for example `{}` for that of the machine itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_identity: Option<ManagedIdentityCredential>,
 }

@@ -165,7 +165,8 @@ pub struct SharePointSiteRef {
     #[schemars(length(max = 2048))]
     #[x_kube(validation = rules::matching("^https://[^/?# ]+(/[^?# ]*)?$", "must be the address of the site, https and without query, such as https://contoso.sharepoint.com/sites/marketing"))]
     pub url: Option<String>,
-    /// Graph's id of the site: host name, id of the site collection, id of the site, with commas between them.
+    /// Graph's id of the site: host name, id of the site collection, id of the site, with commas between them; for example
+    /// `contoso.sharepoint.com,5a58bb09-1fba-41c1-8125-69da264370a0,9f2ec1da-0be4-4a74-9254-973f0add78fd`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     #[x_kube(validation = rules::matching("^[^, ]+,[^, ]+,[^, ]+$", "must be Graph's id of the site: host name, id of the site collection and id of the site, with commas between them"))]

@@ -16,6 +16,7 @@ mod cluster;
 mod connected_organization;
 mod defaults;
 mod entra_tenant;
+mod explained;
 mod generated;
 mod lengths;
 mod rules;
