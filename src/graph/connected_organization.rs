@@ -529,7 +529,8 @@ impl Graph {
     }
 
     /// Has somebody vouch for the organization's people. `POST connectedOrganizations/{id}/internalSponsors/$ref`, or
-    /// `externalSponsors`; EntitlementManagement.ReadWrite.All. One who does already is no error.
+    /// `externalSponsors`; EntitlementManagement.ReadWrite.All. Where it is refused, whoever vouches already is looked for: then
+    /// there was nothing to do.
     ///
     /// # Errors
     ///
@@ -548,7 +549,11 @@ impl Graph {
         );
         let path = op.entitlement(&["connectedOrganizations", id.as_str(), list.name(), "$ref"])?;
         match op.write(&Call::create(path, json!({"@odata.id": object}))).await {
-            Err(error) if error.kind == GraphErrorKind::Conflict => Ok(()),
+            Err(error) if matches!(error.kind, GraphErrorKind::Conflict | GraphErrorKind::BadRequest) => {
+                let there = op.sponsors_by_themselves(id, list).await;
+                let is_there = there.is_ok_and(|there| there.known().is_some_and(|ids| ids.contains(sponsor.id())));
+                if is_there { Ok(()) } else { Err(error) }
+            }
             other => other,
         }
     }

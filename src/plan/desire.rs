@@ -499,7 +499,11 @@ mod tests {
         }
         let taken_over = json!({"id": tenant_id});
         let desired = organization(&serde_json::from_value(taken_over).unwrap(), None, None).unwrap();
-        assert_eq!((desired.state, desired.identity_source), (None, None), "it is left as it is");
+        assert_eq!(
+            (desired.state, desired.identity_source),
+            (None, None),
+            "it is left as it is"
+        );
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn condition(kind: Kind, spec: &Value) -> String {
         match kind {
             Kind::AccessPackage => broken["catalogRef"] = json!({"name": "catalog"}),
             Kind::AssignmentPolicy => broken["accessPackageRef"] = json!({"name": "package"}),
-            Kind::EntraTenant | Kind::Catalog => {}
+            Kind::EntraTenant | Kind::Catalog | Kind::ConnectedOrganization => {}
         }
         let tenant = json!({"tenantId": "11111111-1111-4111-8111-111111111111", "credentials": {"clientSecret": {
             "clientId": "5c0f7d0e-2f0c-4b43-9a53-0f3f4a7b6f11", "secretRef": {"name": "entra-credentials"}}}});

@@ -90,6 +90,9 @@ async fn a_sponsor_is_added_by_graphs_own_address_and_one_who_is_there_is_no_err
     let stand_in = StandIn::playing(vec![
         Reply::json(204, json!({})),
         Reply::error(409, "ReferenceExists", vec![]),
+        Reply::json(200, json!({"value": [{"id": "OWNERS"}]})),
+        Reply::error(409, "Conflict", vec![]),
+        Reply::json(200, json!({"value": []})),
         Reply::json(204, json!({})),
         Reply::error(403, "Forbidden", vec![]),
     ])
@@ -104,6 +107,10 @@ async fn a_sponsor_is_added_by_graphs_own_address_and_one_who_is_there_is_no_err
         .add_sponsor(&id, SponsorList::External, &Sponsor::Group("owners".into()))
         .await
         .unwrap();
+    let refused = graph
+        .add_sponsor(&id, SponsorList::External, &Sponsor::Group("owners".into()))
+        .await;
+    assert_eq!(refused.unwrap_err().kind, GraphErrorKind::Conflict, "nobody is there");
     let removed = graph.remove_sponsor(&id, SponsorList::External, &"owners".into()).await;
     assert_eq!(removed.unwrap(), Removed::Away);
     let seen = stand_in.seen();
@@ -113,6 +120,9 @@ async fn a_sponsor_is_added_by_graphs_own_address_and_one_who_is_there_is_no_err
         [
             "/connectedOrganizations/o/internalSponsors/$ref",
             "/connectedOrganizations/o/externalSponsors/$ref",
+            "/connectedOrganizations/o/externalSponsors",
+            "/connectedOrganizations/o/externalSponsors/$ref",
+            "/connectedOrganizations/o/externalSponsors",
             "/connectedOrganizations/o/externalSponsors/owners/$ref",
         ]
     );

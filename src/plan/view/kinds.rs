@@ -2,7 +2,8 @@
 
 use super::{Viewed, Writes, lists_tell};
 use crate::graph::{
-    AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, Incompatible, PolicyRead, Resource, ResourceRoleScope,
+    AccessPackage, AssignmentPolicy, Catalog, ConnectedOrganization, Incompatible, PolicyRead, Resource,
+    ResourceRoleScope,
 };
 
 impl Viewed for Catalog {

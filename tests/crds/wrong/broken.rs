@@ -308,6 +308,13 @@ fn changes(kind: Kind, spec: &Value) -> Vec<Break> {
                 changed(&format!("spec.resources[{index}]"), spec);
             }
         }
+        Kind::ConnectedOrganization => {
+            changed("spec.tenantRef", put("tenantRef", json!({"name": "another"})));
+            changed(
+                "spec.identitySource",
+                put("identitySource", json!({"domain": "another.example.com"})),
+            );
+        }
         Kind::AccessPackage => changed("spec.catalogRef", put("catalogRef", json!({"name": "another"}))),
         Kind::AssignmentPolicy => {
             changed(
@@ -377,7 +384,7 @@ fn conflicts(kind: Kind, spec: &Value) -> Vec<Break> {
         found.push(broken(Class::Conflict, "spec.deletionPolicy", implicit));
     }
     match kind {
-        Kind::EntraTenant | Kind::AccessPackage => {}
+        Kind::EntraTenant | Kind::ConnectedOrganization | Kind::AccessPackage => {}
         Kind::Catalog => {
             let mut conflict =
                 |at: &str, fields: &[(&str, Value)]| found.push(broken(Class::Conflict, at, put(fields)));
@@ -499,7 +506,7 @@ fn senseless(kind: Kind, spec: &Value) -> Vec<Break> {
         found.push(broken(Class::Sense, at, spec));
     };
     match kind {
-        Kind::EntraTenant => {}
+        Kind::EntraTenant | Kind::ConnectedOrganization => {}
         Kind::Catalog => {
             let group = json!([{"name": "a", "group": {"displayName": "Nobody knows it"}}]);
             sense("spec.resources[0].group", "resources", group);
