@@ -118,13 +118,13 @@ fn what_keeps_people_out_is_named_in_one_way() {
                 "a package by nothing",
                 "{incompatibleWith: {accessPackages: [{}]}}",
                 &[
-                    "spec.incompatibleWith.accessPackages[0]: Required value: a package needs exactly one of name, id; for example accessPackages: [{name: audit}]",
+                    "spec.incompatibleWith.accessPackages[0]: Invalid value: a package needs exactly one of name, id; for example accessPackages: [{name: audit}]",
                 ],
             ),
             (
                 "a package by both",
                 "{incompatibleWith: {accessPackages: [{name: audit, id: 56ff43fd-6b05-48df-9634-956a777fce6d}]}}",
-                &["spec.incompatibleWith.accessPackages[0]: Invalid value: exactly one of name, id may be set"],
+                &["spec.incompatibleWith.accessPackages[0]: Invalid value: name and id exclude each other: keep one"],
             ),
             (
                 "an id with a namespace",
@@ -158,7 +158,7 @@ fn what_keeps_people_out_is_named_in_one_way() {
                 "a group by nothing",
                 "{incompatibleWith: {groups: [{}]}}",
                 &[
-                    "spec.incompatibleWith.groups[0]: Required value: a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}",
+                    "spec.incompatibleWith.groups[0]: Invalid value: a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}",
                 ],
             ),
         ],

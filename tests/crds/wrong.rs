@@ -31,9 +31,13 @@ fn samples() -> Vec<(Kind, Value)> {
     let texts = fs::read_dir(folder)
         .unwrap()
         .map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
-    let mut samples: Vec<_> = texts
+    let documents: Vec<String> = texts
+        .flat_map(|text| text.split("\n---\n").map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let mut samples: Vec<_> = documents
+        .iter()
         .filter_map(|text| {
-            let object: Value = serde_saphyr::from_str(&text).unwrap();
+            let object: Value = serde_saphyr::from_str(text).unwrap();
             let kind = Kind::ALL.into_iter().find(|kind| object["kind"] == kind.name())?;
             Some((kind, object["spec"].clone()))
         })
