@@ -2,7 +2,7 @@
 
 use entra_access_operator::graph::{
     AccessPackage, AllowedTargetScope, GraphErrorKind, GroupKey, NewResource, NewResourceRoleScope, OriginSystem,
-    PolicyRead, RequestState, ResourceRole, ResourceScope, SiteKey, UserKey,
+    PolicyRead, Read, RequestState, ResourceRole, ResourceScope, SiteKey, UserKey,
 };
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ async fn a_catalogs_packages_come_in_one_read() {
     assert_eq!(seen[0].path, format!("{EM}/catalogs/c/accessPackages"));
     assert_eq!(
         seen[0].query("$expand"),
-        Some("assignmentPolicies,resourceRoleScopes($expand=role,scope)")
+        Some("assignmentPolicies,resourceRoleScopes($expand=role,scope),incompatibleAccessPackages,incompatibleGroups")
     );
 }
 
@@ -88,6 +88,8 @@ async fn a_refused_expand_is_replaced_by_batches_and_remembered() {
     let gone = json!({"id": "2", "status": 404, "body": {"error": {"code": "ResourceNotFound", "message": ""}}});
     let part = |id: &str, package: Value| json!({"id": id, "status": 200, "body": package});
     let stand_in = StandIn::playing(vec![
+        // With incompatibilities, and without.
+        Reply::error(400, "BadRequest", vec![]),
         Reply::error(400, "BadRequest", vec![]),
         list(),
         Reply::json(200, json!({"responses": [throttled, gone, part("0", package("p1"))]})),
@@ -111,7 +113,7 @@ async fn a_refused_expand_is_replaced_by_batches_and_remembered() {
         "the one that is gone is left out"
     );
     let seen = stand_in.seen();
-    assert_eq!(seen[2].path, "/v1.0/$batch");
+    assert_eq!(seen[3].path, "/v1.0/$batch");
     let urls = |index: usize| -> Vec<String> {
         let requests = seen[index].json()["requests"].as_array().unwrap().clone();
         requests
@@ -119,17 +121,17 @@ async fn a_refused_expand_is_replaced_by_batches_and_remembered() {
             .map(|request| request["url"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(urls(2).len(), 3);
-    let retried = urls(3);
+    assert_eq!(urls(3).len(), 3);
+    let retried = urls(4);
     assert_eq!(retried.len(), 1, "only what was throttled is sent again");
     assert!(retried[0].starts_with("/identityGovernance/entitlementManagement/accessPackages/p2?$expand="));
-    assert!(seen[3].at - seen[2].at >= std::time::Duration::from_secs(1));
+    assert!(seen[4].at - seen[3].at >= std::time::Duration::from_secs(1));
 
     assert_eq!(
         ids(&graph.list_access_packages(&"c".into()).await.unwrap().elements),
         ["p1", "p2", "p3"]
     );
-    assert_eq!(stand_in.seen().len(), 6, "the refused expand was tried again");
+    assert_eq!(stand_in.seen().len(), 7, "a refused expand was tried again");
 }
 
 #[tokio::test]
@@ -142,6 +144,7 @@ async fn a_batch_holds_at_most_twenty() {
         Reply::json(200, json!({ "responses": parts }))
     };
     let stand_in = StandIn::playing(vec![
+        Reply::error(501, "NotImplemented", vec![]),
         Reply::error(501, "NotImplemented", vec![]),
         Reply::json(200, json!({ "value": listed })),
         answers(0, 20),
@@ -157,6 +160,8 @@ async fn a_batch_holds_at_most_twenty() {
 #[tokio::test]
 async fn a_batch_that_was_not_answered_whole_is_no_list() {
     let stand_in = StandIn::playing(vec![
+        // With incompatibilities, and without.
+        Reply::error(400, "BadRequest", vec![]),
         Reply::error(400, "BadRequest", vec![]),
         Reply::json(200, json!({"value": [{"id": "p1"}, {"id": "p2"}]})),
         Reply::json(
@@ -167,6 +172,29 @@ async fn a_batch_that_was_not_answered_whole_is_no_list() {
     .await;
     let error = stand_in.graph().list_access_packages(&"c".into()).await.unwrap_err();
     assert_eq!(error.kind, GraphErrorKind::InvalidResponse);
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_take_incompatibilities_is_read_without_them_and_a_package_asks_for_its_own() {
+    let stand_in = StandIn::playing(vec![
+        Reply::error(400, "BadRequest", vec![]),
+        Reply::json(200, json!({"value": [package("p1")]})),
+        Reply::error(400, "BadRequest", vec![]),
+        Reply::json(200, package("p1")),
+        Reply::json(200, json!({"value": [{"id": "other", "displayName": "Other"}]})),
+        Reply::json(200, json!({"value": []})),
+    ])
+    .await;
+    let graph = stand_in.graph();
+    let listed = graph.list_access_packages(&"c".into()).await.unwrap();
+    assert_eq!(listed.elements[0].incompatible_packages, Read::Unread);
+    let single = graph.get_access_package(&"p1".into()).await.unwrap().unwrap();
+    let others = single.incompatible_packages.known().unwrap();
+    assert_eq!(others.elements[0].id.as_str(), "other");
+    assert_eq!(
+        single.incompatible_groups.known().map(|groups| groups.elements.len()),
+        Some(0)
+    );
 }
 
 #[tokio::test]

@@ -109,11 +109,15 @@ async fn a_packages_own_read_follows_the_pages_of_its_roles_and_policies() {
         200,
         json!({"id": "p", "catalog": {"id": "c"},
             "resourceRoleScopes": [role_scope("a")], "resourceRoleScopes@odata.nextLink": link("roles"),
-            "assignmentPolicies": [{"id": "1"}], "assignmentPolicies@odata.nextLink": link("policies")}),
+            "assignmentPolicies": [{"id": "1"}], "assignmentPolicies@odata.nextLink": link("policies"),
+            "incompatibleAccessPackages": [], "incompatibleGroups": []}),
     ));
     stand_in.then(Reply::json(200, json!({"value": [role_scope("b"), {"id": "c"}]})));
     stand_in.then(Reply::json(200, json!({"value": [{"id": "2"}]})));
     stand_in.then(Reply::json(200, json!({"id": "p", "catalog": null})));
+    // What it is incompatible with is left out, and refused by itself as well.
+    stand_in.then(Reply::error(400, "BadRequest", vec![]));
+    stand_in.then(Reply::error(400, "BadRequest", vec![]));
     let graph = stand_in.graph();
 
     let package = graph.get_access_package(&"p".into()).await.unwrap().unwrap();
@@ -123,6 +127,10 @@ async fn a_packages_own_read_follows_the_pages_of_its_roles_and_policies() {
     assert_eq!((roles.elements.len(), roles.unreadable.len()), (2, 1));
     assert_eq!(package.policies.known().unwrap().elements.len(), 2);
     assert_eq!((bare.resource_role_scopes, bare.policies), (Read::Unread, Read::Unread));
+    assert_eq!(
+        (bare.incompatible_packages, bare.incompatible_groups),
+        (Read::Unread, Read::Unread)
+    );
 }
 
 /// Microsoft Graph docs, "Paging": a page may be empty and lead on, and only the one without a link is the last.
