@@ -87,7 +87,7 @@ fn the_definitions_of_the_chart_are_those_of_the_code_and_stay_when_the_release_
             json!({"helm.sh/resource-policy": "keep"})
         );
     }
-    assert_eq!(definitions.len(), 4);
+    assert_eq!(definitions.len(), 5);
     let without = rendered("default-values.yaml", &["--set", "crds.install=false"])?;
     assert!(of_kind(&without, "CustomResourceDefinition").is_empty());
     Ok(())

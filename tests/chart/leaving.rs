@@ -14,7 +14,13 @@ const HOOK: &str = "entra-access-operator-release";
 /// Every object of ours with a finalizer.
 pub(crate) fn held(cluster: &Cluster) -> Outcome<Vec<String>> {
     let mut held = Vec::new();
-    for kind in ["EntraTenant", "Catalog", "AccessPackage", "AssignmentPolicy"] {
+    for kind in [
+        "EntraTenant",
+        "Catalog",
+        "ConnectedOrganization",
+        "AccessPackage",
+        "AssignmentPolicy",
+    ] {
         for object in cluster.list(kind, None)? {
             if object["metadata"]["finalizers"].is_array() {
                 held.push(format!("{kind} {}", object["metadata"]["name"]));
@@ -61,7 +67,7 @@ fn with_the_hook_uninstalling_stops_the_operator_and_then_lets_every_object_go_a
         cluster.wait_object("Catalog", "marketing", None, "to be visited", SOON, |catalog| {
             catalog["status"]["lastHandledReconcileAt"] == token
         })?;
-        assert_eq!(held(&cluster)?.len(), 5);
+        assert_eq!(held(&cluster)?.len(), 9);
         assert!(job.process.ended().is_none(), "{}", job.process.log());
 
         operator.end_with_its_pod(&cluster)?;

@@ -112,7 +112,7 @@ fn an_upgrade_from_an_older_chart_keeps_every_object_and_so_does_uninstalling_he
     cluster.uninstall()?;
     second.end_with_its_pod(&cluster)?;
     assert_eq!(cluster.samples_ready()?, before);
-    assert_eq!(cluster.list("customresourcedefinitions", None)?.len(), 4);
+    assert_eq!(cluster.list("customresourcedefinitions", None)?.len(), 5);
     for kind in ["deployments", "serviceaccounts", "roles", "services"] {
         let left = cluster.list(kind, Some(RELEASE))?;
         let ours = |object: &&Value| object["metadata"]["name"] == RELEASE;
