@@ -55,7 +55,7 @@ impl Servers {
             let is_served = |definition: &Value| {
                 condition_in(definition, "Established").is_some_and(|condition| condition["status"] == "True")
             };
-            if definitions.len() == 4 && definitions.iter().all(is_served) {
+            if definitions.len() == 5 && definitions.iter().all(is_served) {
                 Ok(())
             } else {
                 Err("not yet".to_owned())
