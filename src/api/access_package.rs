@@ -122,9 +122,6 @@ pub struct IncompatibleWith {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::any_of(&["name", "id"], "a package needs exactly one of name, id; for example accessPackages: [{name: audit}]"))]
 #[x_kube(validation = rules::at_most_one_of(&["name", "id"]))]
-#[x_kube(validation = Rule::new("!(has(self.namespace) && has(self.id))")
-    .message("namespace goes with name: an id stands for one package everywhere")
-    .field_path(".namespace"))]
 pub struct IncompatiblePackage {
     /// Name of an AccessPackage of the same tenant, for example `audit`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -127,13 +127,6 @@ fn what_keeps_people_out_is_named_in_one_way() {
                 &["spec.incompatibleWith.accessPackages[0]: Invalid value: name and id exclude each other: keep one"],
             ),
             (
-                "an id with a namespace",
-                "{incompatibleWith: {accessPackages: [{namespace: finance, id: 56ff43fd-6b05-48df-9634-956a777fce6d}]}}",
-                &[
-                    "spec.incompatibleWith.accessPackages[0].namespace: Invalid value: namespace goes with name: an id stands for one package everywhere",
-                ],
-            ),
-            (
                 "a package by its display name",
                 "{incompatibleWith: {accessPackages: [{name: Audit Package}]}}",
                 &[

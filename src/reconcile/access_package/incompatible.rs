@@ -114,6 +114,13 @@ fn package(
         if is_own(&id) {
             return Err(itself());
         }
+        // No rule of the definition can say it: the word is reserved in some implementations of CEL.
+        if namespace.is_some() {
+            let words = "namespace goes with name: an id stands for one package everywhere";
+            return Err(Problem::new(Reason::InvalidSpec, words)
+                .at(field)
+                .remedy("leave the namespace out"));
+        }
         let named = Named {
             reference: format!("package {id}"),
             kind: IncompatibleKind::AccessPackage,
