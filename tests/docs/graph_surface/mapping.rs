@@ -15,10 +15,7 @@ pub(super) const ALL: &str = "*";
 pub(super) const NOT_YET: &str = "not yet";
 const EXTENSIONS: Answer =
     Not("not yet: workflow extensions by stage; a policy that has some keeps them, and is not written over");
-const SEPARATION: Answer = Not("not yet: separation of duties; what is set up by hand stays");
 const WORKFLOWS: Answer = Not("not yet: workflow extensions are made by hand");
-const CONNECTED: Answer =
-    Not("not yet: connected organizations are made by hand; a policy for some of them is not written over");
 const ELIGIBLE: Answer = Not("not yet: eligible roles of groups under Privileged Identity Management");
 const ATTRIBUTES: Answer = Not("not yet: what requestors are asked for the sake of a resource");
 const ENVIRONMENTS: Answer = Not("not yet: other geographic locations of SharePoint than the default one");
@@ -77,8 +74,11 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ),
             ("assignmentPolicies", By(&["AssignmentPolicy accessPackageRef"])),
             ("catalog", By(&["AccessPackage catalogRef"])),
-            ("incompatibleAccessPackages", SEPARATION),
-            ("incompatibleGroups", SEPARATION),
+            (
+                "incompatibleAccessPackages",
+                By(&["AccessPackage incompatibleWith.accessPackages"]),
+            ),
+            ("incompatibleGroups", By(&["AccessPackage incompatibleWith.groups"])),
             ("resourceRoleScopes", By(&["AccessPackage resourceRoles"])),
         ],
     ),
@@ -110,7 +110,19 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ),
         ],
     ),
-    ("connectedOrganization", &[(ALL, CONNECTED)]),
+    (
+        "connectedOrganization",
+        &[
+            ("createdDateTime", TIME),
+            ("description", By(&["ConnectedOrganization description"])),
+            ("displayName", By(&["ConnectedOrganization displayName"])),
+            ("externalSponsors", By(&["ConnectedOrganization externalSponsors"])),
+            ("identitySources", By(&["ConnectedOrganization identitySource"])),
+            ("internalSponsors", By(&["ConnectedOrganization internalSponsors"])),
+            ("modifiedDateTime", TIME),
+            ("state", By(&["ConnectedOrganization state"])),
+        ],
+    ),
     (
         "accessPackageQuestion",
         &[
@@ -482,7 +494,10 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
                     "AssignmentPolicy automatic.rule",
                 ]),
             ),
-            ("specificConnectedOrganizationUsers", CONNECTED),
+            (
+                "specificConnectedOrganizationUsers",
+                By(&["AssignmentPolicy requestors.scope: SpecificConnectedOrganizationUsers"]),
+            ),
             (
                 "specificDirectoryServicePrincipals",
                 By(&["AssignmentPolicy requestors.scope: SpecificDirectoryServicePrincipals"]),
@@ -522,7 +537,13 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
     ),
     (
         "connectedOrganizationMembers",
-        &[("connectedOrganizationId", CONNECTED), ("description", LABEL)],
+        &[
+            (
+                "connectedOrganizationId",
+                By(&["AssignmentPolicy requestors.targets[].connectedOrganization"]),
+            ),
+            ("description", LABEL),
+        ],
     ),
     (
         "externalSponsors",
@@ -652,18 +673,71 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ]),
         )],
     ),
-    ("azureActiveDirectoryTenant", &[(ALL, CONNECTED)]),
-    ("crossCloudAzureActiveDirectoryTenant", &[(ALL, CONNECTED)]),
-    ("domainIdentitySource", &[(ALL, CONNECTED)]),
-    ("externalDomainFederation", &[(ALL, CONNECTED)]),
-    ("connectedOrganizationState", &[(ALL, CONNECTED)]),
+    (
+        "azureActiveDirectoryTenant",
+        &[
+            ("displayName", LABEL),
+            ("tenantId", By(&["ConnectedOrganization identitySource.tenantId"])),
+        ],
+    ),
+    (
+        "crossCloudAzureActiveDirectoryTenant",
+        &[
+            (
+                "cloudInstance",
+                By(&["ConnectedOrganization identitySource.crossCloudTenant.cloudInstance"]),
+            ),
+            ("displayName", LABEL),
+            (
+                "tenantId",
+                By(&["ConnectedOrganization identitySource.crossCloudTenant.tenantId"]),
+            ),
+        ],
+    ),
+    (
+        "domainIdentitySource",
+        &[
+            ("displayName", LABEL),
+            ("domainName", By(&["ConnectedOrganization identitySource.domain"])),
+        ],
+    ),
+    (
+        "externalDomainFederation",
+        &[
+            ("displayName", LABEL),
+            (
+                "domainName",
+                By(&["ConnectedOrganization identitySource.externalDomainFederation.domain"]),
+            ),
+            (
+                "issuerUri",
+                By(&["ConnectedOrganization identitySource.externalDomainFederation.issuerUri"]),
+            ),
+        ],
+    ),
+    (
+        "connectedOrganizationState",
+        &[
+            ("configured", By(&["ConnectedOrganization state: Configured"])),
+            ("proposed", By(&["ConnectedOrganization state: Proposed"])),
+        ],
+    ),
     (
         "socialIdentitySource",
-        &[(ALL, Not("connected organizations cannot be made of it"))],
+        &[
+            ("displayName", LABEL),
+            (
+                "socialIdentitySourceType",
+                By(&["ConnectedOrganization identitySource.social"]),
+            ),
+        ],
     ),
     (
         "socialIdentitySourceType",
-        &[(ALL, Not("connected organizations cannot be made of it"))],
+        &[(
+            "facebook",
+            By(&["ConnectedOrganization identitySource.social: Facebook"]),
+        )],
     ),
     (
         "entitlementManagementSchedule",
