@@ -1,7 +1,5 @@
 //! Catalog: what the platform team delegates: resources, and grants of parts of them to namespaces.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -409,15 +407,4 @@ pub struct RoleStatus {
     pub id: String,
     /// Its display name in Entra.
     pub display_name: String,
-}
-
-impl CatalogStatus {
-    /// The pinned references as a map.
-    #[must_use]
-    pub fn pins(&self) -> BTreeMap<String, String> {
-        self.resolved
-            .iter()
-            .map(|pin| (pin.reference.clone(), pin.id.clone()))
-            .collect()
-    }
 }

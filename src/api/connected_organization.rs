@@ -1,7 +1,5 @@
 //! ConnectedOrganization: a partner whose people may be let in, and who vouches for them.
 
-use std::collections::BTreeMap;
-
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -243,16 +241,5 @@ impl EntraStatus for ConnectedOrganizationStatus {
 
     fn identity_mut(&mut self) -> &mut Identity {
         &mut self.identity
-    }
-}
-
-impl ConnectedOrganizationStatus {
-    /// The pinned references as a map.
-    #[must_use]
-    pub fn pins(&self) -> BTreeMap<String, String> {
-        self.resolved
-            .iter()
-            .map(|pin| (pin.reference.clone(), pin.id.clone()))
-            .collect()
     }
 }

@@ -128,6 +128,15 @@ pub struct PinnedReference {
     pub id: String,
 }
 
+impl PinnedReference {
+    /// The ids by their references.
+    #[must_use]
+    pub fn map(pinned: &[Self]) -> BTreeMap<String, String> {
+        let pairs = pinned.iter().map(|pin| (pin.reference.clone(), pin.id.clone()));
+        pairs.collect()
+    }
+}
+
 /// A policy of the package that is not ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

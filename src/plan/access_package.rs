@@ -6,8 +6,8 @@ mod remembered;
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    Act, Base, Cause, Difference, Door, Found, Hold, Holders, IdentityAct, Judge, Judgement, Member, Memory, Order,
-    Plan, Problem, Rules, Set, Stake, Step,
+    Act, Base, Cause, Difference, Door, Found, Hold, Holders, IdentityAct, Judge, Member, Memory, Order, Plan, Problem,
+    Rules, Set, Stake, Step,
     departure::{self, Removal},
     drift::Verdict,
     gone,
@@ -332,32 +332,8 @@ fn create(desired: &DesiredPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
 fn update(desired: &DesiredPackage, package: &AccessPackage, rules: &Rules<'_>) -> Plan<PackageAct> {
     let mut judge = Judge::new(*rules);
     let patch = merge(desired, package, &mut judge);
-    let Judgement {
-        written,
-        memories,
-        held,
-        found,
-        is_open,
-    } = judge.judgement();
-    let mut plan = Plan {
-        steps: Vec::new(),
-        held: held
-            .into_iter()
-            .map(|(difference, hold)| {
-                let patch = AccessPackagePatch::default();
-                (
-                    Step::changing(PackageAct::Update(patch), vec![difference], Vec::new()),
-                    hold,
-                )
-            })
-            .collect(),
-        found,
-        is_open,
-    };
-    if !written.is_empty() {
-        plan.steps
-            .push(Step::changing(PackageAct::Update(patch), written, memories));
-    }
+    let hold = || PackageAct::Update(AccessPackagePatch::default());
+    let mut plan = judge.judgement().plan(PackageAct::Update(patch), hold);
     let fences = incompatible::reconcile(desired, Some(package), rules);
     let mut handed_out = Plan::default();
     // Roles that were not read are not none: nothing is decided about them.

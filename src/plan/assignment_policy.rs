@@ -13,8 +13,8 @@ use serde_json::Value;
 use values::{Approvers, Chain, Escalation, Justification, Length, Visibility, Who, lasts_no_longer};
 
 use super::{
-    Act, Canonical, Cause, Difference, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules,
-    Stake, Step,
+    Act, Canonical, Cause, Difference, Door, Found, Hold, IdentityAct, Judge, Memory, Plan, Problem, Rules, Stake,
+    Step,
     departure::{self, Removal},
     gone,
 };
@@ -163,30 +163,8 @@ fn create(desired: &PolicyBody, rules: &Rules<'_>) -> Plan<PolicyAct> {
 fn update(desired: &PolicyBody, observed: &PolicyRead, rules: &Rules<'_>) -> Plan<PolicyAct> {
     let mut judge = Judge::new(*rules);
     let body = Box::new(merge(desired.clone(), observed, &mut judge));
-    let Judgement {
-        written,
-        memories,
-        held,
-        found,
-        is_open,
-    } = judge.judgement();
-    let mut plan = Plan {
-        steps: Vec::new(),
-        held: held
-            .into_iter()
-            .map(|(difference, hold)| {
-                let whole = PolicyAct::Replace(Box::new(desired.clone()));
-                (Step::changing(whole, vec![difference], Vec::new()), hold)
-            })
-            .collect(),
-        found,
-        is_open,
-    };
-    if !written.is_empty() {
-        plan.steps
-            .push(Step::changing(PolicyAct::Replace(body), written, memories));
-    }
-    plan
+    let hold = || PolicyAct::Replace(Box::new(desired.clone()));
+    judge.judgement().plan(PolicyAct::Replace(body), hold)
 }
 
 /// The fields of a policy, each declared once: what is sent of them.

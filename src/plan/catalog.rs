@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Memory, Plan, Problem, Rules, Stake, Step, gone,
+    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Memory, Plan, Problem, Rules, Stake, Step, gone,
     resources::missing, sites::same_origin,
 };
 use crate::{
@@ -239,30 +239,8 @@ fn create(desired: &DesiredCatalog) -> Plan<CatalogAct> {
 fn update(desired: &DesiredCatalog, catalog: &Catalog, rules: &Rules<'_>) -> Plan<CatalogAct> {
     let mut judge = Judge::new(*rules);
     let patch = merge(desired, catalog, &mut judge);
-    let Judgement {
-        written,
-        memories,
-        held,
-        found,
-        is_open,
-    } = judge.judgement();
-    let mut plan = Plan {
-        steps: Vec::new(),
-        held: held
-            .into_iter()
-            .map(|(difference, hold)| {
-                let patch = CatalogAct::Update(CatalogPatch::default());
-                (Step::changing(patch, vec![difference], Vec::new()), hold)
-            })
-            .collect(),
-        found,
-        is_open,
-    };
-    if !written.is_empty() {
-        plan.steps
-            .push(Step::changing(CatalogAct::Update(patch), written, memories));
-    }
-    plan
+    let hold = || CatalogAct::Update(CatalogPatch::default());
+    judge.judgement().plan(CatalogAct::Update(patch), hold)
 }
 
 /// The fields of a catalog, each declared once: what is sent of them. One that the spec leaves unset stays as it is.

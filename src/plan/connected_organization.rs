@@ -20,8 +20,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Judgement, Member, Memory, Order, Plan, Problem, Rules, Set,
-    Stake, Step,
+    Act, Canonical, Door, Found, Hold, IdentityAct, Judge, Member, Memory, Order, Plan, Problem, Rules, Set, Stake,
+    Step,
     bindings::{DirectoryKey, group_key, user_key},
     gone,
 };
@@ -399,30 +399,8 @@ fn create(desired: &DesiredOrganization) -> Plan<OrganizationAct> {
 fn update(desired: &DesiredOrganization, seen: &ConnectedOrganization, rules: &Rules<'_>) -> Plan<OrganizationAct> {
     let mut judge = Judge::new(*rules);
     let patch = merge(desired, seen, &mut judge);
-    let Judgement {
-        written,
-        memories,
-        held,
-        found,
-        is_open,
-    } = judge.judgement();
-    let mut plan = Plan {
-        steps: Vec::new(),
-        held: held
-            .into_iter()
-            .map(|(difference, hold)| {
-                let patch = OrganizationAct::Update(ConnectedOrganizationPatch::default());
-                (Step::changing(patch, vec![difference], Vec::new()), hold)
-            })
-            .collect(),
-        found,
-        is_open,
-    };
-    if !written.is_empty() {
-        plan.steps
-            .push(Step::changing(OrganizationAct::Update(patch), written, memories));
-    }
-    plan
+    let hold = || OrganizationAct::Update(ConnectedOrganizationPatch::default());
+    judge.judgement().plan(OrganizationAct::Update(patch), hold)
 }
 
 /// The fields of a connected organization, each declared once: what is sent of them. One that the spec leaves unset stays as

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Base, Cause, Difference, Door, Drift, Hold, Memory, Problem, Stake, drift::Verdict};
+use super::{Base, Cause, Difference, Door, Drift, Hold, Memory, Plan, Problem, Stake, Step, drift::Verdict};
 use crate::graph::Read;
 
 /// The canonical text of a value: equal where, and only where, the service would do the same. It is what is compared,
@@ -101,6 +101,33 @@ pub struct Judgement {
     pub found: Vec<Memory>,
     /// Whether something that the spec has was not read, so that nobody can tell whether it differs.
     pub is_open: bool,
+}
+
+impl Judgement {
+    /// One step that writes all that is written, and for each difference that is held back what it would have been.
+    #[must_use]
+    pub fn plan<A>(self, write: A, hold: impl Fn() -> A) -> Plan<A> {
+        let Self {
+            written,
+            memories,
+            held,
+            found,
+            is_open,
+        } = self;
+        let mut steps = Vec::new();
+        if !written.is_empty() {
+            steps.push(Step::changing(write, written, memories));
+        }
+        let held = held.into_iter();
+        Plan {
+            steps,
+            held: held
+                .map(|(difference, why)| (Step::changing(hold(), vec![difference], Vec::new()), why))
+                .collect(),
+            found,
+            is_open,
+        }
+    }
 }
 
 impl<'a> Judge<'a> {

@@ -4,7 +4,7 @@ mod limited;
 mod organizations;
 mod package;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kube::{Api, Client};
 
@@ -165,12 +165,7 @@ impl Managed for AssignmentPolicy {
         if is_new && spec.id.is_none() {
             require_ready(&package)?;
         }
-        let pins: BTreeMap<String, String> = subject
-            .status
-            .resolved
-            .iter()
-            .map(|pin| (pin.reference.clone(), pin.id.clone()))
-            .collect();
+        let pins = PinnedReference::map(&subject.status.resolved);
         let memory = Memory {
             pins: &pins,
             asked_for: subject.requested().is_some(),
@@ -361,19 +356,10 @@ impl Managed for AssignmentPolicy {
         };
         let held = plan.held_problem(&reopen);
         let obstacle = plan.obstacle(&reopen).or_else(|| limit_now(references, around));
-        let ready = match (obstacle.clone(), held.clone()) {
-            (Some(problem), _) => Err(problem),
-            (None, Some(drift)) => Ok(drift),
-            (None, None) => Ok(summary),
-        };
+        let warning = references.warning.clone();
         Report {
-            ready,
-            references: None,
-            sync: obstacle.or(held),
-            warning: references
-                .warning
-                .clone()
-                .or_else(|| past_end(&subject.object.spec, subject.now)),
+            warning: warning.or_else(|| past_end(&subject.object.spec, subject.now)),
+            ..Report::compared(summary, obstacle, held)
         }
     }
 

@@ -124,7 +124,7 @@ impl Managed for ConnectedOrganization {
         limits::named_once(&spec).map_err(limit)?;
         let tenant = context.tenant(&spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
-        let pins = subject.status.pins();
+        let pins = PinnedReference::map(&subject.status.resolved);
         let memory = Memory {
             pins: &pins,
             asked_for: subject.requested().is_some(),
@@ -289,16 +289,9 @@ impl Managed for ConnectedOrganization {
         };
         let held = plan.held_problem(&reopen);
         let obstacle = plan.obstacle(&reopen);
-        let ready = match (obstacle.clone(), held.clone()) {
-            (Some(problem), _) => Err(problem),
-            (None, Some(drift)) => Ok(drift),
-            (None, None) => Ok(summary),
-        };
         Report {
-            ready,
-            references: None,
-            sync: obstacle.or(held),
             warning: references.warning.clone(),
+            ..Report::compared(summary, obstacle, held)
         }
     }
 

@@ -33,6 +33,20 @@ impl Report {
         }
     }
 
+    /// The object was compared with Entra: an obstacle keeps it from being ready, and what is held back beside that does not.
+    #[must_use]
+    pub fn compared(summary: Problem, obstacle: Option<Problem>, held: Option<Problem>) -> Self {
+        Self {
+            ready: match &obstacle {
+                Some(problem) => Err(problem.clone()),
+                None => Ok(held.clone().unwrap_or(summary)),
+            },
+            references: None,
+            sync: obstacle.or(held),
+            warning: None,
+        }
+    }
+
     /// The object is not ready, and Entra is not as it should be.
     #[must_use]
     pub fn not_ready(problem: Problem) -> Self {

@@ -1,7 +1,5 @@
 //! What the spec says to be incompatible with the package, each found by what names it.
 
-use std::collections::BTreeMap;
-
 use kube::ResourceExt as _;
 
 use super::super::{
@@ -59,12 +57,7 @@ pub(super) async fn resolve(
             Err(problem) => found.desired.unresolved.push(problem),
         }
     }
-    let pins: BTreeMap<String, String> = subject
-        .status
-        .resolved
-        .iter()
-        .map(|pin| (pin.reference.clone(), pin.id.clone()))
-        .collect();
+    let pins = PinnedReference::map(&subject.status.resolved);
     let memory = Memory {
         pins: &pins,
         asked_for: subject.requested().is_some(),

@@ -40,7 +40,7 @@ pub(crate) struct ResolvedResources {
 ///
 /// Ends early only where waiting alone can mend it.
 pub(crate) async fn resolve_resources(tenant: &Tenant, subject: &Subject<Catalog>) -> Step<ResolvedResources> {
-    let pins = subject.status.pins();
+    let pins = PinnedReference::map(&subject.status.resolved);
     let known = Known {
         pins: &pins,
         status: &subject.status.resources,
