@@ -1,6 +1,7 @@
 //! AssignmentPolicy: who may request a package, who approves, for how long.
 
 mod approval;
+mod extension;
 mod question;
 mod requestors;
 mod review;
@@ -19,6 +20,7 @@ use super::{
 pub use approval::{
     Approval, ApprovalStage, Approver, ApproverVisibility, Escalation, ManagerLevel, NamedApprover, TargetManagerLevel,
 };
+pub use extension::{Extension, ExtensionStage};
 pub use question::{Choice, ChoiceQuestion, Localization, Question, TextQuestion};
 pub use requestors::{OnBehalf, OnBehalfRequestor, RequestorScope, Requestors, SelfService, Target};
 pub use review::{NoDecision, Review, ReviewInterval, Reviewer};
@@ -111,6 +113,12 @@ pub struct AssignmentPolicySpec {
     /// Default: `{assignment: Enabled}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notifications: Option<Notifications>,
+    /// Workflow extensions of the package's catalog, and when each runs; for example
+    /// `[{stage: AssignmentRequestGranted, displayName: Open a ticket}]`. Default: none; what was set up by hand before this
+    /// object came stays, and the policy is not written over it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub extensions: Vec<Extension>,
     /// `Full`: created, changed and deleted. `Observe`: never written, only reported. Default `Full`.
     #[serde(default)]
     pub management: Management,

@@ -24,7 +24,7 @@ pub use access_package::{
 };
 pub use assignment_policy::{
     Approval, ApprovalStage, Approver, ApproverVisibility, AssignmentPolicy, AssignmentPolicySpec,
-    AssignmentPolicyStatus, Automatic, Choice, ChoiceQuestion, Escalation, Expiration, Localization, ManagerLevel,
+    AssignmentPolicyStatus, Automatic, Choice, ChoiceQuestion, Escalation, Expiration, Extension, ExtensionStage, Localization, ManagerLevel,
     NamedApprover, NoDecision, Notification, Notifications, OnBehalf, OnBehalfRequestor, Question, QuestionStatus,
     RequestorScope, Requestors, Review, ReviewInterval, Reviewer, SelfService, Target, TargetManagerLevel,
     TextQuestion,

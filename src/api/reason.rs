@@ -23,6 +23,7 @@ pub enum Reason {
     ReferenceAmbiguous,
     ReferenceMoved,
     OneWaySeparation,
+    NobodyCanRequest,
     ResourceNotInCatalog,
     ResourceNotReady,
     ResourceUnsuitable,
@@ -88,6 +89,7 @@ impl Reason {
         Self::ReferenceAmbiguous,
         Self::ReferenceMoved,
         Self::OneWaySeparation,
+        Self::NobodyCanRequest,
         Self::ResourceNotInCatalog,
         Self::ResourceNotReady,
         Self::ResourceUnsuitable,
@@ -196,6 +198,7 @@ impl Reason {
             | Self::ReferenceAmbiguous
             | Self::ReferenceMoved
             | Self::OneWaySeparation
+            | Self::NobodyCanRequest
             | Self::ResourceNotInCatalog
             | Self::ResourceNotReady
             | Self::ResourceUnsuitable
@@ -253,6 +256,7 @@ impl Reason {
             Self::OneWaySeparation => {
                 "A package is incompatible with another one way only: its holders can still request the other."
             }
+            Self::NobodyCanRequest => "The catalog keeps those whom the policy means from requesting the package.",
             Self::ResourceNotInCatalog => "The resource is not among the catalog's.",
             Self::ResourceNotReady => "The resource is on its way into the catalog.",
             Self::ResourceUnsuitable => "Entitlement management cannot manage a resource of this kind.",

@@ -6,7 +6,7 @@
 use super::{
     AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
     ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials, EntraTenantSpec,
-    Escalation, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Requestors,
+    Escalation, Extension, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Requestors,
     ResourceRole, Review, Reviewer, SecretKeyRef, SecretRef, Sponsor, Target,
     reference::{
         ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
@@ -36,6 +36,8 @@ pub enum Reference<'a> {
     ServicePrincipal(&'a ServicePrincipalRef),
     /// A connected organization whose people may request.
     ConnectedOrganization(&'a ConnectedOrganizationRef),
+    /// A workflow extension of the package's catalog.
+    Extension(&'a Extension),
     /// An application as a resource.
     Application(&'a ApplicationRef),
     /// A SharePoint Online site.
@@ -129,6 +131,14 @@ impl Reference<'_> {
                 let one = if name.is_some() { "name" } else { "id" };
                 Some(given(one, &ways))
             }
+            Self::Extension(Extension {
+                stage: _,
+                display_name,
+                id,
+            }) => Some(given(
+                "id",
+                &[("displayName", display_name.is_some()), ("id", id.is_some())],
+            )),
             Self::Application(ApplicationRef {
                 app_id,
                 service_principal_id,
@@ -332,6 +342,7 @@ impl Refers for AssignmentPolicySpec {
             review,
             questions: _,
             notifications: _,
+            extensions,
             management: _,
             adoption: _,
             id: _,
@@ -348,6 +359,9 @@ impl Refers for AssignmentPolicySpec {
         }
         if let Some(review) = review {
             found.review(review);
+        }
+        for (index, extension) in extensions.iter().enumerate() {
+            found.add(format!("spec.extensions[{index}]"), Reference::Extension(extension));
         }
         found.0
     }

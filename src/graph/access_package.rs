@@ -522,12 +522,8 @@ impl Graph {
             IncompatibleKind::AccessPackage => op.entitlement(&["accessPackages", other.as_str()])?,
             IncompatibleKind::Group => op.path(&["groups", other.as_str()])?,
         };
-        let body = json!({"@odata.id": op.absolute(&target)});
-        let path = op.entitlement(&["accessPackages", package.as_str(), kind.property(), "$ref"])?;
-        match op.write(&Call::add_reference(path, body)).await {
-            Err(error) if is_there_already(&error) => Ok(()),
-            other => other,
-        }
+        let list = op.entitlement(&["accessPackages", package.as_str(), kind.property()])?;
+        op.add_reference(list, &target, other).await
     }
 
     /// Lets whoever has the other request the package again.
@@ -553,12 +549,6 @@ impl Graph {
         ])?;
         op.remove(&Call::delete(path)).await
     }
-}
-
-/// Whether a reference was refused because it is there: with 409, or as the directory says it, with 400 and in words.
-fn is_there_already(error: &GraphError) -> bool {
-    let says = || error.to_string().to_lowercase().contains("already exist");
-    error.kind == GraphErrorKind::Conflict || (error.status == Some(400) && says())
 }
 
 fn single(op: &Operation<'_>, id: &AccessPackageId, expand: &str) -> Result<Call, GraphError> {

@@ -9,6 +9,7 @@ use writing::body;
 use super::access_package::id_of;
 use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
+use super::extension::StageSetting;
 use super::id::{AccessPackageId, PolicyId};
 use super::question::Question;
 use super::read::{Listed, Read};
@@ -148,9 +149,9 @@ pub struct PolicyRead {
     /// Questions to the requestor.
     #[serde(default)]
     pub questions: Read<Vec<Question>>,
-    /// Workflow extensions by stage, in Graph's own shape.
+    /// Workflow extensions by stage.
     #[serde(default)]
-    pub custom_extension_stage_settings: Read<Vec<Value>>,
+    pub custom_extension_stage_settings: Read<Vec<StageSetting>>,
     /// What the answer has beside these, as paths: a write would lose it.
     #[serde(skip)]
     pub undeclared: Vec<String>,
@@ -202,8 +203,8 @@ pub struct PolicyBody {
     pub notification_settings: Option<NotificationSettings>,
     /// Questions to the requestor.
     pub questions: Vec<Question>,
-    /// Workflow extensions by stage, in Graph's own shape.
-    pub custom_extension_stage_settings: Vec<Value>,
+    /// Workflow extensions by stage.
+    pub custom_extension_stage_settings: Vec<StageSetting>,
 }
 
 /// How an assignment ends.

@@ -389,7 +389,12 @@ pub struct TokenClaims {
     pub object_id: Option<String>,
     /// The tenant that issued the token.
     pub tenant_id: Option<String>,
+    /// Template ids of the directory roles that the service principal holds.
+    pub directory_roles: Vec<String>,
 }
+
+/// What every application's token has in place of a directory role.
+const NO_DIRECTORY_ROLE: &str = "0997a1d0-0d1d-4acb-b408-d5ca73121e90";
 
 impl TokenClaims {
     /// Whether the application may read all of entitlement management, and not only where it holds a role on a catalog.
@@ -398,6 +403,15 @@ impl TokenClaims {
         self.roles
             .iter()
             .any(|role| [super::READ, super::WRITE].contains(&role.as_str()))
+    }
+
+    /// Whether policies whose rule assigns may be written: by a permission for the whole tenant, or by a directory role, of which
+    /// it is not known here what it allows.
+    #[must_use]
+    pub fn may_assign_by_rule(&self) -> bool {
+        let mut directory_roles = self.directory_roles.iter();
+        self.roles.iter().any(|role| role == super::WRITE)
+            || directory_roles.any(|role| !role.eq_ignore_ascii_case(NO_DIRECTORY_ROLE))
     }
 
     /// Reads the claims without verifying the signature: Graph does that; by them it is only decided what an answer of Graph
@@ -412,6 +426,8 @@ impl TokenClaims {
             azp: Option<String>,
             oid: Option<String>,
             tid: Option<String>,
+            #[serde(default)]
+            wids: Vec<String>,
         }
         token
             .expose()
@@ -426,11 +442,13 @@ impl TokenClaims {
                      azp,
                      oid,
                      tid,
+                     wids,
                  }| Self {
                     roles,
                     app_id: appid.or(azp),
                     object_id: oid,
                     tenant_id: tid,
+                    directory_roles: wids,
                 },
             )
             .ok_or_else(|| {

@@ -11,6 +11,7 @@ use super::error::{GraphError, GraphErrorKind};
 use super::id::ObjectId;
 use super::odata;
 use super::read::{Listed, Read};
+use super::reference::Referenced;
 use super::transport::{Graph, Operation, Removed};
 use super::wire::string_enum;
 use super::{READ, WRITE};
@@ -194,19 +195,13 @@ struct Wire {
     #[serde(default, rename = "createdDateTime")]
     created: Option<String>,
     #[serde(default)]
-    internal_sponsors: Read<Listed<Person>>,
+    internal_sponsors: Read<Listed<Referenced>>,
     #[serde(default, rename = "internalSponsors@odata.nextLink")]
     more_internal: Option<String>,
     #[serde(default)]
-    external_sponsors: Read<Listed<Person>>,
+    external_sponsors: Read<Listed<Referenced>>,
     #[serde(default, rename = "externalSponsors@odata.nextLink")]
     more_external: Option<String>,
-}
-
-/// A directory object of which nothing but the id matters.
-#[derive(Debug, Clone, Deserialize)]
-struct Person {
-    id: ObjectId,
 }
 
 /// How to find a connected organization.
@@ -307,7 +302,7 @@ impl Operation<'_> {
     /// The ids of a list of sponsors, whole. Where one of them cannot be read, nobody can tell who they are.
     async fn sponsors(
         &self,
-        mut part: Read<Listed<Person>>,
+        mut part: Read<Listed<Referenced>>,
         more: Option<String>,
     ) -> Result<Read<BTreeSet<ObjectId>>, GraphError> {
         let is_cut = more.is_none() && part.known().is_some_and(|people| people.elements.len() >= CUT);
@@ -363,7 +358,7 @@ impl Operation<'_> {
         list: SponsorList,
     ) -> Result<Read<BTreeSet<ObjectId>>, GraphError> {
         let path = self.entitlement(&["connectedOrganizations", id.as_str(), list.name()])?;
-        let people: Listed<Person> = self.all(Call::get(path)).await?;
+        let people: Listed<Referenced> = self.all(Call::get(path)).await?;
         self.tell(&people);
         Ok(if people.unreadable.is_empty() {
             Read::Read(ids(people))
@@ -373,7 +368,7 @@ impl Operation<'_> {
     }
 }
 
-fn ids(people: Listed<Person>) -> BTreeSet<ObjectId> {
+fn ids(people: Listed<Referenced>) -> BTreeSet<ObjectId> {
     people.elements.into_iter().map(|person| person.id).collect()
 }
 
@@ -529,8 +524,7 @@ impl Graph {
     }
 
     /// Has somebody vouch for the organization's people. `POST connectedOrganizations/{id}/internalSponsors/$ref`, or
-    /// `externalSponsors`; EntitlementManagement.ReadWrite.All. Where it is refused, whoever vouches already is looked for: then
-    /// there was nothing to do.
+    /// `externalSponsors`; EntitlementManagement.ReadWrite.All. Repeatable: who vouches already is no error.
     ///
     /// # Errors
     ///
@@ -541,21 +535,9 @@ impl Graph {
             Sponsor::User(_) => "users",
             Sponsor::Group(_) => "groups",
         };
-        // Graph's own address of the object, wherever this Graph is reached.
-        let object = format!(
-            "{}{}",
-            self.cloud().graph_url(),
-            op.path(&[collection, sponsor.id().as_str()])?
-        );
-        let path = op.entitlement(&["connectedOrganizations", id.as_str(), list.name(), "$ref"])?;
-        match op.write(&Call::create(path, json!({"@odata.id": object}))).await {
-            Err(error) if matches!(error.kind, GraphErrorKind::Conflict | GraphErrorKind::BadRequest) => {
-                let there = op.sponsors_by_themselves(id, list).await;
-                let is_there = there.is_ok_and(|there| there.known().is_some_and(|ids| ids.contains(sponsor.id())));
-                if is_there { Ok(()) } else { Err(error) }
-            }
-            other => other,
-        }
+        let person = op.path(&[collection, sponsor.id().as_str()])?;
+        let list = op.entitlement(&["connectedOrganizations", id.as_str(), list.name()])?;
+        op.add_reference(list, &person, sponsor.id()).await
     }
 
     /// Has somebody vouch no longer. `DELETE connectedOrganizations/{id}/internalSponsors/{id}/$ref`, or

@@ -36,6 +36,7 @@ mod cloud;
 pub mod connected_organization;
 pub mod directory;
 mod error;
+mod extension;
 mod gate;
 mod id;
 mod line;
@@ -44,6 +45,7 @@ mod odata;
 mod page;
 mod question;
 mod read;
+mod reference;
 pub mod resource;
 mod retry;
 mod review;
@@ -74,6 +76,7 @@ pub use directory::{
     AppRole, Found, Group, GroupKey, Lookup, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey,
 };
 pub use error::{GraphError, GraphErrorKind, GraphFault};
+pub use extension::{ExtensionKind, ExtensionStage, StageSetting, WorkflowExtension};
 pub use id::{
     AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId,
 };

@@ -346,11 +346,6 @@ impl Operation<'_> {
         ))
     }
 
-    /// The address of what has this path, as references name it.
-    pub(super) fn absolute(&self, path: &str) -> String {
-        format!("{}{path}", self.graph.shared.root.as_str().trim_end_matches('/'))
-    }
-
     /// A body of the wire model.
     pub(super) fn body(&self, model: &impl Serialize) -> Result<Value, GraphError> {
         serde_json::to_value(model).map_err(|why| self.error(GraphErrorKind::BadRequest, why.to_string()))

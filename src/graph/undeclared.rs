@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::{question::Question, subject_set::SubjectSet};
+use super::{extension::StageSetting, question::Question, subject_set::SubjectSet};
 
 /// The kind that a stage is of where it does not say; anything else has settings of its own.
 const STAGE: &str = "#microsoft.graph.accessPackageApprovalStage";
 
-/// What v1.0 lets a client write of a policy. Workflow extensions and the recurrence of reviews are kept in Graph's own
-/// shape, so nothing within them is lost.
+/// What v1.0 lets a client write of a policy. The recurrence of reviews is kept in Graph's own shape, so nothing within it is
+/// lost.
 const POLICY: &[&str] = &[
     "displayName",
     "description",
@@ -68,6 +68,7 @@ const QUESTION: &[&str] = &[
     "localizations",
 ];
 const CHOICE: &[&str] = &["actualValue", "text", "localizations"];
+const STAGE_SETTING: &[&str] = &["id", "stage", "customExtension"];
 const LOCALIZATION: &[&str] = &["languageCode", "text"];
 const AUTOMATIC: &[&str] = &[
     "requestAccessForAllowedTargets",
@@ -119,6 +120,10 @@ pub(super) fn undeclared(policy: &Value) -> Vec<String> {
     let questions = policy.get("questions").and_then(Value::as_array);
     for (index, question) in questions.into_iter().flatten().enumerate() {
         found.question(&format!("questions[{index}]"), question);
+    }
+    let extensions = policy.get("customExtensionStageSettings").and_then(Value::as_array);
+    for (index, setting) in extensions.into_iter().flatten().enumerate() {
+        found.stage_setting(&format!("customExtensionStageSettings[{index}]"), setting);
     }
     for (name, declared) in [
         ("automaticRequestSettings", AUTOMATIC),
@@ -174,6 +179,14 @@ impl Found {
             let at = format!("{at}.choices[{index}]");
             self.properties(&at, choice, &[CHOICE]);
             self.translations(&at, choice);
+        }
+    }
+
+    fn stage_setting(&mut self, at: &str, setting: &Value) {
+        self.properties(at, setting, &[STAGE_SETTING]);
+        if let StageSetting::Unknown { raw: _ } = StageSetting::of(setting) {
+            let stage = setting.get("stage").and_then(Value::as_str).unwrap_or("no stage");
+            self.paths.push(format!("{at} ({stage})"));
         }
     }
 
@@ -236,6 +249,9 @@ mod tests {
             "reviewSettings": {"isMagic": true, "primaryReviewers": [{"@odata.type": "#microsoft.graph.aNewKind"}],
                 "schedule": {"pause": "P1D"}},
             "automaticRequestSettings": {"limit": 5000},
+            "customExtensionStageSettings": [
+                {"stage": "assignmentRequestCreated", "retries": 3, "customExtension": {"id": "e", "displayName": "Ticket"}},
+                {"stage": "assignmentForgotten", "customExtension": {"id": "e"}}],
             "questions": [{"@odata.type": "#microsoft.graph.accessPackageTextInputQuestion", "isMagic": true,
                 "localizations": [{"languageCode": "de", "tone": "kind"}]},
                 {"@odata.type": "#microsoft.graph.aNewKind"}],
@@ -262,6 +278,8 @@ mod tests {
                 "questions[0].isMagic",
                 "questions[0].localizations[0].tone",
                 "questions[1] (#microsoft.graph.aNewKind)",
+                "customExtensionStageSettings[0].retries",
+                "customExtensionStageSettings[1] (assignmentForgotten)",
                 "automaticRequestSettings.limit",
             ]
         );

@@ -3,13 +3,13 @@
 //! A policy is written as a whole. [`merge`] declares each field once: its path, and which way a change of it moves the
 //! door. A field that is held back keeps Entra's value in the body that is sent.
 
+pub mod extensions;
 pub mod questions;
 mod settings;
 mod values;
 
 use std::fmt;
 
-use serde_json::Value;
 use values::{Approvers, Chain, Escalation, Justification, Length, Visibility, Who, lasts_no_longer};
 
 use super::{
@@ -184,7 +184,7 @@ pub fn merge(after: PolicyBody, before: &PolicyRead, judge: &mut Judge<'_>) -> P
         automatic_request_settings,
         notification_settings,
         questions,
-        custom_extension_stage_settings: _,
+        custom_extension_stage_settings,
     } = after;
     judge.undeclared(&before.undeclared);
     let who_before = Who {
@@ -227,10 +227,10 @@ pub fn merge(after: PolicyBody, before: &PolicyRead, judge: &mut Judge<'_>) -> P
         ),
         notification_settings: settings::notifications(notification_settings, &before.notification_settings, judge),
         questions: questions::merge(questions, &before.questions, judge),
-        custom_extension_stage_settings: judge.unmanaged_part(
-            "workflow extensions (customExtensionStageSettings)",
-            |settings: &Vec<Value>| !settings.is_empty(),
+        custom_extension_stage_settings: extensions::merge(
+            custom_extension_stage_settings,
             &before.custom_extension_stage_settings,
+            judge,
         ),
     }
 }

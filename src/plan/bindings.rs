@@ -14,14 +14,34 @@ use std::{fmt, time::Duration};
 use super::{Problem, sites};
 use crate::{
     api::{
-        ApplicationRef, ConnectedOrganizationRef, GroupRef, PinnedReference, Reason, ServicePrincipalRef,
+        ApplicationRef, ConnectedOrganizationRef, Extension, GroupRef, PinnedReference, Reason, ServicePrincipalRef,
         SharePointSiteRef, UserRef,
     },
-    graph::{AppRole, Group, GroupKey, OrganizationKey, ServicePrincipalKey, SiteKey, UserKey},
+    graph::{AppRole, CatalogId, ExtensionKind, Group, GroupKey, OrganizationKey, ServicePrincipalKey, SiteKey, UserKey},
 };
 
 /// How long a look-up that found nothing usable is believed at first; each further one is believed twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
+
+/// A workflow extension, as a policy of its catalog names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtensionKey {
+    /// The catalog that has it.
+    pub catalog: CatalogId,
+    /// What it must be made for, by the stage that runs it.
+    pub kind: ExtensionKind,
+    /// By which it is named.
+    pub by: ExtensionName,
+}
+
+/// By which a workflow extension is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtensionName {
+    /// Its id.
+    Id(String),
+    /// Its name; not unique.
+    DisplayName(String),
+}
 
 /// One object of the directory, as a spec names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +56,8 @@ pub enum DirectoryKey {
     Site(SiteKey),
     /// A connected organization: entitlement management knows it, and not the directory.
     Organization(OrganizationKey),
+    /// A workflow extension: a catalog has it.
+    Extension(ExtensionKey),
 }
 
 impl DirectoryKey {
@@ -54,6 +76,10 @@ impl DirectoryKey {
             | Self::Organization(
                 OrganizationKey::DisplayName(_) | OrganizationKey::TenantId(_) | OrganizationKey::Domain(_),
             ) => None,
+            Self::Extension(ExtensionKey { by, .. }) => match by {
+                ExtensionName::Id(id) => Some(id),
+                ExtensionName::DisplayName(_) => None,
+            },
         }
     }
 
@@ -79,6 +105,26 @@ impl DirectoryKey {
             Self::Organization(OrganizationKey::DisplayName(value)) => ("connected organization", "displayName", value),
             Self::Organization(OrganizationKey::TenantId(value)) => ("connected organization", "tenantId", value),
             Self::Organization(OrganizationKey::Domain(value)) => ("connected organization", "domain", value),
+            Self::Extension(ExtensionKey { catalog: _, kind, by }) => {
+                let kind = match kind {
+                    ExtensionKind::Request => "request workflow extension",
+                    ExtensionKind::Assignment => "assignment workflow extension",
+                };
+                match by {
+                    ExtensionName::Id(value) => (kind, "id", value),
+                    ExtensionName::DisplayName(value) => (kind, "displayName", value),
+                }
+            }
+        }
+    }
+
+    /// Where it is looked for, in words.
+    fn place(&self, tenant: &str) -> String {
+        match self {
+            Self::Extension(ExtensionKey { catalog, .. }) => format!("catalog {catalog}"),
+            Self::User(_) | Self::Group(_) | Self::ServicePrincipal(_) | Self::Site(_) | Self::Organization(_) => {
+                format!("tenant {tenant}")
+            }
         }
     }
 }
@@ -86,7 +132,15 @@ impl DirectoryKey {
 impl fmt::Display for DirectoryKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, by, value) = self.parts();
-        write!(formatter, "{kind} {by}={value}")
+        match self {
+            // Names mean something within their catalog only.
+            Self::Extension(ExtensionKey { catalog, .. }) => {
+                write!(formatter, "{kind} of catalog {catalog} {by}={value}")
+            }
+            Self::User(_) | Self::Group(_) | Self::ServicePrincipal(_) | Self::Site(_) | Self::Organization(_) => {
+                write!(formatter, "{kind} {by}={value}")
+            }
+        }
     }
 }
 
@@ -324,7 +378,7 @@ pub fn decide(
 #[must_use]
 pub fn missing(field: &str, key: &DirectoryKey, mistake: Option<&Mistake>, tenant: &str) -> Problem {
     let (kind, by, value) = key.parts();
-    let mut what = format!("no {kind} with {by} {value:?} in tenant {tenant}");
+    let mut what = format!("no {kind} with {by} {value:?} in {}", key.place(tenant));
     let mut remedy = format!("correct the {by} or create the {kind}");
     if let DirectoryKey::Organization(OrganizationKey::Domain(_)) = key {
         "Entra shows a domain as the tenant behind it: name the organization by tenantId or displayName, or by the name of its ConnectedOrganization here".clone_into(&mut remedy);
@@ -339,8 +393,9 @@ pub fn missing(field: &str, key: &DirectoryKey, mistake: Option<&Mistake>, tenan
 fn ambiguous(field: &str, key: &DirectoryKey, several: &[DirectoryObject], tenant: &str) -> Problem {
     let (kind, by, value) = key.parts();
     let words = format!(
-        "{} {kind}s have the {by} {value:?} in tenant {tenant}: {}",
+        "{} {kind}s have the {by} {value:?} in {}: {}",
         several.len(),
+        key.place(tenant),
         ids(several)
     );
     Problem::new(Reason::ReferenceAmbiguous, words)
@@ -406,6 +461,24 @@ pub fn service_principal_key(reference: &ServicePrincipalRef) -> Option<Director
         .or(app_id.map(ServicePrincipalKey::AppId))
         .or(display_name.map(ServicePrincipalKey::DisplayName))
         .map(DirectoryKey::ServicePrincipal)
+}
+
+/// The key of a workflow extension of this catalog; `None` for an empty one, which the schema refuses.
+#[must_use]
+pub fn extension_key(extension: &Extension, catalog: &CatalogId, kind: ExtensionKind) -> Option<DirectoryKey> {
+    let Extension {
+        stage: _,
+        display_name,
+        id,
+    } = extension.clone();
+    let by = id
+        .map(ExtensionName::Id)
+        .or(display_name.map(ExtensionName::DisplayName))?;
+    Some(DirectoryKey::Extension(ExtensionKey {
+        catalog: catalog.clone(),
+        kind,
+        by,
+    }))
 }
 
 /// The key of a connected organization in Entra; `None` for an empty one, which the schema refuses, and for one that is named by

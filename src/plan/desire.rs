@@ -23,7 +23,7 @@ use crate::{
         self, AllowedTargetScope, ApprovalSettings, AutomaticRequestSettings, CatalogId, CatalogState, Cloud,
         ConnectedOrganizationState, Expiration, ExpirationKind, Feature, NewResourceRoleScope, NotificationSettings,
         OriginSystem, PolicyBody, Recurrence, RequestorSettings, ResourceRoleScope, ResourceScope,
-        ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SubjectSet,
+        ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, StageSetting, SubjectSet,
     },
 };
 
@@ -166,7 +166,11 @@ pub fn policy(
         stages,
         reviewers,
         fallback_reviewers,
+        extensions,
     } = people;
+    if let Some(problem) = twice(&extensions) {
+        return Err(problem);
+    }
     let display_name = spec.display_name.canonical();
     let description = Some(spec.description.clone());
     let review_settings = match &spec.review {
@@ -209,7 +213,7 @@ pub fn policy(
             }),
             notification_settings,
             questions: Vec::new(),
-            custom_extension_stage_settings: Vec::new(),
+            custom_extension_stage_settings: extensions,
         });
     }
     let requestors = spec.requestors.as_ref().ok_or_else(|| missing("spec.requestors"))?;
@@ -244,8 +248,24 @@ pub fn policy(
         automatic_request_settings: None,
         notification_settings,
         questions: wanted(&spec.questions, questions),
-        custom_extension_stage_settings: Vec::new(),
+        custom_extension_stage_settings: extensions,
     })
+}
+
+/// One extension that is to run twice at a stage.
+fn twice(extensions: &[StageSetting]) -> Option<Problem> {
+    let (later, first) = (1..extensions.len()).find_map(|later| {
+        let first = extensions[..later]
+            .iter()
+            .position(|one| *one == extensions[later])?;
+        Some((later, first))
+    })?;
+    let what = format!("is the same extension at the same stage as spec.extensions[{first}]");
+    Some(
+        Problem::new(Reason::InvalidSpec, what)
+            .at(&format!("spec.extensions[{later}]"))
+            .remedy("keep one"),
+    )
 }
 
 fn missing(field: &str) -> Problem {

@@ -1,20 +1,21 @@
-//! The people and programs that a policy names: which references those are, and what the policy says once each is bound.
+//! The people, programs and workflow extensions that a policy names: which references those are, and what the policy says once each is bound.
 //!
 //! One walk serves both: it asks for the id of each reference, by its field and key, in the order of the spec.
 
 use super::{
     Problem,
-    bindings::{DirectoryKey, group_key, organization_key, service_principal_key, user_key},
+    assignment_policy::extensions::stage_of,
+    bindings::{DirectoryKey, extension_key, group_key, organization_key, service_principal_key, user_key},
 };
 use crate::{
     api::{
-        ApprovalStage as Stage, Approver, ApproverVisibility, AssignmentPolicySpec, Escalation, GroupRef,
+        ApprovalStage as Stage, Approver, ApproverVisibility, AssignmentPolicySpec, Escalation, Extension, GroupRef,
         NamedApprover, OnBehalfRequestor, Reason, Requirement, Reviewer, Target, TargetManagerLevel, UserRef,
     },
-    graph::{ApprovalStage, ObjectId, SubjectSet},
+    graph::{ApprovalStage, CatalogId, ObjectId, StageSetting, SubjectSet},
 };
 
-/// Those who may request, those who approve and those who review, by their ids.
+/// Those who may request, those who approve, those who review, and what runs meanwhile, by their ids.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct People {
     /// Who may request, where single ones are named.
@@ -27,15 +28,20 @@ pub struct People {
     pub reviewers: Vec<SubjectSet>,
     /// Who decides there where a manager is missing.
     pub fallback_reviewers: Vec<SubjectSet>,
+    /// What runs at which stage.
+    pub extensions: Vec<StageSetting>,
 }
 
-/// Every reference to the directory that the policy makes: its field, and what it names.
+/// Every reference that the policy makes to the directory, or to its package's catalog: its field, and what it names.
 ///
 /// # Errors
 /// [`Reason::InvalidSpec`] where a choice is empty or has more than one answer, which the schema refuses.
-pub fn references(spec: &AssignmentPolicySpec) -> Result<Vec<(String, DirectoryKey)>, Problem> {
+pub fn references(
+    spec: &AssignmentPolicySpec,
+    catalog: &CatalogId,
+) -> Result<Vec<(String, DirectoryKey)>, Problem> {
     let mut found = Vec::new();
-    bound(spec, &mut |field, key| {
+    bound(spec, catalog, &mut |field, key| {
         found.push((field.to_owned(), key));
         Ok(ObjectId::from(""))
     })?;
@@ -46,7 +52,7 @@ pub fn references(spec: &AssignmentPolicySpec) -> Result<Vec<(String, DirectoryK
 ///
 /// # Errors
 /// What `bind` says, and [`Reason::InvalidSpec`] as in [`references`].
-pub fn bound(spec: &AssignmentPolicySpec, bind: Bind<'_>) -> Result<People, Problem> {
+pub fn bound(spec: &AssignmentPolicySpec, catalog: &CatalogId, bind: Bind<'_>) -> Result<People, Problem> {
     let mut walk = Walk { bind };
     let mut people = People::default();
     let targets = spec.requestors.iter().flat_map(|requestors| &requestors.targets);
@@ -78,6 +84,10 @@ pub fn bound(spec: &AssignmentPolicySpec, bind: Bind<'_>) -> Result<People, Prob
         );
         people.reviewers = walk.persons("spec.review.reviewers", reviewers)?;
         people.fallback_reviewers = walk.fallbacks("spec.review.fallbackReviewers", &review.fallback_reviewers)?;
+    }
+    for (index, extension) in spec.extensions.iter().enumerate() {
+        let path = format!("spec.extensions[{index}]");
+        people.extensions.push(walk.extension(&path, extension, catalog)?);
     }
     Ok(people)
 }
@@ -155,6 +165,18 @@ impl Walk<'_> {
                 "a target is exactly one of user, group, servicePrincipal, connectedOrganization",
             )),
         }
+    }
+
+    fn extension(&mut self, path: &str, extension: &Extension, catalog: &CatalogId) -> Result<StageSetting, Problem> {
+        let missing = || invalid(&format!("{path}.stage"), "is required");
+        let stage = stage_of(extension.stage.ok_or_else(missing)?);
+        let kind = stage.runs().ok_or_else(missing)?;
+        Ok(StageSetting::Runs {
+            id: None,
+            extension: self.id(path, extension_key(extension, catalog, kind))?,
+            stage,
+            kind,
+        })
     }
 
     fn stage(&mut self, path: &str, stage: &Stage) -> Result<ApprovalStage, Problem> {
@@ -275,7 +297,7 @@ mod tests {
 
     #[test]
     fn references_are_told_by_field_in_the_order_of_the_spec() {
-        let references = references(&spec(&serde_json::json!({}))).unwrap();
+        let references = references(&spec(&serde_json::json!({})), &"c".into()).unwrap();
         let told: Vec<String> = references
             .iter()
             .map(|(field, key)| format!("{field}: {key}"))
@@ -293,7 +315,7 @@ mod tests {
     #[test]
     fn every_reference_of_the_directory_that_the_spec_lists_is_bound() {
         let spec = spec(&serde_json::json!({}));
-        let bound: Vec<String> = references(&spec).unwrap().into_iter().map(|(field, _)| field).collect();
+        let bound: Vec<String> = references(&spec, &"c".into()).unwrap().into_iter().map(|(field, _)| field).collect();
         let listed: Vec<String> = spec
             .references()
             .into_iter()
@@ -305,7 +327,7 @@ mod tests {
 
     #[test]
     fn each_reference_becomes_what_it_is_bound_to() {
-        let people = bound(&spec(&serde_json::json!({})), &mut |field, _| Ok(field.into())).unwrap();
+        let people = bound(&spec(&serde_json::json!({})), &"c".into(), &mut |field, _| Ok(field.into())).unwrap();
         assert_eq!(
             people.stages[0].primary_approvers,
             [
@@ -366,7 +388,7 @@ mod tests {
             let requestors = serde_json::json!({"requestors": {"scope": "SpecificConnectedOrganizationUsers",
                 "targets": [{"connectedOrganization": way}]}});
             let spec = spec(&requestors);
-            assert_eq!(references(&spec).unwrap()[0].1.to_string(), told);
+            assert_eq!(references(&spec, &"c".into()).unwrap()[0].1.to_string(), told);
             let people = bound(&spec, &mut |_, _| Ok("o".into())).unwrap();
             assert_eq!(
                 people.targets,

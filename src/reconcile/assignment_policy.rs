@@ -1,5 +1,6 @@
 //! AssignmentPolicy: who may request its package, by whose approval, for how long.
 
+mod automatic;
 mod limited;
 mod organizations;
 mod package;
@@ -35,11 +36,12 @@ use crate::{
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::{Way, past_end},
+        limits::{Way, out_of_reach, past_end},
         people::People,
     },
     report::Report,
 };
+use automatic::unpermitted;
 use limited::{Limited, limit_now};
 use organizations::with_organizations;
 use package::{catalog_name, package_identity, package_of, require_kept, require_own_catalog, require_ready};
@@ -55,6 +57,8 @@ pub(crate) struct PolicyReferences {
     pins: Vec<PinnedReference>,
     warning: Option<Problem>,
     limits: Limited,
+    /// What a rule needs of the tenant and does not have: nothing that opens anything is sent to be refused.
+    unpermitted: Option<Problem>,
 }
 
 impl Kind for AssignmentPolicy {
@@ -171,12 +175,13 @@ impl Managed for AssignmentPolicy {
             asked_for: subject.requested().is_some(),
             wants_news: false,
         };
+        let unpermitted = unpermitted(&tenant, &spec).await?;
         let (spec, organizations) = with_organizations(context, &tenant, spec)?;
         let BoundPeople {
             people,
             mut pins,
             warning,
-        } = bind_people(&tenant, &spec, memory).await?;
+        } = bind_people(&tenant, &spec, &entra.catalog_id.as_str().into(), memory).await?;
         organizations.into_iter().for_each(|pin| remember(&mut pins, Some(pin)));
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
@@ -188,6 +193,7 @@ impl Managed for AssignmentPolicy {
             pins,
             warning,
             limits,
+            unpermitted,
         })
     }
 
@@ -239,7 +245,7 @@ impl Managed for AssignmentPolicy {
         around: &Around,
         weighing: Weighing<'_>,
     ) -> Plan<PolicyAct> {
-        let limit = limit_now(references, around);
+        let limit = limit_now(references, around).or_else(|| references.unpermitted.clone());
         let rules = Rules {
             base: weighing.base,
             drift: subject.drift(subject.object.spec.drift_policy),
@@ -358,7 +364,9 @@ impl Managed for AssignmentPolicy {
         let obstacle = plan.obstacle(&reopen).or_else(|| limit_now(references, around));
         let warning = references.warning.clone();
         Report {
-            warning: warning.or_else(|| past_end(&subject.object.spec, subject.now)),
+            warning: warning
+                .or_else(|| past_end(&subject.object.spec, subject.now))
+                .or_else(|| out_of_reach(&subject.object.spec, &references.limits.catalog.spec)),
             ..Report::compared(summary, obstacle, held)
         }
     }

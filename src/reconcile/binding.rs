@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     api::{AssignmentPolicySpec, PinnedReference},
-    graph::ObjectId,
+    graph::{CatalogId, ObjectId},
     plan::{Problem, bindings::remember, people},
 };
 
@@ -21,9 +21,14 @@ pub(crate) struct BoundPeople {
 }
 
 /// Binds every reference of the policy, all of them together; what cannot be bound is told in the order of the spec.
-pub(crate) async fn bind_people(tenant: &Tenant, spec: &AssignmentPolicySpec, memory: Memory<'_>) -> Step<BoundPeople> {
+pub(crate) async fn bind_people(
+    tenant: &Tenant,
+    spec: &AssignmentPolicySpec,
+    catalog: &CatalogId,
+    memory: Memory<'_>,
+) -> Step<BoundPeople> {
     let refused = |problem| Halt::reference(problem).retried(Retry::OnChange);
-    let references = people::references(spec).map_err(refused)?;
+    let references = people::references(spec, catalog).map_err(refused)?;
     let answers = tenant.directory.bind_many(&references, memory).await;
     let mut ids: BTreeMap<String, ObjectId> = BTreeMap::new();
     let (mut pins, mut warning) = (Vec::new(), None);
@@ -33,7 +38,7 @@ pub(crate) async fn bind_people(tenant: &Tenant, spec: &AssignmentPolicySpec, me
         warning = warning.or(bound.moved);
         ids.insert(field, bound.id.into());
     }
-    let people = people::bound(spec, &mut |field, key| {
+    let people = people::bound(spec, catalog, &mut |field, key| {
         // Both walks are one: what the first named, the second finds.
         let unbound = || Problem::new(crate::api::Reason::ReferenceNotFound, format!("{key} was not bound")).at(field);
         ids.get(field).cloned().ok_or_else(unbound)

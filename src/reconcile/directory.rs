@@ -27,7 +27,10 @@ use crate::{
     },
     plan::{
         Problem,
-        bindings::{Answer, Bound, DirectoryKey, DirectoryObject, Mistake, Unsuitable, believed, decide, missing},
+        bindings::{
+            Answer, Bound, DirectoryKey, DirectoryObject, ExtensionKey, ExtensionName, Mistake, Unsuitable, believed,
+            decide, missing,
+        },
         roles::AppRoles,
         sites,
     },
@@ -327,6 +330,21 @@ async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError
                 |one: crate::graph::ConnectedOrganization| DirectoryObject::new(one.id.to_string(), one.display_name);
             organizations.into_iter().map(object).collect()
         }
+        DirectoryKey::Extension(key) => {
+            let ExtensionKey { catalog, kind, by } = key;
+            match by {
+                // The service says whether it has it, when it is sent.
+                ExtensionName::Id(id) => vec![DirectoryObject::new(id, "")],
+                ExtensionName::DisplayName(name) => {
+                    let mut extensions = graph.find_workflow_extensions(catalog, name).await?;
+                    extensions.retain(|extension| extension.kind() == Some(*kind));
+                    let object = |one: crate::graph::WorkflowExtension| {
+                        DirectoryObject::new(one.id.to_string(), one.display_name)
+                    };
+                    extensions.into_iter().map(object).collect()
+                }
+            }
+        }
     };
     let mistake = if objects.is_empty() {
         likely(graph, key).await
@@ -353,7 +371,8 @@ async fn likely(graph: &Graph, key: &DirectoryKey) -> Option<Mistake> {
             | OrganizationKey::DisplayName(_)
             | OrganizationKey::TenantId(_)
             | OrganizationKey::Domain(_),
-        ) => return None,
+        )
+        | DirectoryKey::Extension(_) => return None,
     };
     let of_app = async |app_id: &str| {
         let found = graph

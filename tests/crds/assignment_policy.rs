@@ -45,6 +45,10 @@ fn policies_as_people_write_them_are_accepted() {
                 "{requestors: {scope: AllMemberUsers, onBehalf: {add: true, requestors: [{targetManager: {level: 4}}, {group: {displayName: Assistants}}]}}, review: {every: Weekly, lasts: P6D, startsOn: 2027-01-01, selfReview: true, ifNoDecision: KeepAccess, justification: NotRequired}, questions: [{name: why, prompt: Why?, localizations: [{language: pt-br, text: Por quê?}], text: {regex: \"^CHG[0-9]+$\"}}, {name: where, prompt: Where?, choice: {multiple: true, choices: [{value: emea, text: Europe, localizations: [{language: de, text: Europa}]}]}}], notifications: {assignment: Disabled}}",
             ),
             (
+                "workflow extensions by name and by id",
+                "{extensions: [{stage: AssignmentRequestCreated, displayName: Open a ticket}, {stage: AssignmentOneDayBeforeExpiration, id: 78eaee8c-e6cf-48c9-8f99-aae44c35e379}]}",
+            ),
+            (
                 "a rule that assigns",
                 "{requestors: null, approval: null, expiration: null, automatic: {rule: (user.accountEnabled -eq true), gracePeriod: P7D}}",
             ),
@@ -734,6 +738,31 @@ fn a_review_says_how_often_who_decides_and_what_becomes_of_the_rest() {
                 "{review: {every: Monthly, ifNoDecision: RemoveAccess, reviewers: [{targetManager: {}}]}}",
                 &[
                     "spec.review.fallbackReviewers: Required value: only managers decide here, and somebody may have none: name fallbackReviewers, for example fallbackReviewers: [{group: {displayName: Reviewers}}]",
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn an_extension_has_a_stage_and_is_named_in_one_way() {
+    refuses(
+        Kind::AssignmentPolicy,
+        &[
+            (
+                "no stage and no name",
+                "{extensions: [{}]}",
+                &[
+                    "spec.extensions[0].stage: Required value: say when it runs, for example stage: AssignmentRequestGranted",
+                    "spec.extensions[0]: Invalid value: an extension needs exactly one of displayName, id; for example displayName: Open a ticket",
+                ],
+            ),
+            (
+                "two names, and no id of Entra's",
+                "{extensions: [{stage: AssignmentRequestRemoved, displayName: Ticket, id: ticket}]}",
+                &[
+                    "spec.extensions[0]: Invalid value: displayName and id exclude each other: keep one",
+                    "spec.extensions[0].id: Invalid value: \"ticket\": must be the extension's id, such as 78eaee8c-e6cf-48c9-8f99-aae44c35e379",
                 ],
             ),
         ],

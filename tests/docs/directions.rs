@@ -7,9 +7,10 @@ use entra_access_operator::{
     api::DriftPolicy,
     graph::{
         AccessPackage, AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, Catalog,
-        CatalogState, ConnectedOrganization, ConnectedOrganizationState, Expiration, ExpirationKind,
+        CatalogState, ConnectedOrganization, ConnectedOrganizationState, Expiration, ExpirationKind, ExtensionKind,
+        ExtensionStage,
         NotificationSettings, PolicyBody, Question, QuestionAnswer, Read, Recurrence, RequestorSettings,
-        ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SponsorList, SubjectSet,
+        ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SponsorList, StageSetting, SubjectSet,
     },
     plan::{
         Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules,
@@ -266,9 +267,10 @@ fn rule(policy: &mut PolicyBody) -> &mut AutomaticRequestSettings {
 }
 
 /// Those that a spec may leave out, as of an object that had them once.
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 10] = [
     "review",
     "questions",
+    "extensions",
     "automatic",
     "notifications.assignment",
     "requestors.onBehalf.add",
@@ -380,6 +382,16 @@ fn policies() -> Record {
             |one| one.questions[0].is_required = false,
         ],
     ));
+    let extended = PolicyBody {
+        custom_extension_stage_settings: vec![StageSetting::Runs {
+            id: None,
+            stage: ExtensionStage::AssignmentRequestCreated,
+            extension: "ticket".into(),
+            kind: ExtensionKind::Request,
+        }],
+        ..a_policy()
+    };
+    samples.extend([(a_policy(), extended.clone()), (extended, a_policy())]);
     let by_rule = PolicyBody {
         allowed_target_scope: AllowedTargetScope::SpecificDirectoryUsers,
         specific_allowed_targets: vec![SubjectSet::AttributeRuleMembers {

@@ -7,7 +7,7 @@ use stage::{OPERATOR_NAMESPACE, Operator, Result, SECRET_NAME, Signal, world};
 
 use crate::scene::Stage;
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_ready, builder, catalog, collection, condition, entra_id, furnish,
+    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, collection, condition, entra_id, furnish,
     furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy, real_furnished,
     real_stage, renamed, tenant, text, visit, visits, wait_event, wait_reason, wait_state, writes_since,
 };
@@ -499,7 +499,9 @@ fn a_role_on_a_catalog_is_enough_to_manage_its_packages_and_policies_by_ids() ->
         "displayName": null, "description": null, "id": catalog_id, "management": "Observe", "resources": group,
         "deletionPolicy": "Orphan",
     });
-    apply_ready(&stage, &patched(catalog(), json!({"spec": observed})))?;
+    let lenient = json!({"automaticAssignment": "Allowed"});
+    let catalog = patched(catalog_with_limits(lenient), json!({"spec": observed}));
+    apply_ready(&stage, &catalog)?;
     let member = json!([{"resource": "campaign-group", "role": "Member"}]);
     let package = patched(package(), json!({"spec": {"resourceRoles": member}}));
     apply_ready(&stage, &package)?;
@@ -513,6 +515,19 @@ fn a_role_on_a_catalog_is_enough_to_manage_its_packages_and_policies_by_ids() ->
         named(&stage, "assignmentPolicies", "Marketing Campaign Policy")?.len(),
         1
     );
+    // A rule that assigns needs more: it is said, and nothing is sent to be refused.
+    let from = mark(&stage);
+    let rule = json!({"requestors": null, "approval": null, "expiration": null,
+        "automatic": {"rule": "(user.accountEnabled -eq true)"}});
+    let by_rule = patched(renamed(policy.clone(), "by-rule", "By rule"), json!({"spec": rule}));
+    let said = apply_not_ready(&stage, &by_rule, "NeedsTenantPermission")?;
+    assert_eq!(
+        said,
+        "spec.automatic: assignment by a rule needs more than a role on a catalog, and the application of EntraTenant \"default\" has no more; grant it the application permission EntitlementManagement.ReadWrite.All, or write requestors in place of automatic"
+    );
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    stage.delete("AssignmentPolicy", "by-rule", Some(NAMESPACE))?;
+    stage.wait_gone("AssignmentPolicy", "by-rule", Some(NAMESPACE), SOON)?;
     // And takes them away again.
     for manifest in [&policy, &package] {
         let (kind, name, namespace) = place(manifest);

@@ -41,6 +41,7 @@ mod binding;
 mod cluster;
 mod deletion;
 mod drift;
+mod extensions;
 mod faults;
 mod going;
 mod grants;

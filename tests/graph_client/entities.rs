@@ -1,7 +1,7 @@
 //! What the operations send, and how they read answers.
 
 use entra_access_operator::graph::{
-    AccessPackage, AllowedTargetScope, GraphErrorKind, GroupKey, NewResource, NewResourceRoleScope, OriginSystem,
+    AccessPackage, AllowedTargetScope, GraphErrorKind, GroupKey, IncompatibleKind, NewResource, NewResourceRoleScope, OriginSystem,
     PolicyRead, Read, RequestState, ResourceRole, ResourceScope, SiteKey, UserKey,
 };
 use serde_json::{Value, json};
@@ -195,6 +195,36 @@ async fn a_list_that_does_not_take_incompatibilities_is_read_without_them_and_a_
         single.incompatible_groups.known().map(|groups| groups.elements.len()),
         Some(0)
     );
+}
+
+#[tokio::test]
+async fn a_refused_incompatibility_is_in_place_only_where_the_refusal_or_the_list_says_so() {
+    let there = json!({"error": {"code": "Request_BadRequest",
+        "message": "One or more added object references already exist for the following modified properties"}});
+    let stand_in = StandIn::playing(vec![
+        Reply::json(204, json!({})),
+        Reply::json(400, there),
+        Reply::error(409, "Conflict", vec![]),
+        Reply::json(200, json!({"value": [{"id": "other"}]})),
+        Reply::error(409, "Conflict", vec![]),
+        Reply::json(200, json!({"value": []})),
+        Reply::error(409, "Conflict", vec![]),
+        Reply::error(403, "Forbidden", vec![]),
+    ])
+    .await;
+    let graph = stand_in.graph();
+    let (package, other) = ("p".into(), "other".into());
+    let mut outcomes = Vec::new();
+    for _ in 0..5 {
+        let added = graph.add_incompatible(&package, IncompatibleKind::AccessPackage, &other).await;
+        outcomes.push(added.map_err(|error| error.kind));
+    }
+    let refused = Err(GraphErrorKind::Conflict);
+    assert_eq!(outcomes, [Ok(()), Ok(()), Ok(()), refused, refused]);
+    let seen = stand_in.seen();
+    assert_eq!(seen[0].path, format!("{EM}/accessPackages/p/incompatibleAccessPackages/$ref"));
+    let address = format!("https://graph.microsoft.com{EM}/accessPackages/other");
+    assert_eq!(seen[0].json(), json!({"@odata.id": address}));
 }
 
 #[tokio::test]

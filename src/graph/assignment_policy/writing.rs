@@ -6,6 +6,7 @@ use super::{
     super::{
         cloud::{Cloud, Feature},
         error::{GraphError, GraphErrorKind},
+        extension::StageSetting,
         id::AccessPackageId,
         question::Question,
         review::{ReviewExpirationBehavior, ReviewSchedule, ReviewSettings},
@@ -94,7 +95,7 @@ impl Writer {
             "reviewSettings": review_settings.as_ref().map(|settings| self.review(settings)),
             "automaticRequestSettings": automatic_request_settings.as_ref().map(automatic),
             "questions": self.questions(questions),
-            "customExtensionStageSettings": custom_extension_stage_settings,
+            "customExtensionStageSettings": self.extensions(custom_extension_stage_settings),
             "accessPackage": {"id": package},
         });
         if self.cloud.has(Feature::NotificationSettings) {
@@ -118,6 +119,17 @@ impl Writer {
             match question.to_body() {
                 Some(body) => bodies.push(body),
                 None => self.unknown.push(format!("questions: {:?}", question.text)),
+            }
+        }
+        bodies
+    }
+
+    fn extensions(&mut self, settings: &[StageSetting]) -> Vec<Value> {
+        let mut bodies = Vec::with_capacity(settings.len());
+        for setting in settings {
+            match setting.to_body() {
+                Some(body) => bodies.push(body),
+                None => self.unknown.push("customExtensionStageSettings".to_owned()),
             }
         }
         bodies

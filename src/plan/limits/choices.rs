@@ -6,8 +6,9 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::{
     api::{
-        Approval, ApprovalStage, Approver, AssignmentPolicySpec, Escalation, Expiration, IsoDuration, NamedApprover,
-        OnBehalf, OnBehalfRequestor, Reason, Refers, RequestorScope, Requestors, Target, TargetManagerLevel,
+        Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogSpec, CatalogState, Escalation, Expiration,
+        IsoDuration, Management, NamedApprover, OnBehalf, OnBehalfRequestor, Reason, Refers, RequestorScope, Requestors,
+        Target, TargetManagerLevel,
     },
     plan::Problem,
 };
@@ -103,6 +104,50 @@ pub fn past_end(spec: &AssignmentPolicySpec, now: Timestamp) -> Option<Problem> 
             "write a later time",
         )
     })
+}
+
+/// What the policy's catalog keeps from requesting: everybody, where it is unpublished; people outside the directory, where it
+/// is not visible to them. `None` also where the Catalog leaves that to whoever set it up.
+#[must_use]
+pub fn out_of_reach(spec: &AssignmentPolicySpec, catalog: &CatalogSpec) -> Option<Problem> {
+    let requestors = spec.requestors.as_ref()?;
+    let on_behalf = requestors.on_behalf.as_ref();
+    let is_open = requestors.self_service.add || on_behalf.is_some_and(|others| others.add);
+    if !is_open || catalog.management == Management::Observe {
+        return None;
+    }
+    let nobody = |field: &str, what: &str, remedy: &str| {
+        Some(Problem::new(Reason::NobodyCanRequest, what).at(field).remedy(remedy))
+    };
+    if catalog.state == Some(CatalogState::Unpublished) {
+        return nobody(
+            "spec.accessPackageRef",
+            "the package's catalog is unpublished, so nobody can request the package",
+            "ask those who run the catalog to publish it",
+        );
+    }
+    let is_outside = match requestors.scope {
+        RequestorScope::AllExternalUsers
+        | RequestorScope::AllConfiguredConnectedOrganizationUsers
+        | RequestorScope::SpecificConnectedOrganizationUsers => true,
+        RequestorScope::None
+        | RequestorScope::SpecificDirectoryUsers
+        | RequestorScope::SpecificDirectoryServicePrincipals
+        | RequestorScope::AllMemberUsers
+        | RequestorScope::AllDirectoryUsers
+        | RequestorScope::AllDirectoryServicePrincipals
+        | RequestorScope::AllDirectoryAgentIdentities => false,
+    };
+    // Of one that was there before, nothing is known here.
+    let is_visible = catalog.externally_visible.unwrap_or(catalog.id.is_some());
+    if is_outside && !is_visible {
+        return nobody(
+            "spec.requestors.scope",
+            "the package's catalog is not visible to people outside the directory, so none of these can request the package",
+            "ask those who run the catalog for externallyVisible: true",
+        );
+    }
+    None
 }
 
 /// A user, a group, or a manager of whoever is to have the package.

@@ -13,8 +13,6 @@ pub(super) const ALL: &str = "*";
 
 /// How reasons begin that a later version does away with. They stand here, so that whoever does finds them.
 pub(super) const NOT_YET: &str = "not yet";
-const EXTENSIONS: Answer =
-    Not("not yet: workflow extensions by stage; a policy that has some keeps them, and is not written over");
 const WORKFLOWS: Answer = Not("not yet: workflow extensions are made by hand");
 const ELIGIBLE: Answer = Not("not yet: eligible roles of groups under Privileged Identity Management");
 const ATTRIBUTES: Answer = Not("not yet: what requestors are asked for the sake of a resource");
@@ -56,7 +54,7 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ),
             ("accessPackage", By(&["AssignmentPolicy accessPackageRef"])),
             ("catalog", Not("it is the catalog of the package")),
-            ("customExtensionStageSettings", EXTENSIONS),
+            ("customExtensionStageSettings", By(&["AssignmentPolicy extensions"])),
             ("questions", By(&["AssignmentPolicy questions"])),
         ],
     ),
@@ -186,8 +184,23 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ("text", By(&["AssignmentPolicy questions[].choice.choices[].text"])),
         ],
     ),
-    ("customExtensionStageSetting", &[(ALL, EXTENSIONS)]),
-    ("accessPackageCustomExtensionStage", &[(ALL, EXTENSIONS)]),
+    (
+        "customExtensionStageSetting",
+        &[
+            ("stage", By(&["AssignmentPolicy extensions[].stage"])),
+            (
+                "customExtension",
+                By(&[
+                    "AssignmentPolicy extensions[].displayName",
+                    "AssignmentPolicy extensions[].id",
+                ]),
+            ),
+        ],
+    ),
+    (
+        "accessPackageCustomExtensionStage",
+        &[(ALL, By(&["AssignmentPolicy extensions[].stage"]))],
+    ),
     (
         "accessPackageResourceRoleScope",
         &[

@@ -1,5 +1,6 @@
 //! What people do, as data: a list of acts that can be replayed, disturbed and cut short.
 
+mod extensions;
 mod separation;
 mod stories;
 
@@ -12,7 +13,7 @@ use crate::stage::{Restless, Stage};
 /// Every scenario.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
-    [stories::scenarios(), separation::scenarios()].concat()
+    [stories::scenarios(), separation::scenarios(), extensions::scenarios()].concat()
 }
 
 /// One thing that somebody does, or a time in which nobody does anything.

@@ -40,18 +40,18 @@ pub(super) fn with(mut manifest: Value, changes: &Value) -> Value {
     manifest
 }
 
-fn namespace() -> Value {
+pub(super) fn namespace() -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM}})
 }
 
-fn tenant() -> Value {
+pub(super) fn tenant() -> Value {
     json!({"apiVersion": API_VERSION, "kind": "EntraTenant", "metadata": {"name": "default"}, "spec": {
         "tenantId": "11111111-1111-4111-8111-111111111111", "domain": "contoso.com",
         "credentials": {"clientSecret": {"clientId": "5c0f7d0e-2f0c-4b43-9a53-0f3f4a7b6f11",
             "secretRef": {"name": "entra-credentials", "key": "clientSecret"}}}}})
 }
 
-fn catalog() -> Value {
+pub(super) fn catalog() -> Value {
     json!({"apiVersion": API_VERSION, "kind": "Catalog", "metadata": {"name": "marketing"}, "spec": {
         "displayName": "Marketing", "description": "Resources", "state": "Published", "deletionPolicy": "Delete",
         "resources": [
@@ -67,7 +67,7 @@ pub(super) fn package() -> Value {
         "resourceRoles": [{"resource": "campaign-group", "role": "Member"}, {"resource": "crm", "role": "Reader"}]}})
 }
 
-fn policy() -> Value {
+pub(super) fn policy() -> Value {
     json!({"apiVersion": API_VERSION, "kind": "AssignmentPolicy", "metadata": {"name": "campaign", "namespace": TEAM},
         "spec": {"accessPackageRef": {"name": "campaign"}, "displayName": "Members", "description": "Members ask",
         "deletionPolicy": "Delete",

@@ -17,7 +17,7 @@ use entra_access_operator::{
         Access, AccessPackageId, CatalogId, Cloud, Credential, Endpoint, Graph, Line, LineBody, LineError,
         NewAccessPackage,
     },
-    plan::bindings::DirectoryKey,
+    plan::bindings::{DirectoryKey, ExtensionKey, ExtensionName},
 };
 use futures::future::BoxFuture;
 use graph_emulator::Front;
@@ -210,6 +210,14 @@ impl Bench {
                     .into_iter()
                     .map(|organization| organization.id.to_string())
                     .collect()
+            }
+            DirectoryKey::Extension(ExtensionKey { catalog, kind, by }) => {
+                let ExtensionName::DisplayName(name) = by else {
+                    return Ok(Vec::new()); // an id was answered above
+                };
+                let extensions = graph.find_workflow_extensions(catalog, name).await?;
+                let fit = extensions.into_iter().filter(|extension| extension.kind() == Some(*kind));
+                fit.map(|extension| extension.id.to_string()).collect()
             }
         })
     }

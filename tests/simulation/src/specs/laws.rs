@@ -148,9 +148,9 @@ impl Policy {
         spec: &AssignmentPolicySpec,
         remembers: bool,
     ) -> Result<Plan<PolicyAct>, String> {
-        let references = people::references(spec).map_err(|problem| problem.message())?;
+        let references = people::references(spec, &bench.catalog_id).map_err(|problem| problem.message())?;
         bench.look_up(references.into_iter().map(|(_, key)| key)).await?;
-        let people = people::bound(spec, &mut |_, key| {
+        let people = people::bound(spec, &bench.catalog_id.clone(), &mut |_, key| {
             let id = bench.id(&key).unwrap_or_default(); // each was looked up
             Ok(id.into())
         });
