@@ -1,5 +1,7 @@
 //! Catalog: what the platform team delegates: resources, and grants of parts of them to namespaces.
 
+mod role_assignment;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -12,6 +14,7 @@ use super::{
     rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
+pub use role_assignment::{CatalogRole, Principal, RoleAssignment};
 
 /// A catalog of Entra: the resources that access packages may hand out, and which namespaces may use which of them
 /// within which limits.
@@ -85,6 +88,13 @@ pub struct CatalogSpec {
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub resources: Vec<CatalogResource>,
+    /// Who has which role on the catalog in Entra, for example
+    /// `[{name: leads, role: CatalogReader, principal: {group: {displayName: Marketing}}}]`. Roles that were never named here
+    /// stay as they are; one that is taken out here is taken away. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub role_assignments: Vec<RoleAssignment>,
     /// Which namespaces may use the catalog, and how; for example
     /// `[{name: marketing, namespaces: {names: [marketing]}}]`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

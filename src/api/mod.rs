@@ -30,8 +30,9 @@ pub use assignment_policy::{
     TextQuestion,
 };
 pub use catalog::{
-    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogSpec, CatalogState, CatalogStatus, Grant,
-    Limits, NamespaceScope, Permission, References, ResourceState, ResourceStatus, RoleStatus,
+    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState, CatalogStatus, Grant,
+    Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus, RoleAssignment,
+    RoleStatus,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,

@@ -6,8 +6,8 @@
 use super::{
     AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
     ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials, EntraTenantSpec,
-    Escalation, Extension, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Requestors,
-    ResourceRole, Review, Reviewer, SecretKeyRef, SecretRef, Sponsor, Target,
+    Escalation, Extension, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Principal, Requestors,
+    ResourceRole, Review, Reviewer, RoleAssignment, SecretKeyRef, SecretRef, Sponsor, Target,
     reference::{
         ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
     },
@@ -418,6 +418,7 @@ impl Refers for CatalogSpec {
             state: _,
             externally_visible: _,
             resources,
+            role_assignments,
             grants: _,
             deletion_policy: _,
         } = self;
@@ -439,6 +440,30 @@ impl Refers for CatalogSpec {
             }
             if let Some(site) = share_point_site {
                 found.add(format!("{field}.sharePointSite"), Reference::Site(site));
+            }
+        }
+        for (index, assignment) in role_assignments.iter().enumerate() {
+            let RoleAssignment {
+                name: _,
+                role: _,
+                principal,
+            } = assignment;
+            let Some(Principal {
+                user,
+                group,
+                service_principal,
+            }) = principal
+            else {
+                continue;
+            };
+            let field = format!("spec.roleAssignments[{index}].principal");
+            found.user(&field, user.as_ref());
+            found.group(&field, group.as_ref());
+            if let Some(principal) = service_principal {
+                found.add(
+                    format!("{field}.servicePrincipal"),
+                    Reference::ServicePrincipal(principal),
+                );
             }
         }
         found.0

@@ -405,10 +405,10 @@ impl TokenClaims {
             .any(|role| [super::READ, super::WRITE].contains(&role.as_str()))
     }
 
-    /// Whether policies whose rule assigns may be written: by a permission for the whole tenant, or by a directory role, of which
-    /// it is not known here what it allows.
+    /// Whether the application may write anywhere in entitlement management, and not only where it holds a role on a catalog: by
+    /// a permission for the whole tenant, or by a directory role, of which it is not known here what it allows.
     #[must_use]
-    pub fn may_assign_by_rule(&self) -> bool {
+    pub fn is_tenant_wide(&self) -> bool {
         let mut directory_roles = self.directory_roles.iter();
         self.roles.iter().any(|role| role == super::WRITE)
             || directory_roles.any(|role| !role.eq_ignore_ascii_case(NO_DIRECTORY_ROLE))

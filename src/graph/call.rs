@@ -89,8 +89,8 @@ impl Call {
         }
     }
 
-    /// A POST of a reference, which twice is once.
-    pub(super) fn add_reference(path: String, body: Value) -> Self {
+    /// A POST of what is there once at most, so that twice is once: a reference, a role that somebody has.
+    pub(super) fn add(path: String, body: Value) -> Self {
         Self {
             body: Some(body),
             ..Self::below(Method::POST, path, Intent::Write, Replay::Safe)

@@ -97,6 +97,8 @@ ids! {
     PolicyId;
     /// An assignment of an access package to someone.
     AssignmentId;
+    /// Somebody's role on a catalog.
+    RoleAssignmentId;
     /// A directory object: user, group, service principal, connected organization.
     ObjectId;
 }

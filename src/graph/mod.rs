@@ -49,6 +49,7 @@ mod reference;
 pub mod resource;
 mod retry;
 mod review;
+mod role_assignment;
 mod subject_set;
 mod token_retry;
 mod transport;
@@ -78,7 +79,7 @@ pub use directory::{
 pub use error::{GraphError, GraphErrorKind, GraphFault};
 pub use extension::{ExtensionKind, ExtensionStage, StageSetting, WorkflowExtension};
 pub use id::{
-    AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId,
+    AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId, RoleAssignmentId,
 };
 pub use line::{Line, LineBody, LineError, NotSent};
 pub use lookup::{Identified, ObjectKind};
@@ -89,6 +90,7 @@ pub use resource::{
     NewResource, OriginSystem, RequestState, RequestedResource, Resource, ResourceRequest, ResourceRole, ResourceScope,
 };
 pub use review::{Recurrence, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings};
+pub use role_assignment::{CatalogRole, RoleAssignment};
 pub use subject_set::SubjectSet;
 pub use transport::{Access, Away, Exchange, Graph, Observer, Removed, Weather};
 

@@ -27,7 +27,7 @@ impl Operation<'_> {
     pub(super) async fn add_reference(&self, list: String, object: &str, id: &ObjectId) -> Result<(), GraphError> {
         // Graph's own address of the object, wherever this Graph is reached.
         let body = json!({"@odata.id": format!("{}{object}", self.graph.cloud().graph_url())});
-        match self.write(&Call::add_reference(format!("{list}/$ref"), body)).await {
+        match self.write(&Call::add(format!("{list}/$ref"), body)).await {
             Err(error) if matches!(error.kind, GraphErrorKind::Conflict | GraphErrorKind::BadRequest) => {
                 if says_it_is_there(&error) {
                     return Ok(());

@@ -1,5 +1,7 @@
 //! What to do about a catalog and the resources in it.
 
+mod roles;
+
 use std::fmt;
 
 use super::{
@@ -8,8 +10,12 @@ use super::{
 };
 use crate::{
     api::{Reason, ResourceStatus},
-    graph::{Catalog, CatalogFields, CatalogPatch, CatalogState, NewResource, Resource, ResourceId},
+    graph::{
+        Catalog, CatalogFields, CatalogPatch, CatalogState, NewResource, Read, Resource, ResourceId, RoleAssignment,
+    },
 };
+
+pub use roles::{DesiredAssignment, DesiredRoles, NamedAssignment, matter, named, role_set};
 
 /// A catalog as the spec wants it, its resources resolved. `None`: left as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +32,8 @@ pub struct DesiredCatalog {
     pub resources: Vec<DesiredResource>,
     /// Resources of the spec that could not be resolved: while there is one, nothing is removed.
     pub unresolved: Vec<Problem>,
+    /// Who is to have which role on it.
+    pub roles: DesiredRoles,
 }
 
 /// One resource that the catalog should hold.
@@ -48,6 +56,8 @@ pub struct SeenCatalog {
     pub resources: Vec<Resource>,
     /// Something in it exists and could not be read: nothing is removed while that is so.
     pub unreadable: bool,
+    /// Who has which role on it; read where that matters.
+    pub roles: Read<Vec<RoleAssignment>>,
 }
 
 /// A resource to be brought in.
@@ -94,6 +104,10 @@ pub enum CatalogAct {
         /// Its id in the catalog.
         id: ResourceId,
     },
+    /// Give somebody a role on it.
+    AssignRole(DesiredAssignment),
+    /// Take somebody's role on it away.
+    RemoveRole(RoleAssignment),
     /// Delete it.
     Delete,
 }
@@ -102,9 +116,13 @@ impl Act for CatalogAct {
     fn identity(&self) -> Option<&IdentityAct> {
         match self {
             Self::Identity(act) => Some(act),
-            Self::Create(_) | Self::Update(_) | Self::AddResources(_) | Self::RemoveResource { .. } | Self::Delete => {
-                None
-            }
+            Self::Create(_)
+            | Self::Update(_)
+            | Self::AddResources(_)
+            | Self::RemoveResource { .. }
+            | Self::AssignRole(_)
+            | Self::RemoveRole(_)
+            | Self::Delete => None,
         }
     }
 
@@ -120,7 +138,11 @@ impl Act for CatalogAct {
         match self {
             Self::Identity(IdentityAct::TakeOver { .. }) => Reason::Adopted,
             Self::Identity(_) | Self::Create(_) => Reason::Created,
-            Self::Update(_) | Self::AddResources(_) | Self::RemoveResource { .. } => Reason::Updated,
+            Self::Update(_)
+            | Self::AddResources(_)
+            | Self::RemoveResource { .. }
+            | Self::AssignRole(_)
+            | Self::RemoveRole(_) => Reason::Updated,
             Self::Delete => Reason::Deleted,
         }
     }
@@ -143,6 +165,15 @@ impl fmt::Display for CatalogAct {
                 formatter.write_str(&words.join("; "))
             }
             Self::RemoveResource { name, .. } => write!(formatter, "remove resource {name}"),
+            Self::AssignRole(DesiredAssignment { name, role, principal }) => {
+                write!(formatter, "give {principal} the role {} ({name})", roles::words(role))
+            }
+            Self::RemoveRole(assignment) => write!(
+                formatter,
+                "take the role {} from {}",
+                roles::words(&assignment.role),
+                assignment.principal
+            ),
             Self::Delete => formatter.write_str("delete catalog"),
         }
     }
@@ -169,6 +200,7 @@ pub fn plan(
         Found::Present(seen) => {
             let mut plan = update(desired, &seen.catalog, rules);
             plan.extend(resources(desired, seen, known));
+            plan.extend(roles::reconcile(desired, &seen.roles, rules));
             plan
         }
     }
@@ -191,6 +223,7 @@ fn fields(desired: &DesiredCatalog) -> CatalogFields {
         externally_visible,
         resources: _,
         unresolved: _,
+        roles: _,
     } = desired.clone();
     // The schema asks for a name where there is no id; the rest has its default in `desire`.
     CatalogFields {
@@ -231,8 +264,10 @@ fn create(desired: &DesiredCatalog) -> Plan<CatalogAct> {
         },
         resources: Vec::new(),
         unreadable: false,
+        roles: Read::Unread,
     };
     plan.extend(resources(desired, &empty, &[]));
+    plan.extend(roles::of_new(desired));
     plan
 }
 
@@ -252,6 +287,7 @@ pub fn merge(desired: &DesiredCatalog, before: &Catalog, judge: &mut Judge<'_>) 
         externally_visible,
         resources: _,
         unresolved: _,
+        roles: _,
     } = desired.clone();
     let description_before = before.description.clone().unwrap_or_default(); // a description that is null is empty
     // Unknown is not open.

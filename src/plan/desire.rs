@@ -6,7 +6,7 @@ use super::{
     Canonical, Problem,
     access_package::{DesiredIncompatible, DesiredPackage, DesiredRole, RoleKey},
     assignment_policy::questions::wanted,
-    catalog::{DesiredCatalog, DesiredResource},
+    catalog::{DesiredCatalog, DesiredResource, DesiredRoles},
     connected_organization::{DesiredOrganization, DesiredSponsor},
     limits::scope_of,
     people::People,
@@ -381,7 +381,11 @@ fn ends(expiration: &api::Expiration) -> Result<Expiration, Problem> {
 /// A catalog as its spec wants it. What is left unset in a catalog of somebody else stays as it is; in one of our own it
 /// has its default.
 #[must_use]
-pub fn catalog(spec: &CatalogSpec, resources: &[Result<ResolvedResource, Problem>]) -> DesiredCatalog {
+pub fn catalog(
+    spec: &CatalogSpec,
+    resources: &[Result<ResolvedResource, Problem>],
+    roles: DesiredRoles,
+) -> DesiredCatalog {
     let state = spec.state.map(|state| match state {
         api::CatalogState::Published => CatalogState::Published,
         api::CatalogState::Unpublished => CatalogState::Unpublished,
@@ -405,6 +409,7 @@ pub fn catalog(spec: &CatalogSpec, resources: &[Result<ResolvedResource, Problem
             .iter()
             .filter_map(|resource| resource.as_ref().err().cloned())
             .collect(),
+        roles,
     }
 }
 

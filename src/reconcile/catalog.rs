@@ -6,9 +6,11 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
+    catalog_roles::{FoundRoles, resolve_roles},
     catalog_resources::{add_resources, remove_resource, resolve_resources, with_unlisted_sites},
     coming::Announcement,
     context::Context,
+    directory::Memory,
     execute::{Done, Failure},
     grants::limit,
     halt::{Halt, Retry, Step},
@@ -21,14 +23,16 @@ use super::{
 };
 use crate::{
     api::{
-        Adoption, Catalog, CatalogDeletionPolicy, DeletionPolicy, DriftPolicy, Management, PinnedReference, Reason,
+        Adoption, Catalog, CatalogDeletionPolicy, DeletionPolicy, DriftPolicy, EntraStatus as _, Management, PinnedReference, Reason,
         ResourceStatus,
     },
     cluster::Lookup,
-    graph::{self, CatalogId, Removed},
+    graph::{self, CatalogId, Read, Removed, RoleAssignment},
     plan::{
         self, Canonical as _, Found, Plan, Problem, Rules,
-        catalog::{CatalogAct, DesiredCatalog, SeenCatalog, leave, plan},
+        Base,
+        bindings::remember,
+        catalog::{CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan},
         departure::Next,
         desire,
         identity::Candidate,
@@ -47,6 +51,10 @@ pub(crate) struct CatalogReferences {
     known: Vec<ResourceStatus>,
     pub(crate) pins: Vec<PinnedReference>,
     pub(crate) warning: Option<Problem>,
+    /// Who is to have which role on it.
+    roles: DesiredRoles,
+    /// Whether it has to be read who has which.
+    roles_matter: bool,
     /// What stands in Entra and exceeds the present grants.
     outside: Option<Problem>,
     pub(crate) retry: Option<Retry>,
@@ -69,6 +77,8 @@ impl Observed {
                 catalog,
                 resources,
                 unreadable: false,
+                // What was just made has nobody's but the one of whoever made it.
+                roles: Read::Read(Vec::new()),
             },
             packages: None,
             troubles: BTreeMap::new(),
@@ -151,33 +161,57 @@ impl Managed for Catalog {
         limits::well_named(spec.display_name.as_deref(), spec.id.as_deref()).map_err(limit)?;
         let tenant = context.tenant(&subject.object.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
-        let resolved = resolve_resources(&tenant, subject).await?;
+        let mut resolved = resolve_resources(&tenant, subject).await?;
+        let pins = PinnedReference::map(&subject.status.resolved);
+        let memory = Memory {
+            pins: &pins,
+            asked_for: subject.requested().is_some(),
+            wants_news: false,
+        };
+        let FoundRoles {
+            desired: roles,
+            pins: holders,
+            warning: moved,
+            retry: missing,
+        } = resolve_roles(&tenant, &subject.object, memory).await?;
+        holders.into_iter().for_each(|pin| remember(&mut resolved.pins, Some(pin)));
+        let base = Base::of(subject.status.applied());
         Ok(CatalogReferences {
+            roles_matter: matter(&subject.object.spec.role_assignments, base),
+            roles,
             tenant,
             known: subject.status.resources.clone(),
             resources: resolved.resources,
             pins: resolved.pins,
-            warning: resolved.warning,
+            warning: resolved.warning.or(moved),
             outside: limits::told_outside(&context.cluster.outside_grants(&subject.object.name_any())),
-            retry: resolved.retry,
+            retry: resolved.retry.or(missing),
         })
     }
 
     fn desire(subject: &Subject<Self>, references: &CatalogReferences) -> Step<DesiredCatalog> {
-        Ok(desire::catalog(&subject.object.spec, &references.resources))
+        Ok(desire::catalog(
+            &subject.object.spec,
+            &references.resources,
+            references.roles.clone(),
+        ))
     }
 
     async fn observe(references: &CatalogReferences, id: Option<&str>, freshness: Freshness) -> Step<Found<Observed>> {
         match id {
             Some(id) => {
-                look(
-                    &references.tenant,
-                    id,
-                    freshness,
-                    &references.known,
-                    &references.resources,
-                )
-                .await
+                let CatalogReferences {
+                    tenant,
+                    known,
+                    resources,
+                    roles_matter,
+                    ..
+                } = references;
+                let mut found = look(tenant, id, freshness, known, resources).await?;
+                if let (Found::Present(observed), true) = (&mut found, *roles_matter) {
+                    observed.seen.roles = Read::Read(roles(tenant, &id.into()).await?);
+                }
+                Ok(found)
             }
             None => Ok(Found::Unborn),
         }
@@ -249,6 +283,28 @@ impl Managed for Catalog {
                 }
                 return Ok(done);
             }
+            CatalogAct::AssignRole(DesiredAssignment {
+                name: _,
+                role,
+                principal,
+            }) => {
+                let id = &observed.seen.catalog.id;
+                let given = tenant.graph.assign_role(id, role, principal).await?;
+                tenant.role_writes.given(id, given.clone());
+                if let Some(roles) = observed.seen.roles.known_mut() {
+                    roles.push(given);
+                }
+            }
+            CatalogAct::RemoveRole(assignment) => {
+                let id = &observed.seen.catalog.id;
+                match tenant.graph.remove_role_assignment(&assignment.id).await? {
+                    Removed::Away => tenant.role_writes.taken(id, assignment.id.clone()),
+                    Removed::NotFound => return Ok(Done::NotFound),
+                }
+                if let Some(roles) = observed.seen.roles.known_mut() {
+                    roles.retain(|one| one.id != assignment.id);
+                }
+            }
             CatalogAct::Delete => {
                 let id = &observed.seen.catalog.id;
                 let begun = tenant.inventory.moment();
@@ -279,7 +335,9 @@ impl Managed for Catalog {
             | CatalogAct::Create(_)
             | CatalogAct::Update(_)
             | CatalogAct::AddResources(_)
-            | CatalogAct::RemoveResource { .. } => step.to_string(),
+            | CatalogAct::RemoveResource { .. }
+            | CatalogAct::AssignRole(_)
+            | CatalogAct::RemoveRole(_) => step.to_string(),
         }
     }
 
@@ -316,11 +374,13 @@ impl Managed for Catalog {
                     .filter_map(|resource| resource.as_ref().err().cloned()),
             );
         }
+        problems.extend(references.roles.unresolved.iter().cloned());
         subject.status.resolved.clone_from(&references.pins);
         let unresolved = references
             .resources
             .iter()
-            .find_map(|resource| resource.as_ref().err().cloned());
+            .find_map(|resource| resource.as_ref().err().cloned())
+            .or_else(|| references.roles.unresolved.first().cloned());
         let reopen = subject.request_command();
         let held = plan.held_problem(&reopen);
         let sync = held
@@ -490,11 +550,18 @@ async fn look(
             catalog,
             resources,
             unreadable: !listed.unreadable.is_empty(),
+            roles: Read::Unread,
         },
         packages: None,
         troubles: BTreeMap::new(),
         removing: Vec::new(),
     }))
+}
+
+/// Who has which role on it, with what we gave and took a moment ago.
+async fn roles(tenant: &Tenant, id: &CatalogId) -> Step<Vec<RoleAssignment>> {
+    let listed = tenant.graph.list_role_assignments(id).await?;
+    Ok(tenant.role_writes.with_own(id, listed))
 }
 
 fn candidate(catalog: graph::Catalog) -> Candidate {

@@ -19,6 +19,7 @@ mod attendance;
 mod binding;
 mod catalog;
 mod catalog_resources;
+mod catalog_roles;
 mod claims;
 mod coming;
 mod conclusion;

@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
+    catalog_roles::RoleWrites,
     coming::Coming,
     directory::Directory,
     execute::Failure,
@@ -58,6 +59,8 @@ pub(crate) struct Tenant {
     asked: Mutex<HashMap<AssignmentId, Instant>>,
     /// What sites offer that no list shows.
     pub(crate) site_roles: SiteRoles,
+    /// What was written to roles on catalogs, and need not show yet.
+    pub(crate) role_writes: RoleWrites,
     /// How long a write may take to show.
     visibility: Duration,
     uid: String,
@@ -128,6 +131,7 @@ impl Tenant {
             policy_creation: Semaphore::new(1),
             coming: Coming::default(),
             asked: Mutex::default(),
+            role_writes: RoleWrites::new(machine.clock.clone(), settings.visibility),
             visibility: settings.visibility,
             uid: object.uid().unwrap_or_default(), // equals none, as `is_current` asks
             generation: object.metadata.generation.unwrap_or_default(), // likewise

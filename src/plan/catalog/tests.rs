@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     api::DriftPolicy,
-    graph::{OriginSystem, Read},
+    graph::{CatalogRole, ObjectId, OriginSystem, Read, RoleAssignment},
     plan::{Base, Drift},
 };
 
@@ -30,6 +30,7 @@ fn desired(state: Option<CatalogState>, resources: &[&str]) -> DesiredCatalog {
             })
             .collect(),
         unresolved: Vec::new(),
+        roles: DesiredRoles::default(),
     }
 }
 
@@ -56,6 +57,7 @@ fn observed(state: CatalogState, resources: &[&str]) -> Found<SeenCatalog> {
             })
             .collect(),
         unreadable: false,
+        roles: Read::Unread,
     })
 }
 
@@ -123,4 +125,82 @@ fn one_unresolved_resource_blocks_every_removal() {
     wanted.unresolved = vec![Problem::new(Reason::ReferenceNotFound, "no such group")];
     let seen = observed(CatalogState::Published, &["ours"]);
     assert!(plan(&wanted, &seen, &[known("ours", true)], &rules(Base::none())).is_quiet());
+}
+
+fn reader(principal: &str) -> DesiredAssignment {
+    DesiredAssignment {
+        name: "readers".into(),
+        role: CatalogRole::CatalogReader,
+        principal: principal.into(),
+    }
+}
+
+fn held(id: &str, role: CatalogRole, principal: &str) -> RoleAssignment {
+    RoleAssignment::on(&"catalog".into(), id.into(), role, principal.into())
+}
+
+/// The plan where these were given before, the spec asks for those, and the catalog has these.
+fn of_roles(
+    given: &[&str],
+    asked: Vec<DesiredAssignment>,
+    own: Option<&str>,
+    there: Read<Vec<RoleAssignment>>,
+) -> Plan<CatalogAct> {
+    let memories: Vec<Memory> = given
+        .iter()
+        .map(|key| Memory::keep(format!("roleAssignments[{key}]"), ""))
+        .collect();
+    let applied = crate::plan::applied(&memories);
+    let mut wanted = desired(None, &[]);
+    wanted.display_name = None;
+    wanted.externally_visible = None;
+    wanted.roles = DesiredRoles {
+        assignments: asked,
+        unresolved: Vec::new(),
+        own: own.map(ObjectId::from),
+    };
+    let Found::Present(mut seen) = observed(CatalogState::Published, &[]) else {
+        return Plan::default();
+    };
+    seen.roles = there;
+    plan(&wanted, &Found::Present(seen), &[], &rules(Base::of(Some(&applied))))
+}
+
+fn words_of(plan: &Plan<CatalogAct>) -> Vec<String> {
+    plan.steps.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_role_is_given_once_and_what_others_gave_stays() {
+    let others = held("1", CatalogRole::CatalogOwner, "somebody");
+    let plan = of_roles(&[], vec![reader("ann")], None, Read::Read(vec![others.clone()]));
+    assert_eq!(words_of(&plan), ["give ann the role CatalogReader (readers)"]);
+    let there = vec![others, held("2", CatalogRole::CatalogReader, "ANN")];
+    let plan = of_roles(&[], vec![reader("ann")], None, Read::Read(there));
+    assert_eq!(words_of(&plan), [""; 0]);
+}
+
+#[test]
+fn a_role_that_the_spec_names_no_more_is_taken_away_but_never_the_operators_own() {
+    let there = || Read::Read(vec![held("2", CatalogRole::CatalogReader, "ann")]);
+    let given = ["CatalogReader ann"];
+    let plan = of_roles(&given, Vec::new(), None, there());
+    assert_eq!(words_of(&plan), ["take the role CatalogReader from ann"]);
+    let plan = of_roles(&given, Vec::new(), Some("ann"), there());
+    assert_eq!(words_of(&plan), [""; 0]);
+    let (_, hold) = &plan.held[0];
+    assert_eq!(hold.reason(), Reason::InvalidSpec);
+}
+
+#[test]
+fn a_role_that_somebody_took_away_in_entra_is_not_given_back_by_itself() {
+    let given = ["CatalogReader ann"];
+    let plan = of_roles(&given, vec![reader("ann")], None, Read::Read(Vec::new()));
+    assert_eq!(plan.held[0].1, Hold::Drift);
+}
+
+#[test]
+fn while_nobody_tells_who_has_which_role_none_is_given_or_taken() {
+    let plan = of_roles(&["CatalogReader bob"], vec![reader("ann")], None, Read::Unread);
+    assert_eq!((words_of(&plan).len(), plan.is_open), (0, true));
 }

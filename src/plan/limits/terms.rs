@@ -349,8 +349,8 @@ fn lasts(duration: Option<&str>) -> Lasting {
     )
 }
 
-/// The fields of the spec that name a user, a group, a service principal or a connected organization by what Entra has to be
-/// asked for.
+/// The fields of the spec that name a user, a group, a service principal, a connected organization or a workflow extension by
+/// what Entra has to be asked for.
 pub(super) fn named(spec: &impl Refers) -> Vec<String> {
     spec.references()
         .into_iter()
@@ -358,7 +358,8 @@ pub(super) fn named(spec: &impl Refers) -> Vec<String> {
             Reference::User(_)
             | Reference::Group(_)
             | Reference::ServicePrincipal(_)
-            | Reference::ConnectedOrganization(_) => at.reference.given().is_some_and(|given| !given.is_id_alone),
+            | Reference::ConnectedOrganization(_)
+            | Reference::Extension(_) => at.reference.given().is_some_and(|given| !given.is_id_alone),
             Reference::Tenant(_)
             | Reference::Catalog(_)
             | Reference::AccessPackage(_)

@@ -9,7 +9,7 @@ use crate::{
 /// The permission that a rule needs and the token does not have: a role on the catalog is not enough for it, and Graph would say
 /// no more than 403.
 pub(super) async fn unpermitted(tenant: &Tenant, spec: &AssignmentPolicySpec) -> Step<Option<Problem>> {
-    if spec.automatic.is_none() || tenant.graph.token_claims().await?.may_assign_by_rule() {
+    if spec.automatic.is_none() || tenant.graph.token_claims().await?.is_tenant_wide() {
         return Ok(None);
     }
     let words = format!(

@@ -27,7 +27,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use tower::Service;
 
-use super::draw::catalog_of_packages;
+use super::draw::{EXTENSIONS, OTHER_PACKAGES, PARTNERS, catalog_of_packages};
 use crate::stage::{Setting, Stage, WORLD};
 
 /// Ids by which the world's file names what it has.
@@ -67,6 +67,30 @@ pub fn world() -> String {
 
 sites:";
     world.replace("\nsites:", payroll)
+}
+
+/// What others have made in the tenant, and specs name.
+fn beside(catalog: &CatalogId) -> Vec<(&'static str, Value)> {
+    let mut made: Vec<(&str, Value)> = OTHER_PACKAGES
+        .iter()
+        .map(|id| {
+            let package = json!({"id": id, "displayName": format!("Other {id}"), "catalog": {"id": catalog}});
+            ("accessPackages", package)
+        })
+        .collect();
+    made.extend(EXTENSIONS.iter().map(|[id, display_name, kind]| {
+        let odata_type = format!("#microsoft.graph.accessPackageAssignment{kind}WorkflowExtension");
+        let extension = json!({"id": id, "displayName": display_name, "catalogId": catalog, "@odata.type": odata_type});
+        ("customWorkflowExtensions", extension)
+    }));
+    made.extend(PARTNERS.iter().map(|[id, display_name, tenant]| {
+        let source = json!({"@odata.type": "#microsoft.graph.azureActiveDirectoryTenant", "tenantId": tenant,
+            "displayName": display_name});
+        let partner = json!({"id": id, "displayName": display_name, "description": "A partner", "state": "configured",
+            "identitySources": [source]});
+        ("connectedOrganizations", partner)
+    }));
+    made
 }
 
 /// Requests straight to the tenant.
@@ -126,6 +150,10 @@ impl Bench {
         let catalog_id: CatalogId = entra
             .map(|entra| entra.id.as_str().into())
             .ok_or_else(|| format!("the catalog was not made: {:?}", stage.conditions()))?;
+        for (collection, element) in beside(&catalog_id) {
+            let made = stage.entra.create(collection, element);
+            made.map_err(|refusal| format!("{collection}: {refusal:?}"))?;
+        }
         let writes = Arc::new(AtomicU64::new(0));
         let graph = graph(&stage, seed, &writes)?;
         let package = graph

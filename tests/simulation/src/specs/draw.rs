@@ -76,6 +76,31 @@ const ROLES: [[&str; 2]; 9] = [
     ["portal", "Marketing Members"],
     ["portal", "Marketing Owners"],
 ];
+/// Packages that others have made in that catalog, by id.
+pub(super) const OTHER_PACKAGES: [&str; 3] = [
+    "aaaaaaaa-0000-4000-8000-000000000011",
+    "aaaaaaaa-0000-4000-8000-000000000012",
+    "AAAAAAAA-0000-4000-8000-000000000013",
+];
+/// Workflow extensions of that catalog: id, display name, what they are made for.
+pub(super) const EXTENSIONS: [[&str; 3]; 3] = [
+    ["78eaee8c-e6cf-48c9-8f99-aae44c35e379", "Open a ticket", "Request"],
+    ["89fbff9d-f7d0-49d0-9faa-bbf55d46f48a", "Remind", ""],
+    ["9a0c00ae-08e1-4ae1-aabb-cc066e57059b", "Tell the team", "Request"],
+];
+/// Partners of the tenant: id, display name, tenant.
+pub(super) const PARTNERS: [[&str; 3]; 2] = [
+    [
+        "c3bf99ed-99ed-43bf-8d99-cfb1ed99cfb1",
+        "Fabrikam",
+        "44444444-4444-4444-8444-444444444444",
+    ],
+    [
+        "d4c0aafe-0afe-44c0-9eaa-d0c2fe0ad0c2",
+        "Tailspin",
+        "55555555-5555-4555-8555-555555555555",
+    ],
+];
 const NAMES: [&str; 6] = [
     "Zugang",
     "Access to CRM",
@@ -207,8 +232,37 @@ impl Draw {
                 json!({})
             }
         });
+        self.maybe(&mut spec, "extensions", 40, Self::extensions);
         self.handling(&mut spec);
         Value::Object(spec)
+    }
+
+    /// Each at a stage that runs its kind, none twice.
+    fn extensions(&mut self) -> Value {
+        const STAGES: [(&str, &str); 6] = [
+            ("AssignmentRequestCreated", "Request"),
+            ("AssignmentRequestApproved", "Request"),
+            ("AssignmentRequestGranted", "Request"),
+            ("AssignmentRequestRemoved", "Request"),
+            ("AssignmentFourteenDaysBeforeExpiration", ""),
+            ("AssignmentOneDayBeforeExpiration", ""),
+        ];
+        let all: Vec<(&str, [&str; 3])> = STAGES
+            .iter()
+            .flat_map(|(stage, kind)| {
+                let fit = EXTENSIONS.iter().filter(move |[_, _, of]| of == kind);
+                fit.map(move |extension| (*stage, *extension))
+            })
+            .collect();
+        let chosen = self.some(&all, 0, 4);
+        let one = |(stage, [id, display_name, _]): (&str, [&str; 3])| {
+            if self.by(50) {
+                json!({"stage": stage, "id": id})
+            } else {
+                json!({"stage": stage, "displayName": display_name})
+            }
+        };
+        chosen.into_iter().map(one).collect::<Vec<_>>().into()
     }
 
     /// How the operator is to treat it: nothing of it reaches Entra.
@@ -286,10 +340,11 @@ impl Draw {
     }
 
     fn requestors(&mut self) -> Value {
-        const SCOPES: [&str; 9] = [
+        const SCOPES: [&str; 10] = [
             "None",
             "SpecificDirectoryUsers",
             "SpecificDirectoryServicePrincipals",
+            "SpecificConnectedOrganizationUsers",
             "AllMemberUsers",
             "AllDirectoryUsers",
             "AllDirectoryServicePrincipals",
@@ -307,6 +362,14 @@ impl Draw {
                 let one = |principal: [&str; 3]| {
                     let key = self.below(3);
                     json!({"servicePrincipal": {["id", "appId", "displayName"][key]: principal[key]}})
+                };
+                all.into_iter().map(one).collect()
+            }
+            "SpecificConnectedOrganizationUsers" => {
+                let all = self.some(&PARTNERS, 1, 2);
+                let one = |partner: [&str; 3]| {
+                    let key = self.below(3);
+                    json!({"connectedOrganization": {["id", "displayName", "tenantId"][key]: partner[key]}})
                 };
                 all.into_iter().map(one).collect()
             }
@@ -510,8 +573,24 @@ impl Draw {
             let one = |[resource, role]: [&str; 2]| json!({"resource": resource, "role": role});
             spec.insert("resourceRoles".into(), roles.into_iter().map(one).collect());
         }
+        self.maybe(&mut spec, "incompatibleWith", 50, Self::incompatible);
         self.handling(&mut spec);
         Value::Object(spec)
+    }
+
+    fn incompatible(&mut self) -> Value {
+        let mut with = Map::new();
+        self.maybe(&mut with, "accessPackages", 70, |draw| {
+            let chosen = draw.some(&OTHER_PACKAGES, 0, 3);
+            let one = |id| json!({"id": id});
+            chosen.into_iter().map(one).collect::<Vec<_>>().into()
+        });
+        self.maybe(&mut with, "groups", 60, |draw| {
+            let chosen = draw.some(&[0, 1, 2], 0, 3);
+            let one = |index| draw.group(index)["group"].clone();
+            chosen.into_iter().map(one).collect::<Vec<_>>().into()
+        });
+        Value::Object(with)
     }
 
     /// A catalog.
@@ -540,7 +619,36 @@ impl Draw {
         if !resources.is_empty() {
             spec.insert("resources".into(), resources.into());
         }
+        self.maybe(&mut spec, "roleAssignments", 40, Self::role_assignments);
         Value::Object(spec)
+    }
+
+    /// Nobody has a role twice.
+    fn role_assignments(&mut self) -> Value {
+        const ROLES: [&str; 4] = [
+            "CatalogOwner",
+            "CatalogReader",
+            "AccessPackageManager",
+            "AccessPackageAssignmentManager",
+        ];
+        let count = USERS.len() + GROUPS.len() + PRINCIPALS.len();
+        let all: Vec<(&str, usize)> = ROLES
+            .iter()
+            .flat_map(|role| (0..count).map(move |holder| (*role, holder)))
+            .collect();
+        let chosen = self.some(&all, 0, 4).into_iter().enumerate();
+        let one = |(index, (role, holder)): (usize, (&str, usize))| {
+            let principal = match holder {
+                0..5 => self.user(holder),
+                5..8 => self.group(holder - 5),
+                _ => {
+                    let key = self.below(3);
+                    json!({"servicePrincipal": {["id", "appId", "displayName"][key]: PRINCIPALS[holder - 8][key]}})
+                }
+            };
+            json!({"name": format!("role-{index}"), "role": role, "principal": principal})
+        };
+        chosen.map(one).collect::<Vec<_>>().into()
     }
 
     fn resource(&mut self, index: usize) -> Value {
@@ -612,10 +720,11 @@ impl Draw {
     }
 
     fn limits(&mut self) -> Value {
-        const SCOPES: [&str; 9] = [
+        const SCOPES: [&str; 10] = [
             "None",
             "SpecificDirectoryUsers",
             "SpecificDirectoryServicePrincipals",
+            "SpecificConnectedOrganizationUsers",
             "AllMemberUsers",
             "AllDirectoryUsers",
             "AllDirectoryServicePrincipals",
@@ -625,7 +734,7 @@ impl Draw {
         ];
         let mut limits = Map::new();
         self.maybe(&mut limits, "requestorScopes", 50, |draw| {
-            draw.some(&SCOPES, 0, 9).into()
+            draw.some(&SCOPES, 0, 10).into()
         });
         self.maybe(&mut limits, "approval", 50, |draw| {
             draw.one(&["Required", "Optional"]).into()

@@ -5,15 +5,16 @@ use std::{collections::BTreeSet, time::Duration};
 
 use entra_access_operator::{
     api::{
-        AccessPackageSpec, AssignmentPolicySpec, CatalogSpec, DriftPolicy, IsoDuration, QuestionStatus, ResourceStatus,
+        AccessPackageSpec, AssignmentPolicySpec, CatalogSpec, DriftPolicy, IncompatibleWith, IsoDuration,
+        QuestionStatus, ResourceStatus,
     },
-    graph::{AccessPackage, AccessPackageId, CatalogId, Cloud, GraphError, PolicyId},
+    graph::{AccessPackage, AccessPackageId, CatalogId, Cloud, GraphError, IncompatibleKind, PolicyId, Read},
     plan::{
         self, Base, Drift, Found, Memory, Plan, Rules,
-        access_package::{self, PackageAct, RoleKey},
+        access_package::{self, Named, PackageAct, RoleKey},
         assignment_policy::{self, PolicyAct, questions},
         bindings::{application_key, group_key, site_key},
-        catalog::{self, CatalogAct, SeenCatalog},
+        catalog::{self, CatalogAct, DesiredRoles, SeenCatalog},
         desire,
         limits::{well_formed, well_named},
         people,
@@ -196,6 +197,14 @@ impl Policy {
                 policy.remove(made);
             }
         }
+        let mut settings = policy["customExtensionStageSettings"].as_array().cloned().unwrap_or_default();
+        for setting in &mut settings {
+            if let Some(setting) = setting.as_object_mut() {
+                setting.remove("id");
+            }
+        }
+        settings.sort_by_key(Value::to_string);
+        policy["customExtensionStageSettings"] = settings.into();
         for question in policy["questions"].as_array_mut().into_iter().flatten() {
             if let Some(question) = question.as_object_mut() {
                 question.remove("id");
@@ -299,13 +308,34 @@ async fn package(bench: &Bench, id: &AccessPackageId) -> Result<AccessPackage, S
     read.ok_or_else(|| "the package is not there".to_owned())
 }
 
+/// What a spec means by these, which were looked up.
+fn incompatible(bench: &Bench, with: &IncompatibleWith) -> Vec<Named> {
+    let IncompatibleWith {
+        access_packages,
+        groups,
+    } = with;
+    let packages = access_packages.iter().filter_map(|package| package.id.as_deref());
+    let packages = packages.map(|id| (IncompatibleKind::AccessPackage, format!("package {id}"), id.to_owned()));
+    let groups = groups.iter().filter_map(group_key).map(|key| {
+        let id = bench.id(&key).unwrap_or_default().to_owned(); // it was looked up
+        (IncompatibleKind::Group, key.to_string(), id)
+    });
+    let named = packages.chain(groups).map(|(kind, reference, id)| Named {
+        reference,
+        kind,
+        id: id.into(),
+    });
+    named.collect()
+}
+
 async fn package_plan(
     bench: &Bench,
     spec: &AccessPackageSpec,
     of: &Remembered<AccessPackageId>,
     remembers: bool,
 ) -> Result<Plan<PackageAct>, String> {
-    let desired = desire::package(spec, &bench.catalog, bench.catalog_id.clone());
+    let mut desired = desire::package(spec, &bench.catalog, bench.catalog_id.clone());
+    desired.incompatible.named = spec.incompatible_with.as_ref().map(|with| incompatible(bench, with));
     if let Some(problem) = desired.unresolved.first() {
         return Err(problem.message());
     }
@@ -346,6 +376,13 @@ async fn write_package(
                 let removed = bench.graph.remove_resource_role_scope(id, scope).await;
                 removed.map(drop).map_err(refused)?;
             }
+            (PackageAct::AddIncompatible { kind, id: other, .. }, Some(id)) => {
+                bench.graph.add_incompatible(id, *kind, other).await.map_err(refused)?;
+            }
+            (PackageAct::RemoveIncompatible { kind, id: other, .. }, Some(id)) => {
+                let removed = bench.graph.remove_incompatible(id, *kind, other).await;
+                removed.map(drop).map_err(refused)?;
+            }
             _ => return Err(format!("nobody asked for this: {step}")),
         }
         of.memories.extend(step.memories);
@@ -359,22 +396,33 @@ async fn write_package(
     )
 }
 
-/// Its fields, and its roles.
+/// Its fields; its roles, and whom it keeps out.
 async fn package_picture(
     bench: &Bench,
     of: &Remembered<AccessPackageId>,
-) -> Result<(Value, BTreeSet<RoleKey>), String> {
+) -> Result<(Value, BTreeSet<String>), String> {
     let id = of.id.as_ref().ok_or("there is no package")?;
     let AccessPackage {
         display_name,
         description,
         hidden,
         resource_role_scopes,
+        incompatible_packages,
+        incompatible_groups,
         ..
     } = package(bench, id).await?;
     let scopes = resource_role_scopes.known().ok_or("its roles are not told")?;
-    let roles = scopes.elements.iter().map(RoleKey::of).collect();
-    Ok((json!([display_name, description, hidden]), roles))
+    let mut members: BTreeSet<String> = scopes
+        .elements
+        .iter()
+        .map(|scope| format!("{:?}", RoleKey::of(scope)))
+        .collect();
+    for list in [incompatible_packages, incompatible_groups] {
+        let list = list.known().ok_or("whom it keeps out is not told")?;
+        let ids = list.elements.iter().map(|one| format!("without {}", one.id).to_lowercase());
+        members.extend(ids);
+    }
+    Ok((json!([display_name, description, hidden]), members))
 }
 
 /// Both laws for two packages of one catalog.
@@ -384,6 +432,9 @@ async fn package_picture(
 pub async fn packages(bench: &mut Bench, a: &Value, b: &Value) -> Result<(), String> {
     let spec_a: AccessPackageSpec = serde_json::from_value(a.clone()).map_err(mistyped)?;
     let spec_b: AccessPackageSpec = serde_json::from_value(b.clone()).map_err(mistyped)?;
+    for with in [&spec_a, &spec_b].into_iter().filter_map(|spec| spec.incompatible_with.as_ref()) {
+        bench.look_up(with.groups.iter().filter_map(group_key)).await?;
+    }
     let mut one = Remembered::nothing();
     write_package(bench, &spec_a, &mut one)
         .await
@@ -413,7 +464,7 @@ pub async fn packages(bench: &mut Bench, a: &Value, b: &Value) -> Result<(), Str
     delete(&alone).await?;
     let calls_for = usize::from(from.0 != right.0) + from.1.symmetric_difference(&right.1).count();
     let took = usize::try_from(took).unwrap_or(usize::MAX);
-    let shown = |(fields, roles): &(Value, BTreeSet<RoleKey>)| json!([fields, format!("{roles:?}")]);
+    let shown = |(fields, members): &(Value, BTreeSet<String>)| json!([fields, members]);
     is_led(&shown(&from), &shown(&by), &shown(&right), (took, calls_for))?;
     match back == from {
         true => Ok(()),
@@ -446,6 +497,7 @@ impl Catalog {
             catalog: catalog.ok_or("the catalog is not there")?,
             unreadable: !resources.unreadable.is_empty(),
             resources: resources.elements,
+            roles: Read::Read(bench.graph.list_role_assignments(id).await.map_err(refused)?),
         }))
     }
 
@@ -479,7 +531,13 @@ impl Catalog {
                 is_seen: true,
             }));
         }
-        let desired = desire::catalog(spec, &resolved);
+        let mut roles = DesiredRoles::default();
+        for named in catalog::named(&spec.role_assignments).map_err(|problem| problem.message())? {
+            bench.look_up([named.key.clone()]).await?;
+            let id = bench.id(&named.key).unwrap_or_default(); // it was looked up
+            roles.assignments.push(named.bound(id));
+        }
+        let desired = desire::catalog(spec, &resolved, roles);
         let observed = self.seen(bench).await?.map_or(Found::Unborn, Found::Present);
         let applied = plan::applied(&self.remembered.memories);
         let base = match remembers && self.remembered.id.is_some() {
@@ -527,6 +585,14 @@ impl Catalog {
                     let asked = bench.graph.request_resource_remove(id, resource).await;
                     asked.map_err(refused)?;
                 }
+                (CatalogAct::AssignRole(wanted), Some(id)) => {
+                    let given = bench.graph.assign_role(id, &wanted.role, &wanted.principal).await;
+                    given.map(drop).map_err(refused)?;
+                }
+                (CatalogAct::RemoveRole(assignment), Some(_)) => {
+                    let taken = bench.graph.remove_role_assignment(&assignment.id).await;
+                    taken.map(drop).map_err(refused)?;
+                }
                 _ => return Err(format!("nobody asked for this: {step}")),
             }
             self.remembered.memories.extend(step.memories);
@@ -536,9 +602,14 @@ impl Catalog {
         nothing_left(&self.visit(bench, spec, false).await?, "for one that remembers nothing")
     }
 
-    /// Its fields, and the origins of its resources.
+    /// Its fields; the origins of its resources, and who has which role.
     async fn picture(&self, bench: &Bench) -> Result<(Value, BTreeSet<String>), String> {
-        let SeenCatalog { catalog, resources, .. } = self.seen(bench).await?.ok_or("there is no catalog")?;
+        let SeenCatalog {
+            catalog,
+            resources,
+            roles,
+            ..
+        } = self.seen(bench).await?.ok_or("there is no catalog")?;
         let fields = json!([
             catalog.display_name,
             catalog.description,
@@ -546,7 +617,9 @@ impl Catalog {
             catalog.externally_visible
         ]);
         let origin = |resource: &entra_access_operator::graph::Resource| resource.origin_id.to_lowercase();
-        Ok((fields, resources.iter().map(origin).collect()))
+        let held = roles.known().into_iter().flatten();
+        let held = held.map(|one| format!("{} of {}", one.role, one.principal).to_lowercase());
+        Ok((fields, resources.iter().map(origin).chain(held).collect()))
     }
 
     async fn delete(self, bench: &mut Bench) -> Result<(), String> {

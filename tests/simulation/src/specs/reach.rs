@@ -6,12 +6,14 @@ use entra_access_operator::api::custom_resource_definitions;
 use serde_json::Value;
 
 /// Fields that are drawn for no kind, and why: a place in the world that has no name before the world is made.
-const NOT_DRAWN: [&str; 4] = [
+const NOT_DRAWN: [&str; 5] = [
     "Catalog.resources[].sharePointSite.id",
-    // They need other packages, and partners, to be there.
-    "AccessPackage.incompatibleWith",
-    "AssignmentPolicy.requestors.targets[].connectedOrganization",
-    "SpecificConnectedOrganizationUsers",
+    // They name objects of the cluster: other packages, and partners.
+    "AccessPackage.incompatibleWith.accessPackages[].name",
+    "AccessPackage.incompatibleWith.accessPackages[].namespace",
+    "AssignmentPolicy.requestors.targets[].connectedOrganization.name",
+    // Entra shows a domain as the tenant behind it.
+    "AssignmentPolicy.requestors.targets[].connectedOrganization.domain",
 ];
 
 /// Fields, and values of enumerations and switches, each with how often it was drawn.
