@@ -248,6 +248,37 @@ fn a_resource_is_found_in_one_way() {
 }
 
 #[test]
+fn a_role_assignment_says_which_role_and_whose() {
+    refuses(
+        Kind::Catalog,
+        &[
+            (
+                "no role and no principal",
+                "{roleAssignments: [{name: a}]}",
+                &[
+                    "spec.roleAssignments[0].role: Required value: say which role, for example role: CatalogReader",
+                    "spec.roleAssignments[0].principal: Required value: say whose, for example principal: {group: {displayName: Marketing}}",
+                ],
+            ),
+            (
+                "an empty principal",
+                "{roleAssignments: [{name: a, role: CatalogReader, principal: {}}]}",
+                &[
+                    "spec.roleAssignments[0].principal: Invalid value: a principal needs exactly one of user, group, servicePrincipal; for example {group: {displayName: Marketing}}",
+                ],
+            ),
+            (
+                "two principals",
+                "{roleAssignments: [{name: a, role: CatalogReader, principal: {user: {mail: ann@contoso.com}, group: {displayName: Marketing}}}]}",
+                &[
+                    "spec.roleAssignments[0].principal: Invalid value: user, group and servicePrincipal exclude each other: keep one",
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
 fn a_grant_says_to_whom_it_speaks_and_of_what() {
     refuses(
         Kind::Catalog,

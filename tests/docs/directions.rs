@@ -16,7 +16,7 @@ use entra_access_operator::{
         Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules,
         access_package::{self, DesiredIncompatible, DesiredPackage},
         assignment_policy,
-        catalog::{self, DesiredCatalog},
+        catalog::{self, DesiredCatalog, DesiredRoles},
         connected_organization::{self, DesiredOrganization},
         drift::Verdict,
     },
@@ -86,6 +86,7 @@ fn catalogs() -> Record {
         externally_visible: Some(true),
         resources: Vec::new(),
         unresolved: Vec::new(),
+        roles: DesiredRoles::default(),
     };
     let samples = pairs(
         &base,
@@ -96,7 +97,7 @@ fn catalogs() -> Record {
             |one| one.externally_visible = Some(false),
         ],
     );
-    compared(&samples, Base::none(), |after, before, judge| {
+    let mut record = compared(&samples, Base::none(), |after, before, judge| {
         let before = Catalog {
             id: "catalog".into(),
             display_name: before.display_name.clone().unwrap(),
@@ -107,7 +108,11 @@ fn catalogs() -> Record {
             created: None,
         };
         catalog::merge(after, &before, judge);
-    })
+    });
+    let set = catalog::role_set(false);
+    record.fields.insert(set.path.to_owned());
+    record.directions.extend(set.directions("leads (CatalogReader of ann)"));
+    record
 }
 
 fn organizations() -> Record {

@@ -38,6 +38,7 @@ mod adoption;
 mod attacks;
 mod authorities;
 mod binding;
+mod catalog_roles;
 mod cluster;
 mod deletion;
 mod drift;

@@ -86,6 +86,7 @@ struct Parts {
     policies: Vec<Value>,
     assignments: Vec<Value>,
     organizations: Vec<Value>,
+    assigned: Vec<Value>,
 }
 
 impl Parts {
@@ -102,6 +103,7 @@ impl Parts {
             policies: part("assignmentPolicies"),
             assignments: part("assignments"),
             organizations: part("connectedOrganizations"),
+            assigned: part("roleAssignments"),
         }
     }
 
@@ -273,6 +275,15 @@ impl Picture {
         for resource in &parts.resources {
             let catalog = parts.catalog(&resource["catalogId"]);
             enter(format!("resource {} in {catalog}", text(&resource["originId"])));
+        }
+        for one in &parts.assigned {
+            let scope = text(&one["appScopeId"]).rsplit('/').next().unwrap_or_default().to_owned();
+            enter(format!(
+                "{} runs {} as {}",
+                text(&one["principalId"]),
+                parts.catalog(&scope.into()),
+                text(&one["roleDefinitionId"])
+            ));
         }
         for package in &parts.packages {
             enter(format!(

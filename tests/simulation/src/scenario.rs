@@ -1,6 +1,7 @@
 //! What people do, as data: a list of acts that can be replayed, disturbed and cut short.
 
 mod extensions;
+mod roles;
 mod separation;
 mod stories;
 
@@ -13,7 +14,7 @@ use crate::stage::{Restless, Stage};
 /// Every scenario.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
-    [stories::scenarios(), separation::scenarios(), extensions::scenarios()].concat()
+    [stories::scenarios(), separation::scenarios(), extensions::scenarios(), roles::scenarios()].concat()
 }
 
 /// One thing that somebody does, or a time in which nobody does anything.
