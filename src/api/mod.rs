@@ -24,15 +24,15 @@ pub use access_package::{
 };
 pub use assignment_policy::{
     Approval, ApprovalStage, Approver, ApproverVisibility, AssignmentPolicy, AssignmentPolicySpec,
-    AssignmentPolicyStatus, Automatic, Choice, ChoiceQuestion, Escalation, Expiration, Extension, ExtensionStage, Localization, ManagerLevel,
-    NamedApprover, NoDecision, Notification, Notifications, OnBehalf, OnBehalfRequestor, Question, QuestionStatus,
-    RequestorScope, Requestors, Review, ReviewInterval, Reviewer, SelfService, Target, TargetManagerLevel,
-    TextQuestion,
+    AssignmentPolicyStatus, Automatic, Choice, ChoiceQuestion, Escalation, Expiration, Extension, ExtensionStage,
+    Localization, ManagerLevel, NamedApprover, NoDecision, Notification, Notifications, OnBehalf, OnBehalfRequestor,
+    Question, QuestionStatus, RequestorScope, Requestors, Review, ReviewInterval, Reviewer, SelfService, Target,
+    TargetManagerLevel, TextQuestion,
 };
 pub use catalog::{
-    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState, CatalogStatus, Grant,
-    Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus, RoleAssignment,
-    RoleStatus,
+    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState,
+    CatalogStatus, Grant, Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus,
+    RoleAssignment, RoleStatus,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,

@@ -6,8 +6,8 @@
 use super::{
     AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
     ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials, EntraTenantSpec,
-    Escalation, Extension, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor, Principal, Requestors,
-    ResourceRole, Review, Reviewer, RoleAssignment, SecretKeyRef, SecretRef, Sponsor, Target,
+    Escalation, Extension, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor,
+    Principal, Requestors, ResourceRole, Review, Reviewer, RoleAssignment, SecretKeyRef, SecretRef, Sponsor, Target,
     reference::{
         ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
     },

@@ -79,7 +79,8 @@ pub use directory::{
 pub use error::{GraphError, GraphErrorKind, GraphFault};
 pub use extension::{ExtensionKind, ExtensionStage, StageSetting, WorkflowExtension};
 pub use id::{
-    AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId, RoleAssignmentId,
+    AccessPackageId, AssignmentId, CatalogId, ObjectId, PolicyId, ResourceId, ResourceRequestId, ResourceRoleScopeId,
+    RoleAssignmentId,
 };
 pub use line::{Line, LineBody, LineError, NotSent};
 pub use lookup::{Identified, ObjectKind};

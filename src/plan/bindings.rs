@@ -17,7 +17,9 @@ use crate::{
         ApplicationRef, ConnectedOrganizationRef, Extension, GroupRef, PinnedReference, Reason, ServicePrincipalRef,
         SharePointSiteRef, UserRef,
     },
-    graph::{AppRole, CatalogId, ExtensionKind, Group, GroupKey, OrganizationKey, ServicePrincipalKey, SiteKey, UserKey},
+    graph::{
+        AppRole, CatalogId, ExtensionKind, Group, GroupKey, OrganizationKey, ServicePrincipalKey, SiteKey, UserKey,
+    },
 };
 
 /// How long a look-up that found nothing usable is believed at first; each further one is believed twice as long.

@@ -255,9 +255,7 @@ pub fn policy(
 /// One extension that is to run twice at a stage.
 fn twice(extensions: &[StageSetting]) -> Option<Problem> {
     let (later, first) = (1..extensions.len()).find_map(|later| {
-        let first = extensions[..later]
-            .iter()
-            .position(|one| *one == extensions[later])?;
+        let first = extensions[..later].iter().position(|one| *one == extensions[later])?;
         Some((later, first))
     })?;
     let what = format!("is the same extension at the same stage as spec.extensions[{first}]");

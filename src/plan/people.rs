@@ -36,10 +36,7 @@ pub struct People {
 ///
 /// # Errors
 /// [`Reason::InvalidSpec`] where a choice is empty or has more than one answer, which the schema refuses.
-pub fn references(
-    spec: &AssignmentPolicySpec,
-    catalog: &CatalogId,
-) -> Result<Vec<(String, DirectoryKey)>, Problem> {
+pub fn references(spec: &AssignmentPolicySpec, catalog: &CatalogId) -> Result<Vec<(String, DirectoryKey)>, Problem> {
     let mut found = Vec::new();
     bound(spec, catalog, &mut |field, key| {
         found.push((field.to_owned(), key));
@@ -315,7 +312,11 @@ mod tests {
     #[test]
     fn every_reference_of_the_directory_that_the_spec_lists_is_bound() {
         let spec = spec(&serde_json::json!({}));
-        let bound: Vec<String> = references(&spec, &"c".into()).unwrap().into_iter().map(|(field, _)| field).collect();
+        let bound: Vec<String> = references(&spec, &"c".into())
+            .unwrap()
+            .into_iter()
+            .map(|(field, _)| field)
+            .collect();
         let listed: Vec<String> = spec
             .references()
             .into_iter()
@@ -327,7 +328,10 @@ mod tests {
 
     #[test]
     fn each_reference_becomes_what_it_is_bound_to() {
-        let people = bound(&spec(&serde_json::json!({})), &"c".into(), &mut |field, _| Ok(field.into())).unwrap();
+        let people = bound(&spec(&serde_json::json!({})), &"c".into(), &mut |field, _| {
+            Ok(field.into())
+        })
+        .unwrap();
         assert_eq!(
             people.stages[0].primary_approvers,
             [

@@ -6,8 +6,8 @@ use kube::{Api, Client, ResourceExt};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
-    catalog_roles::{FoundRoles, resolve_roles},
     catalog_resources::{add_resources, remove_resource, resolve_resources, with_unlisted_sites},
+    catalog_roles::{FoundRoles, resolve_roles},
     coming::Announcement,
     context::Context,
     directory::Memory,
@@ -23,14 +23,13 @@ use super::{
 };
 use crate::{
     api::{
-        Adoption, Catalog, CatalogDeletionPolicy, DeletionPolicy, DriftPolicy, EntraStatus as _, Management, PinnedReference, Reason,
-        ResourceStatus,
+        Adoption, Catalog, CatalogDeletionPolicy, DeletionPolicy, DriftPolicy, EntraStatus as _, Management,
+        PinnedReference, Reason, ResourceStatus,
     },
     cluster::Lookup,
     graph::{self, CatalogId, Read, Removed, RoleAssignment},
     plan::{
-        self, Canonical as _, Found, Plan, Problem, Rules,
-        Base,
+        self, Base, Canonical as _, Found, Plan, Problem, Rules,
         bindings::remember,
         catalog::{CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan},
         departure::Next,
@@ -174,7 +173,9 @@ impl Managed for Catalog {
             warning: moved,
             retry: missing,
         } = resolve_roles(&tenant, &subject.object, memory).await?;
-        holders.into_iter().for_each(|pin| remember(&mut resolved.pins, Some(pin)));
+        holders
+            .into_iter()
+            .for_each(|pin| remember(&mut resolved.pins, Some(pin)));
         let base = Base::of(subject.status.applied());
         Ok(CatalogReferences {
             roles_matter: matter(&subject.object.spec.role_assignments, base),

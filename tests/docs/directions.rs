@@ -8,9 +8,9 @@ use entra_access_operator::{
     graph::{
         AccessPackage, AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, Catalog,
         CatalogState, ConnectedOrganization, ConnectedOrganizationState, Expiration, ExpirationKind, ExtensionKind,
-        ExtensionStage,
-        NotificationSettings, PolicyBody, Question, QuestionAnswer, Read, Recurrence, RequestorSettings,
-        ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SponsorList, StageSetting, SubjectSet,
+        ExtensionStage, NotificationSettings, PolicyBody, Question, QuestionAnswer, Read, Recurrence,
+        RequestorSettings, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SponsorList, StageSetting,
+        SubjectSet,
     },
     plan::{
         Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules,

@@ -25,7 +25,12 @@ fn held(state: &Value, catalog: &str) -> Vec<(String, String)> {
     let assignments = state["roleAssignments"].as_array().into_iter().flatten();
     let on_it = assignments.filter(|one| text(&one["appScopeId"]).ends_with(catalog));
     let mut held: Vec<_> = on_it
-        .map(|one| (text(&one["principalId"]).to_owned(), text(&one["roleDefinitionId"]).to_owned()))
+        .map(|one| {
+            (
+                text(&one["principalId"]).to_owned(),
+                text(&one["roleDefinitionId"]).to_owned(),
+            )
+        })
         .collect();
     held.sort();
     held
@@ -74,11 +79,18 @@ fn whoever_lost_a_role_in_entra_is_not_given_it_back_before_a_person_says_so() -
     let wanted = run_by(&json!([ann("CatalogOwner")]));
     let catalog_id = entra_id(&apply_ready(&stage, &wanted)?);
     let all = collection(&stage, "roleAssignments")?;
-    let of_ann = all.iter().find(|one| one["principalId"] == world::ANN_ID).cloned().unwrap_or_default();
+    let of_ann = all
+        .iter()
+        .find(|one| one["principalId"] == world::ANN_ID)
+        .cloned()
+        .unwrap_or_default();
     stage.emulator().delete_state("roleAssignments", text(&of_ann["id"]))?;
     let held_back = wait_reason(&stage, &wanted, "Ready", "DriftHeld")?;
     let said = message(&held_back, "Ready");
-    assert!(said.contains("roleAssignments: missing -> ann (CatalogOwner of "), "{said}");
+    assert!(
+        said.contains("roleAssignments: missing -> ann (CatalogOwner of "),
+        "{said}"
+    );
     visit(&stage, &wanted, "now")?;
     assert_eq!(
         held(&stage.emulator().state()?, &catalog_id),
@@ -92,7 +104,11 @@ fn one_whose_holder_is_not_found_keeps_nobody_else_waiting() -> Outcome {
     let stage = stage()?;
     apply_ready(&stage, &tenant(&stage))?;
     let nobody = json!({"name": "nobody", "role": "CatalogReader", "principal": {"group": {"displayName": "Nobody"}}});
-    let said = apply_not_ready(&stage, &run_by(&json!([ann("CatalogReader"), nobody])), "ReferenceNotFound")?;
+    let said = apply_not_ready(
+        &stage,
+        &run_by(&json!([ann("CatalogReader"), nobody])),
+        "ReferenceNotFound",
+    )?;
     assert!(
         said.starts_with("spec.roleAssignments[1].principal.group: no group with displayName \"Nobody\""),
         "{said}"

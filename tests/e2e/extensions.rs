@@ -61,7 +61,10 @@ fn extensions_run_by_name_and_by_id_and_a_visit_writes_nothing_more() -> Outcome
     let ready = apply_ready(&stage, &both)?;
     let state = stage.emulator().state()?;
     assert_eq!(runs(&state).len(), 2);
-    assert!(runs(&state).contains(&run("assignmentRequestGranted", TICKET)), "{state:#?}");
+    assert!(
+        runs(&state).contains(&run("assignmentRequestGranted", TICKET)),
+        "{state:#?}"
+    );
     let told = ready["status"]["resolved"].as_array().cloned().unwrap_or_default();
     let name = format!("request workflow extension of catalog {catalog} displayName=Open a ticket");
     assert!(told.contains(&json!({"reference": name, "id": TICKET})), "{told:?}");
@@ -140,7 +143,10 @@ fn one_that_was_set_up_before_the_policy_came_here_is_not_written_over() -> Outc
     let from = mark(&stage);
     let taking = json!({"spec": {"adoption": "ByName", "deletionPolicy": "Orphan"}});
     let said = apply_not_ready(&stage, &patched(policy(), taking.clone()), "UnmanagedSettings")?;
-    assert!(said.contains("workflow extensions (customExtensionStageSettings)"), "{said}");
+    assert!(
+        said.contains("workflow extensions (customExtensionStageSettings)"),
+        "{said}"
+    );
     assert_eq!(writes_since(&stage, from), Vec::<String>::new());
     // A spec that names it may be written.
     let named = json!([{"stage": "AssignmentRequestCreated", "displayName": "Open a ticket"}]);

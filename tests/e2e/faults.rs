@@ -7,9 +7,10 @@ use stage::{OPERATOR_NAMESPACE, Operator, Result, SECRET_NAME, Signal, world};
 
 use crate::scene::Stage;
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, collection, condition, entra_id, furnish,
-    furnished, intervals, looks, mark, message, namespace, now, package, patched, place, policy, real_furnished,
-    real_stage, renamed, tenant, text, visit, visits, wait_event, wait_reason, wait_state, writes_since,
+    CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits,
+    collection, condition, entra_id, furnish, furnished, intervals, looks, mark, message, namespace, now, package,
+    patched, place, policy, real_furnished, real_stage, renamed, tenant, text, visit, visits, wait_event, wait_reason,
+    wait_state, writes_since,
 };
 
 /// Furnishes a stage whose Graph has these quirks from the start, and expects one of each.

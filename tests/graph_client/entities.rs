@@ -1,8 +1,8 @@
 //! What the operations send, and how they read answers.
 
 use entra_access_operator::graph::{
-    AccessPackage, AllowedTargetScope, GraphErrorKind, GroupKey, IncompatibleKind, NewResource, NewResourceRoleScope, OriginSystem,
-    PolicyRead, Read, RequestState, ResourceRole, ResourceScope, SiteKey, UserKey,
+    AccessPackage, AllowedTargetScope, GraphErrorKind, GroupKey, IncompatibleKind, NewResource, NewResourceRoleScope,
+    OriginSystem, PolicyRead, Read, RequestState, ResourceRole, ResourceScope, SiteKey, UserKey,
 };
 use serde_json::{Value, json};
 
@@ -216,13 +216,18 @@ async fn a_refused_incompatibility_is_in_place_only_where_the_refusal_or_the_lis
     let (package, other) = ("p".into(), "other".into());
     let mut outcomes = Vec::new();
     for _ in 0..5 {
-        let added = graph.add_incompatible(&package, IncompatibleKind::AccessPackage, &other).await;
+        let added = graph
+            .add_incompatible(&package, IncompatibleKind::AccessPackage, &other)
+            .await;
         outcomes.push(added.map_err(|error| error.kind));
     }
     let refused = Err(GraphErrorKind::Conflict);
     assert_eq!(outcomes, [Ok(()), Ok(()), Ok(()), refused, refused]);
     let seen = stand_in.seen();
-    assert_eq!(seen[0].path, format!("{EM}/accessPackages/p/incompatibleAccessPackages/$ref"));
+    assert_eq!(
+        seen[0].path,
+        format!("{EM}/accessPackages/p/incompatibleAccessPackages/$ref")
+    );
     let address = format!("https://graph.microsoft.com{EM}/accessPackages/other");
     assert_eq!(seen[0].json(), json!({"@odata.id": address}));
 }

@@ -85,8 +85,12 @@ fn assignment(index: usize, assignment: &api::RoleAssignment) -> Result<NamedAss
         }
         (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => None,
     };
-    let (field, key) =
-        key.ok_or_else(|| invalid("principal", "a principal is exactly one of user, group, servicePrincipal"))?;
+    let (field, key) = key.ok_or_else(|| {
+        invalid(
+            "principal",
+            "a principal is exactly one of user, group, servicePrincipal",
+        )
+    })?;
     Ok(NamedAssignment {
         field: at(field),
         key,

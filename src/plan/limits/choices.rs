@@ -7,8 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use crate::{
     api::{
         Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogSpec, CatalogState, Escalation, Expiration,
-        IsoDuration, Management, NamedApprover, OnBehalf, OnBehalfRequestor, Reason, Refers, RequestorScope, Requestors,
-        Target, TargetManagerLevel,
+        IsoDuration, Management, NamedApprover, OnBehalf, OnBehalfRequestor, Reason, Refers, RequestorScope,
+        Requestors, Target, TargetManagerLevel,
     },
     plan::Problem,
 };

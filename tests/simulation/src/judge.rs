@@ -277,7 +277,11 @@ impl Picture {
             enter(format!("resource {} in {catalog}", text(&resource["originId"])));
         }
         for one in &parts.assigned {
-            let scope = text(&one["appScopeId"]).rsplit('/').next().unwrap_or_default().to_owned();
+            let scope = text(&one["appScopeId"])
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             enter(format!(
                 "{} runs {} as {}",
                 text(&one["principalId"]),

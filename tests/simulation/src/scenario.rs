@@ -14,7 +14,13 @@ use crate::stage::{Restless, Stage};
 /// Every scenario.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
-    [stories::scenarios(), separation::scenarios(), extensions::scenarios(), roles::scenarios()].concat()
+    [
+        stories::scenarios(),
+        separation::scenarios(),
+        extensions::scenarios(),
+        roles::scenarios(),
+    ]
+    .concat()
 }
 
 /// One thing that somebody does, or a time in which nobody does anything.

@@ -19,8 +19,16 @@ fn role(name: &str, role: &str, principal: &Value) -> Value {
 
 /// Every scenario of it.
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let ann = role("ann", "AccessPackageManager", &json!({"user": {"userPrincipalName": "ann@contoso.com"}}));
-    let approvers = role("approvers", "CatalogReader", &json!({"group": {"displayName": "Approvers"}}));
+    let ann = role(
+        "ann",
+        "AccessPackageManager",
+        &json!({"user": {"userPrincipalName": "ann@contoso.com"}}),
+    );
+    let approvers = role(
+        "approvers",
+        "CatalogReader",
+        &json!({"group": {"displayName": "Approvers"}}),
+    );
     let assigning = |roles: &Value| json!({"spec": {"roleAssignments": roles}});
     let mut acts: Vec<Act> = [
         namespace(),

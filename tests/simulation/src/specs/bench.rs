@@ -244,7 +244,9 @@ impl Bench {
                     return Ok(Vec::new()); // an id was answered above
                 };
                 let extensions = graph.find_workflow_extensions(catalog, name).await?;
-                let fit = extensions.into_iter().filter(|extension| extension.kind() == Some(*kind));
+                let fit = extensions
+                    .into_iter()
+                    .filter(|extension| extension.kind() == Some(*kind));
                 fit.map(|extension| extension.id.to_string()).collect()
             }
         })

@@ -197,7 +197,10 @@ impl Policy {
                 policy.remove(made);
             }
         }
-        let mut settings = policy["customExtensionStageSettings"].as_array().cloned().unwrap_or_default();
+        let mut settings = policy["customExtensionStageSettings"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         for setting in &mut settings {
             if let Some(setting) = setting.as_object_mut() {
                 setting.remove("id");
@@ -397,10 +400,7 @@ async fn write_package(
 }
 
 /// Its fields; its roles, and whom it keeps out.
-async fn package_picture(
-    bench: &Bench,
-    of: &Remembered<AccessPackageId>,
-) -> Result<(Value, BTreeSet<String>), String> {
+async fn package_picture(bench: &Bench, of: &Remembered<AccessPackageId>) -> Result<(Value, BTreeSet<String>), String> {
     let id = of.id.as_ref().ok_or("there is no package")?;
     let AccessPackage {
         display_name,
@@ -419,7 +419,10 @@ async fn package_picture(
         .collect();
     for list in [incompatible_packages, incompatible_groups] {
         let list = list.known().ok_or("whom it keeps out is not told")?;
-        let ids = list.elements.iter().map(|one| format!("without {}", one.id).to_lowercase());
+        let ids = list
+            .elements
+            .iter()
+            .map(|one| format!("without {}", one.id).to_lowercase());
         members.extend(ids);
     }
     Ok((json!([display_name, description, hidden]), members))
@@ -432,7 +435,10 @@ async fn package_picture(
 pub async fn packages(bench: &mut Bench, a: &Value, b: &Value) -> Result<(), String> {
     let spec_a: AccessPackageSpec = serde_json::from_value(a.clone()).map_err(mistyped)?;
     let spec_b: AccessPackageSpec = serde_json::from_value(b.clone()).map_err(mistyped)?;
-    for with in [&spec_a, &spec_b].into_iter().filter_map(|spec| spec.incompatible_with.as_ref()) {
+    for with in [&spec_a, &spec_b]
+        .into_iter()
+        .filter_map(|spec| spec.incompatible_with.as_ref())
+    {
         bench.look_up(with.groups.iter().filter_map(group_key)).await?;
     }
     let mut one = Remembered::nothing();
