@@ -364,7 +364,7 @@ mod tests {
                 "spec.requestors.targets[0]",
             ),
         ] {
-            let problem = references(&spec(&rest)).unwrap_err();
+            let problem = references(&spec(&rest), &"c".into()).unwrap_err();
             assert_eq!(
                 (problem.reason, problem.field.as_deref()),
                 (Reason::InvalidSpec, Some(field))
@@ -393,7 +393,7 @@ mod tests {
                 "targets": [{"connectedOrganization": way}]}});
             let spec = spec(&requestors);
             assert_eq!(references(&spec, &"c".into()).unwrap()[0].1.to_string(), told);
-            let people = bound(&spec, &mut |_, _| Ok("o".into())).unwrap();
+            let people = bound(&spec, &"c".into(), &mut |_, _| Ok("o".into())).unwrap();
             assert_eq!(
                 people.targets,
                 [SubjectSet::ConnectedOrganizationMembers { id: "o".into() }]
@@ -406,6 +406,9 @@ mod tests {
         let both = serde_json::json!({"approval": {"stages": [{"approvers": [
             {"user": {"id": "u"}, "externalSponsors": {}},
         ]}]}});
-        assert_eq!(references(&spec(&both)).unwrap_err().reason, Reason::InvalidSpec);
+        assert_eq!(
+            references(&spec(&both), &"c".into()).unwrap_err().reason,
+            Reason::InvalidSpec
+        );
     }
 }

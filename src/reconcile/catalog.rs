@@ -11,7 +11,7 @@ use super::{
     coming::Announcement,
     context::Context,
     directory::Memory,
-    execute::{Done, Failure},
+    execute::{Done, Failure, ServiceTime as _},
     grants::limit,
     halt::{Halt, Retry, Step},
     identity::{Place, Site, refuse_unreadable},
@@ -168,7 +168,7 @@ impl Managed for Catalog {
             wants_news: false,
         };
         let FoundRoles {
-            desired: roles,
+            desired: mut roles,
             pins: holders,
             warning: moved,
             retry: missing,
@@ -176,7 +176,11 @@ impl Managed for Catalog {
         holders
             .into_iter()
             .for_each(|pin| remember(&mut resolved.pins, Some(pin)));
-        let base = Base::of(subject.status.applied());
+        let applied = subject.status.applied();
+        let (mark, visibility) = (&context.mark, context.settings.visibility);
+        let now = tenant.graph.service_time(context.now());
+        roles.reads_may_be_late |= plan::drift::hides_for(applied, mark, now, visibility).is_some();
+        let base = Base::of(applied);
         Ok(CatalogReferences {
             roles_matter: matter(&subject.object.spec.role_assignments, base),
             roles,

@@ -54,6 +54,7 @@ pub(crate) async fn resolve_roles(tenant: &Tenant, catalog: &Catalog, memory: Me
         }
     }
     let claims = tenant.graph.token_claims().await?;
+    found.desired.reads_may_be_late = tenant.role_writes.of_others_may_be_late();
     if !claims.is_tenant_wide() {
         found.desired.own = claims.object_id.map(Into::into);
     }
@@ -63,6 +64,7 @@ pub(crate) async fn resolve_roles(tenant: &Tenant, catalog: &Catalog, memory: Me
 /// What this process has written and reads need not show yet.
 pub(crate) struct RoleWrites {
     clock: Clock,
+    begun: Instant,
     visibility: Duration,
     written: Mutex<HashMap<CatalogId, Vec<(Instant, Written)>>>,
 }
@@ -76,10 +78,16 @@ enum Written {
 impl RoleWrites {
     pub(crate) fn new(clock: Clock, visibility: Duration) -> Self {
         Self {
+            begun: clock.instant(),
             clock,
             visibility,
             written: Mutex::default(),
         }
+    }
+
+    /// Whether what a process before this one has written may not show yet.
+    pub(crate) fn of_others_may_be_late(&self) -> bool {
+        self.clock.since(self.begun) < self.visibility
     }
 
     fn written(&self) -> MutexGuard<'_, HashMap<CatalogId, Vec<(Instant, Written)>>> {

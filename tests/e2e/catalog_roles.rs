@@ -60,13 +60,13 @@ fn a_role_is_given_once_and_taken_away_with_its_words_and_what_others_gave_stays
     assert_eq!(writes_since(&stage, from), [given]);
     visits(&stage, &run_by(&json!([ann("CatalogReader")])), 2)?;
     assert_eq!(writes_since(&stage, from), [given]);
-    let state = stage.emulator().state()?;
+    let state = stage.emulator().state();
     let mut both = [one(world::ANN_ID, READER), one(world::DAVE_ID, OWNER)];
     both.sort();
     assert_eq!(held(&state, &catalog_id), both);
     apply_ready(&stage, &run_by(&Value::Null))?;
     assert_eq!(
-        held(&stage.emulator().state()?, &catalog_id),
+        held(&stage.emulator().state(), &catalog_id),
         [one(world::DAVE_ID, OWNER)]
     );
     Ok(())
@@ -93,7 +93,7 @@ fn whoever_lost_a_role_in_entra_is_not_given_it_back_before_a_person_says_so() -
     );
     visit(&stage, &wanted, "now")?;
     assert_eq!(
-        held(&stage.emulator().state()?, &catalog_id),
+        held(&stage.emulator().state(), &catalog_id),
         [one(world::ANN_ID, OWNER)]
     );
     Ok(())

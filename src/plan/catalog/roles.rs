@@ -5,7 +5,7 @@ use crate::{
     api::{self, Reason},
     graph::{CatalogRole, ObjectId, Read, RoleAssignment},
     plan::{
-        Door, Hold, Member, Order, Plan, Problem, Rules, Set, Stake, Step,
+        Door, Hold, Member, Memory, Order, Plan, Problem, Rules, Set, Stake, Step,
         bindings::{DirectoryKey, group_key, service_principal_key, user_key},
     },
 };
@@ -22,6 +22,8 @@ pub struct DesiredRoles {
     pub unresolved: Vec<Problem>,
     /// The operator's own service principal, where it has no rights but roles on catalogs: what it has is never taken away.
     pub own: Option<ObjectId>,
+    /// What another process has given a moment ago may not show yet.
+    pub reads_may_be_late: bool,
 }
 
 /// One of them.
@@ -149,6 +151,7 @@ pub(super) fn reconcile(
         assignments,
         unresolved,
         own,
+        reads_may_be_late,
     } = &desired.roles;
     let set = role_set(!unresolved.is_empty());
     let ours: Vec<&str> = rules.base.fields_of(PATH).collect();
@@ -174,7 +177,12 @@ pub(super) fn reconcile(
             is_wanted || ours.contains(&set.memory(&one.key).as_str())
         })
         .collect();
-    set.reconcile(rules, wanted, observed, |one, _| kept(one, own.as_ref()), add, remove)
+    let mut plan = set.reconcile(rules, wanted, observed, |one, _| kept(one, own.as_ref()), add, remove);
+    // What does not show yet is still to be taken away: nobody else knows that we gave it.
+    if *reads_may_be_late {
+        plan.found.retain(|memory| !matches!(memory, Memory::Forget { .. }));
+    }
+    plan
 }
 
 /// Without its own role the operator could do nothing more for the catalog, nor take this back.
@@ -216,7 +224,7 @@ pub(super) fn of_new(desired: &DesiredCatalog) -> Plan<CatalogAct> {
     let set = role_set(false);
     let steps = desired.roles.assignments.iter().map(|assignment| {
         let member = member(assignment);
-        let memory = crate::plan::Memory::keep(set.memory(&member.key), "");
+        let memory = Memory::keep(set.memory(&member.key), "");
         Step::new(add(member), set.adding).remembering(memory)
     });
     Plan::of(steps.collect())

@@ -158,6 +158,7 @@ fn of_roles(
         assignments: asked,
         unresolved: Vec::new(),
         own: own.map(ObjectId::from),
+        reads_may_be_late: false,
     };
     let Found::Present(mut seen) = observed(CatalogState::Published, &[]) else {
         return Plan::default();

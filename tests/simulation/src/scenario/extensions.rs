@@ -1,5 +1,7 @@
 //! Policies that run workflow extensions of their catalog.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -43,7 +45,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Act::Settle,
         change(&both),
         Act::AllReady,
-        // Somebody takes them out in the portal: they run again.
+        // A minute later somebody takes them out in the portal: they run again.
+        Act::Pass(Duration::from_secs(60)),
         Act::PortalPatch(
             "assignmentPolicies",
             "Members",
