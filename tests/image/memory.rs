@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use stage::{Stage, wait_for, world};
 
 use crate::container::{Container, Walls};
-use crate::recipe::Recipe;
+use crate::recipe::{Optimised, Recipe};
 use crate::{Outcome, say};
 
 const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
@@ -94,7 +94,7 @@ fn show(container: &Container, when: &str) -> Outcome {
 #[ignore = "a measurement of some minutes: cargo test --test image -- --ignored --nocapture"]
 fn the_operator_holds_two_thousand_objects() -> Outcome {
     let recipe = Recipe::read()?;
-    let binary = recipe.build()?;
+    let binary = recipe.build(Optimised::AsShipped)?;
     let Some(walls) = Walls::look() else { return Ok(()) };
     let stage = Stage::builder("").world(&world()).without_operator().start()?;
     let mut container = Container::start(&walls, &recipe, &binary, &stage, &[])?;

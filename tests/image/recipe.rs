@@ -82,11 +82,25 @@ impl Recipe {
     }
 
     /// Builds the binary, in a folder of its own below the target directory: the flags differ from those of the tests.
-    pub(crate) fn build(&self) -> Outcome<PathBuf> {
-        let folder = workspace::target_dir().join("image");
+    pub(crate) fn build(&self, optimised: Optimised) -> Outcome<PathBuf> {
+        let (folder, minutes, settings): (&str, u32, &[(&str, &str)]) = match optimised {
+            Optimised::AsShipped => ("image", 8, &[]),
+            Optimised::NotAtAll => (
+                "image-quickly",
+                3,
+                &[
+                    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+                    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+                    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+                ],
+            ),
+        };
+        let folder = workspace::target_dir().join(folder);
         let binary = folder.join(&self.built);
         if !binary.is_file() {
-            say("building the operator as the image has it, about 5 minutes the first time …");
+            say(&format!(
+                "building the operator as the image has it, about {minutes} minutes the first time …"
+            ));
         }
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command
@@ -95,6 +109,7 @@ impl Recipe {
             .args(["--color", "never"])
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env("CARGO_TARGET_DIR", &folder)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null());
         for (name, value) in &self.environment {
             // A compiler that has another name here makes the same of it.
@@ -110,6 +125,15 @@ impl Recipe {
         }
         Ok(binary)
     }
+}
+
+/// How quick the binary has to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Optimised {
+    /// As in the image.
+    AsShipped,
+    /// As quickly as it is built: of the rest nothing differs.
+    NotAtAll,
 }
 
 /// Where this program is, if it is on this machine.

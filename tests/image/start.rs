@@ -5,7 +5,7 @@ use std::time::Duration;
 use stage::{Stage, wait_for, workspace};
 
 use crate::container::{Container, Walls};
-use crate::recipe::Recipe;
+use crate::recipe::{Optimised, Recipe};
 use crate::{Outcome, say};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ fn segments(program: &Path) -> Outcome<Vec<u32>> {
 #[test]
 fn the_image_s_binary_is_static_and_makes_the_samples_ready_in_an_empty_root() -> Outcome {
     let recipe = Recipe::read()?;
-    let binary = recipe.build()?;
+    let binary = recipe.build(Optimised::NotAtAll)?;
     assert!(!segments(&binary)?.contains(&INTERPRETER), "it needs a loader");
     // The measure sees it where it is.
     assert!(segments(Path::new("/bin/sh"))?.contains(&INTERPRETER));
