@@ -11,11 +11,13 @@ use std::{
     fs,
 };
 
-use entra_access_operator::api::custom_resource_definitions;
 use mapping::{Answer, MAPPING, NOT_YET};
 use serde_json::{Map, Value};
 
-use crate::text;
+use crate::{
+    fields::{definitions, field},
+    text,
+};
 
 const PLACE: &str = "docs/graph-properties.md";
 const WRITE: &str = "cargo test --test docs write_the_properties -- --ignored";
@@ -78,42 +80,6 @@ fn answer(of: &str, member: &str) -> Option<&'static Answer> {
     let (_, rows) = MAPPING.iter().find(|(name, _)| *name == of)?;
     let row = rows.iter().find(|(name, _)| *name == member || *name == mapping::ALL);
     row.map(|(_, answer)| answer)
-}
-
-/// The schema of a field such as `AssignmentPolicy requestors.targets[].user`, and the value that is asked of it.
-fn field<'a>(definitions: &'a BTreeMap<String, Value>, place: &str) -> Result<&'a Value, String> {
-    let (kind, path) = place.split_once(' ').ok_or("no kind")?;
-    let (path, value) = match path.split_once(": ") {
-        Some((path, value)) => (path, Some(value)),
-        None => (path, None),
-    };
-    let mut schema = definitions.get(kind).ok_or_else(|| format!("no kind {kind}"))?;
-    for part in path.split('.') {
-        let name = part.trim_end_matches("[]");
-        schema = schema["properties"]
-            .get(name)
-            .ok_or_else(|| format!("{name} is no field there"))?;
-        if part.ends_with("[]") {
-            schema = schema.get("items").ok_or_else(|| format!("{name} is no list"))?;
-        }
-    }
-    let takes = |value: &str| match schema["enum"].as_array() {
-        Some(values) => values.iter().any(|one| one == value),
-        None => schema["type"] == "boolean" && ["true", "false"].contains(&value),
-    };
-    match value {
-        Some(value) if !takes(value) => Err(format!("it takes no {value}")),
-        Some(_) | None => Ok(schema),
-    }
-}
-
-fn definitions() -> BTreeMap<String, Value> {
-    let named = |crd: Value| {
-        let kind = crd["spec"]["names"]["kind"].as_str().unwrap().to_owned();
-        let spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone();
-        (kind, spec)
-    };
-    custom_resource_definitions().into_iter().map(named).collect()
 }
 
 #[test]

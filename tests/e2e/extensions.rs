@@ -140,6 +140,14 @@ fn one_that_was_set_up_before_the_policy_came_here_is_not_written_over() -> Outc
         "customExtensionStageSettings": [
             {"stage": "assignmentRequestCreated", "customExtension": {"id": TICKET}}]});
     stage.emulator().create_state("assignmentPolicies", &there)?;
+    stage.wait_object(
+        "AccessPackage",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "to list the policy",
+        SOON,
+        |object| object["status"]["unmanagedPolicies"][0]["id"].is_string(),
+    )?;
     let from = mark(&stage);
     let taking = json!({"spec": {"adoption": "ByName", "deletionPolicy": "Delete"}});
     let said = apply_not_ready(&stage, &patched(policy(), taking.clone()), "UnmanagedSettings")?;

@@ -53,6 +53,7 @@ mod partners;
 mod people;
 mod reading;
 mod review;
+mod scenarios;
 mod scene;
 mod sign_in;
 mod sites;
