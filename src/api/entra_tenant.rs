@@ -66,6 +66,55 @@ pub struct EntraTenantSpec {
     #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,3}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?([0-9]{1,6}S)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
         .message("must be an ISO 8601 duration such as PT10M (ten minutes) or PT1H"))]
     pub drift_interval: IsoDuration,
+    /// From how many people on a change of what they have waits for a person, for example `{cutsFrom: 10, grantsFrom: 100}`;
+    /// everything else goes ahead. Default `{cutsFrom: 10, grantsFrom: 100}`.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+}
+
+/// From how many people on a change waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledge {
+    /// From how many people on a change waits that takes access from them: a role taken out of a package that they hold, a rule
+    /// that assigns, a deletion with assignments. `0`: always. Default `10`.
+    #[serde(default = "ten")]
+    #[x_kube(validation = Rule::new("self >= 0").message("must be a number of people, or 0 for always"))]
+    pub cuts_from: i32,
+    /// The same as a share of those who hold the package, in percent, for example `50`; the stricter of the two holds. Default:
+    /// no share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 1 && self <= 100").message("must be a share from 1 to 100"))]
+    pub cuts_from_percent: Option<i32>,
+    /// From how many people on a change waits that hands more to those who hold a package: a role added to it. `0`: always.
+    /// Default `100`.
+    #[serde(default = "a_hundred")]
+    #[x_kube(validation = Rule::new("self >= 0").message("must be a number of people, or 0 for always"))]
+    pub grants_from: i32,
+    /// The same as a share of those who hold the package, in percent, for example `50`; the stricter of the two holds. Default:
+    /// no share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 1 && self <= 100").message("must be a share from 1 to 100"))]
+    pub grants_from_percent: Option<i32>,
+}
+
+impl Default for Acknowledge {
+    fn default() -> Self {
+        Self {
+            cuts_from: ten(),
+            cuts_from_percent: None,
+            grants_from: a_hundred(),
+            grants_from_percent: None,
+        }
+    }
+}
+
+fn ten() -> i32 {
+    10
+}
+
+fn a_hundred() -> i32 {
+    100
 }
 
 fn ten_minutes() -> IsoDuration {

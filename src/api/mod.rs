@@ -41,7 +41,7 @@ pub use connected_organization::{
 };
 pub use duration::IsoDuration;
 pub use entra_tenant::{
-    ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
+    Acknowledge, ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
     EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef, WorkloadIdentityCredential,
 };
 pub use kind::KindName;
@@ -71,6 +71,9 @@ pub const RECONCILE_REQUESTED_AT: &str = "access.entra-operator.io/reconcile-req
 
 /// Annotation, written by the operator: the id of the object of Entra. A hint that finds an object again which was restored without its status.
 pub const EXTERNAL_ID: &str = "access.entra-operator.io/external-id";
+
+/// The token of a condition that asks for it: a person agrees to what a change does to those who have access.
+pub const ACKNOWLEDGE: &str = "access.entra-operator.io/acknowledge";
 
 /// `"true"`: a deletion releases the object and leaves Entra as it is (where the grant allows it).
 pub const ORPHAN: &str = "access.entra-operator.io/orphan";

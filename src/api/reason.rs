@@ -45,6 +45,7 @@ pub enum Reason {
     StatusRefused,
     // Only an edit of this object helps.
     DriftHeld,
+    AcknowledgementRequired,
     DeletedInEntra,
     UnmanagedSettings,
     AdoptionNotFound,
@@ -110,6 +111,7 @@ impl Reason {
         Self::GraphUnavailable,
         Self::StatusRefused,
         Self::DriftHeld,
+        Self::AcknowledgementRequired,
         Self::DeletedInEntra,
         Self::UnmanagedSettings,
         Self::AdoptionNotFound,
@@ -146,6 +148,7 @@ impl Reason {
         matches!(
             self,
             Self::DriftHeld
+                | Self::AcknowledgementRequired
                 | Self::DeletedInEntra
                 | Self::UnmanagedSettings
                 | Self::AdoptionNotFound
@@ -213,6 +216,7 @@ impl Reason {
             | Self::IdentitySourceDiffers
             | Self::Elsewhere
             | Self::DriftHeld
+            | Self::AcknowledgementRequired
             | Self::DeletedInEntra
             | Self::UnmanagedSettings
             | Self::AdoptionNotFound
@@ -279,6 +283,9 @@ impl Reason {
             Self::GraphUnavailable => "Microsoft Graph did not answer or asked us to wait.",
             Self::StatusRefused => "The API server refuses the status that the operator writes.",
             Self::DriftHeld => "Entra was changed; putting it back would widen access, so a person decides.",
+            Self::AcknowledgementRequired => {
+                "The change takes access from people, or hands them more, and waits for a person to agree."
+            }
             Self::DeletedInEntra => "The object was deleted in Entra; a person decides whether it is made anew.",
             Self::UnmanagedSettings => {
                 "The policy carries settings that the spec cannot express, so it is not written."

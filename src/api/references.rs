@@ -511,6 +511,7 @@ impl Refers for EntraTenantSpec {
             credentials,
             mode: _,
             drift_interval: _,
+            acknowledge: _,
         } = self;
         let Credentials {
             workload_identity: _,

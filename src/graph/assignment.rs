@@ -67,6 +67,16 @@ pub struct AssignmentTarget {
     pub email: Option<String>,
 }
 
+impl AssignmentTarget {
+    /// Whether it is a guest of the directory, by the name that guests have there.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        self.principal_name
+            .as_deref()
+            .is_some_and(|name| name.to_ascii_uppercase().contains("#EXT#"))
+    }
+}
+
 impl fmt::Display for AssignmentTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [

@@ -13,8 +13,8 @@ use std::fmt;
 use values::{Approvers, Chain, Escalation, Justification, Length, Visibility, Who, lasts_no_longer};
 
 use super::{
-    Act, Canonical, Cause, Difference, Door, Found, Hold, IdentityAct, Judge, Memory, Plan, Problem, Rules, Stake,
-    Step,
+    Act, Canonical, Cause, Difference, Door, Found, Hold, Holders, IdentityAct, Judge, Memory, Plan, Problem, Rules,
+    Stake, Step,
     departure::{self, Removal},
     gone,
 };
@@ -200,9 +200,18 @@ pub fn merge(after: PolicyBody, before: &PolicyRead, judge: &mut Judge<'_>) -> P
         Some(_) => "automatic.rule",
         None => "requestors",
     };
+    let is_by_rule = automatic_request_settings.is_some() && before.automatic_request_settings.is_some();
     let Who { scope, targets } = judge.field(
         path,
-        |before, after| Stake::widening(!after.is_within(before)),
+        |before, after| {
+            let stake = Stake::widening(!after.is_within(before));
+            // Whom another rule leaves out nobody here can tell: perhaps everybody whom this one has brought in.
+            if is_by_rule {
+                stake.holders(Holders::Cuts)
+            } else {
+                stake
+            }
+        },
         who,
         &who_before,
     );

@@ -118,6 +118,17 @@ pub enum Verdict {
     Hold(Hold),
 }
 
+impl Verdict {
+    /// The same, or what holds back what would be written.
+    #[must_use]
+    pub fn or_hold(self, hold: impl FnOnce() -> Option<Hold>) -> Self {
+        match self {
+            Self::Write => hold().map_or(Self::Write, Self::Hold),
+            held @ Self::Hold(_) => held,
+        }
+    }
+}
+
 impl Drift {
     /// Judges one difference by whose doing it is.
     #[must_use]

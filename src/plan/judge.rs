@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Base, Cause, Difference, Door, Drift, Hold, Memory, Plan, Problem, Stake, Step, drift::Verdict};
+use super::{Base, Cause, Difference, Door, Drift, Hold, Memory, Plan, Problem, Stake, Step, Waits, drift::Verdict};
 use crate::graph::Read;
 
 /// The canonical text of a value: equal where, and only where, the service would do the same. It is what is compared,
@@ -48,6 +48,8 @@ pub struct Rules<'a> {
     pub limit: Option<&'a Problem>,
     /// The object was read by itself, just now: what is still unread cannot be written over.
     pub confirmed: bool,
+    /// Which changes of what people have wait for a person.
+    pub waits: Waits,
 }
 
 /// Compares fields and keeps the verdicts.
@@ -355,6 +357,7 @@ impl<'a> Judge<'a> {
             },
             limit: None,
             confirmed: true,
+            waits: Waits::NONE,
         });
         compare(&mut judge);
         judge.judgement().found
@@ -426,5 +429,6 @@ impl Rules<'_> {
             },
             (verdict, _) => verdict, // held for a reason of its own, or nothing limits it
         }
+        .or_hold(|| self.waits.hold(difference.stake.holders))
     }
 }

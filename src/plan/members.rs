@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::{
         api::{Applied, DriftPolicy},
-        plan::{Base, Door, Drift, Holders},
+        plan::{Base, Door, Drift, Holders, Waits},
     };
 
     fn set() -> Set {
@@ -213,6 +213,7 @@ mod tests {
             },
             limit: None,
             confirmed: true,
+            waits: Waits::NONE,
         };
         set().reconcile(
             &rules,
@@ -269,6 +270,7 @@ mod tests {
             },
             limit: None,
             confirmed: true,
+            waits: Waits::NONE,
         };
         let plan = blocked.reconcile(
             &rules,

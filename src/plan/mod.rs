@@ -10,6 +10,7 @@
 //! | `identity` | which object of Entra this is |
 //! | `judge`, `members` | which field and which member of a set is written, held back and remembered |
 //! | `drift` | whose doing a difference is, and what may be done about it |
+//! | `consent` | which changes of what people have wait for a person |
 //! | `limits` | what the grants of a catalog allow |
 //! | `departure` | how an object goes |
 //! | `roles` | which role a name means |
@@ -19,6 +20,7 @@ pub mod assignment_policy;
 pub mod bindings;
 pub mod catalog;
 pub mod connected_organization;
+pub mod consent;
 pub mod departure;
 pub mod desire;
 pub mod drift;
@@ -34,6 +36,7 @@ pub mod sites;
 mod step;
 pub mod view;
 
+pub use consent::Waits;
 pub use drift::{Base, Drift};
 pub use judge::{Canonical, Direction, Judge, Judgement, Record, Rules};
 pub use members::{Member, Order, Set};

@@ -303,6 +303,8 @@ pub enum Hold {
     Limit(Problem),
     /// A write would lose settings that the spec cannot express.
     UnmanagedSettings(Vec<String>),
+    /// It changes what people have, and nobody has agreed to that yet.
+    Unacknowledged(Problem),
     /// It waits until something else has ended, and says for what.
     Waits(Problem),
 }
@@ -316,7 +318,7 @@ impl Hold {
             Self::Drift => Reason::DriftHeld,
             Self::DriftReported => Reason::DriftReported,
             Self::DeletedInEntra { .. } => Reason::DeletedInEntra,
-            Self::Limit(problem) | Self::Waits(problem) => problem.reason,
+            Self::Limit(problem) | Self::Unacknowledged(problem) | Self::Waits(problem) => problem.reason,
             Self::UnmanagedSettings(_) => Reason::UnmanagedSettings,
         }
     }
@@ -331,6 +333,7 @@ impl Hold {
             | Self::DeletedInEntra { .. }
             | Self::Limit(_)
             | Self::UnmanagedSettings(_)
+            | Self::Unacknowledged(_)
             | Self::Waits(_) => false,
         }
     }
@@ -342,9 +345,10 @@ impl Hold {
             Self::Limit(_) => 1,
             Self::UnmanagedSettings(_) => 2,
             Self::Drift => 3,
-            Self::Waits(_) => 4,
-            Self::Observe => 5,
-            Self::DriftReported => 6,
+            Self::Unacknowledged(_) => 4,
+            Self::Waits(_) => 5,
+            Self::Observe => 6,
+            Self::DriftReported => 7,
         }
     }
 
@@ -369,7 +373,7 @@ impl Hold {
                 self.reason(),
                 format!("Entra differs from the spec, and driftPolicy is Report: {what}"),
             ),
-            Self::Limit(problem) | Self::Waits(problem) => problem.clone(),
+            Self::Limit(problem) | Self::Unacknowledged(problem) | Self::Waits(problem) => problem.clone(),
             Self::UnmanagedSettings(settings) => Problem::new(
                 self.reason(),
                 format!(
@@ -462,6 +466,12 @@ impl<A: Act> Plan<A> {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.steps.is_empty() && self.held.is_empty()
+    }
+
+    /// Whether it takes access from people, or hands them more.
+    #[must_use]
+    pub fn touches_people(&self) -> bool {
+        self.steps.iter().any(|step| step.stake.holders != Holders::Untouched)
     }
 
     /// Whether the plan makes the object.

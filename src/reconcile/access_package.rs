@@ -227,6 +227,7 @@ impl Managed for AccessPackage {
             drift: subject.drift(subject.object.spec.drift_policy),
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
+            waits: weighing.waits,
         };
         // Known only after what was observed was read.
         let desired = DesiredPackage {

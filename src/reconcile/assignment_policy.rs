@@ -251,6 +251,7 @@ impl Managed for AssignmentPolicy {
             drift: subject.drift(subject.object.spec.drift_policy),
             limit: limit.as_ref(),
             confirmed: weighing.confirmed,
+            waits: weighing.waits,
         };
         match (&limit, observed) {
             // Not even where there would be nothing to write.
@@ -467,6 +468,11 @@ impl Managed for AssignmentPolicy {
 
     fn package_of<'a>(site: &'a Site, _id: &'a str) -> &'a str {
         &site.place.parent_id
+    }
+
+    fn came_by(id: &str, assignment: &graph::Assignment) -> bool {
+        let policy = assignment.policy.as_ref();
+        policy.is_none_or(|policy| *policy == PolicyId::from(id)) // which one is not told: it may be this one
     }
 
     fn follow(site: &mut Site, place: &str) {

@@ -244,6 +244,7 @@ impl Managed for Catalog {
             // A Catalog is the platform team's: no grant limits it.
             limit: None,
             confirmed: weighing.confirmed,
+            waits: weighing.waits,
         };
         let seen = observed.clone().map(|observed| observed.seen);
         plan(desired, &seen, &subject.status.resources, &rules)

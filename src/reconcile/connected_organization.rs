@@ -201,6 +201,7 @@ impl Managed for ConnectedOrganization {
             // It is the platform team's: no grant limits it.
             limit: None,
             confirmed: weighing.confirmed,
+            waits: weighing.waits,
         };
         connected_organization::plan(desired, observed, around, &rules)
     }

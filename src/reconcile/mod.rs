@@ -24,6 +24,7 @@ mod claims;
 mod coming;
 mod conclusion;
 mod connected_organization;
+mod consent;
 mod context;
 mod credentials;
 mod departure;
@@ -58,7 +59,7 @@ use crate::{
     api::{Adoption, DeletionPolicy, EntraStatus, FINALIZER, ManagedStatus, Management, Reason},
     graph,
     plan::{
-        self, Base, Found, Hold, IdentityAct, Plan, Problem, Stake,
+        self, Base, Found, Hold, IdentityAct, Plan, Problem, Stake, Waits,
         departure::Next,
         identity::{Candidate, Stand},
     },
@@ -225,6 +226,10 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     ) -> (Plan<Self::Act>, Next);
     /// The package whose holders matter.
     fn package_of<'a>(site: &'a Site, id: &'a str) -> &'a str;
+    /// Whether somebody came in by this object. What does not tell may be one.
+    fn came_by(_id: &str, _assignment: &graph::Assignment) -> bool {
+        true
+    }
     /// Goes on where the object is.
     fn follow(site: &mut Site, place: &str);
 }
@@ -242,6 +247,8 @@ pub(crate) struct Weighing<'a> {
     pub(crate) base: Base<'a>,
     /// The object was read by itself, just now.
     pub(crate) confirmed: bool,
+    /// Which changes of what people have wait for a person.
+    pub(crate) waits: Waits,
     /// How the object gets its identity by this plan, where it does.
     pub(crate) becomes: Option<Becomes>,
 }
@@ -276,7 +283,14 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
     };
     let mut observed = observe::<K>(&references, &stand, freshness).await?; // reads Graph
     let mut around = K::look_around(&references, freshness).await?; // reads Graph
-    let mut plan = weigh(subject, &references, &desired, (&observed, &around), &stand, false); // pure
+    let mut plan = weigh(
+        subject,
+        &references,
+        &desired,
+        (&observed, &around),
+        &stand,
+        Round::First,
+    ); // pure
     let mut _announced = None;
     if subject.has_news(&plan) {
         subject.assert_current().await?; // reads Kubernetes
@@ -284,7 +298,17 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
         _announced = K::announce(subject, &references); // others see it until the visit ends
         observed = observe::<K>(&references, &stand, Freshness::Now).await?; // reads Graph, this object alone
         around = K::look_around(&references, Freshness::Now).await?; // reads Graph
-        plan = weigh(subject, &references, &desired, (&observed, &around), &stand, true); // pure
+        let again = |waits| {
+            weigh(
+                subject,
+                &references,
+                &desired,
+                (&observed, &around),
+                &stand,
+                Round::Last(waits),
+            )
+        }; // pure
+        plan = consent::with_consent(subject, &site, &stand, again).await?; // reads Graph where people are touched
     }
     may_go_on(&stand, &plan)?; // pure
     certain(context, subject, &site, &plan)?; // pure
@@ -320,6 +344,15 @@ async fn observe<K: Managed>(
     Ok(found)
 }
 
+/// How often a plan was made in this visit.
+#[derive(Clone, Copy)]
+enum Round {
+    /// Of what is known: it tells whether there is something to do.
+    First,
+    /// Of what was read just now; these changes of what people have wait.
+    Last(Waits),
+}
+
 /// The plan with everything that has to go before it, and with what is held back.
 fn weigh<K: Managed>(
     subject: &Subject<K>,
@@ -327,7 +360,7 @@ fn weigh<K: Managed>(
     desired: &K::Desired,
     (observed, around): (&Found<K::Observed>, &K::Around),
     stand: &Stand,
-    confirmed: bool,
+    round: Round,
 ) -> Plan<K::Act> {
     let site = K::site(references);
     let becomes = match stand {
@@ -343,7 +376,11 @@ fn weigh<K: Managed>(
     };
     let weighing = Weighing {
         base,
-        confirmed,
+        confirmed: matches!(round, Round::Last(_)),
+        waits: match round {
+            Round::First => Waits::NONE,
+            Round::Last(waits) => waits,
+        },
         becomes: becomes.as_ref().and_then(|act| match act {
             IdentityAct::TakeOver { .. } => Some(Becomes::TakenOver),
             IdentityAct::Recognise { .. } => Some(Becomes::Recognised),

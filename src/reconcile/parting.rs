@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
 use super::{
-    Managed,
+    Managed, consent,
     context::Context,
     execute,
     grants::limit,
@@ -235,6 +235,15 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             Found::Present(_) => {}
         }
         let (plan, next) = K::plan_leaving(subject, &site, &seen, holders.as_ref(), method); // pure
+        let plan = match &holders {
+            Some(holders) if plan.touches_people() => {
+                let live = consent::counted::<K>(&id, holders);
+                let waits = live.waits(&site.tenant.acknowledge);
+                let held = plan.clone().hold(|step| waits.hold(step.stake.holders));
+                consent::asked(subject, &id, live, held).unwrap_or(plan)
+            }
+            Some(_) | None => plan,
+        }; // pure
         if !plan.steps.is_empty() {
             subject.assert_current().await?; // reads Kubernetes
         }

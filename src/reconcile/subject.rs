@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::{
-        EXTERNAL_ID, EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED,
+        ACKNOWLEDGE, EXTERNAL_ID, EntraObject, EntraStatus, FINALIZER, Intent, ManagedStatus, ORPHAN, PAUSED,
         RECONCILE_REQUESTED_AT, Reason, TenantOfIntent,
     },
     chance::Chance,
@@ -131,17 +131,30 @@ impl<K: Kind> Subject<K> {
         }
     }
 
-    /// The command that asks for such a visit.
-    pub(crate) fn request_command(&self) -> String {
+    /// The token with which a person has agreed to a change of what people have.
+    pub(crate) fn acknowledged(&self) -> Option<&str> {
+        self.annotation(ACKNOWLEDGE)
+    }
+
+    /// The command that annotates the object, up to the annotation.
+    pub(crate) fn annotate_command(&self) -> String {
         let namespace = self
             .object
             .namespace()
             .map(|namespace| format!(" -n {namespace}"))
             .unwrap_or_default(); // an object of the cluster has none
         format!(
-            "kubectl annotate {} {}{namespace} --overwrite {RECONCILE_REQUESTED_AT}=\"$(date -u +%FT%TZ)\"",
+            "kubectl annotate {} {}{namespace}",
             K::plural(&()),
-            self.object.name_any(),
+            self.object.name_any()
+        )
+    }
+
+    /// The command that asks for such a visit.
+    pub(crate) fn request_command(&self) -> String {
+        format!(
+            "{} --overwrite {RECONCILE_REQUESTED_AT}=\"$(date -u +%FT%TZ)\"",
+            self.annotate_command()
         )
     }
 

@@ -25,7 +25,7 @@ use super::{
     site_roles::SiteRoles,
 };
 use crate::{
-    api::{Cloud, EntraTenant, Management, Reason},
+    api::{Acknowledge, Cloud, EntraTenant, Management, Reason},
     clock::Clock,
     graph::{
         self, Access, AccessPackageId, Assignment, AssignmentId, Away, Credential, Endpoint, Graph, GraphError,
@@ -51,6 +51,8 @@ pub(crate) struct Tenant {
     pub(crate) management: Management,
     pub(crate) clock: Clock,
     pub(crate) drift_interval: Duration,
+    /// From how many people on a change waits for a person.
+    pub(crate) acknowledge: Acknowledge,
     /// Policies are created one after the other: Graph refuses concurrent creates.
     pub(crate) policy_creation: Semaphore,
     /// What visits are about to write.
@@ -131,6 +133,7 @@ impl Tenant {
             policy_creation: Semaphore::new(1),
             coming: Coming::default(),
             asked: Mutex::default(),
+            acknowledge: spec.acknowledge,
             role_writes: RoleWrites::new(machine.clock.clone(), settings.visibility),
             visibility: settings.visibility,
             uid: object.uid().unwrap_or_default(), // equals none, as `is_current` asks

@@ -35,6 +35,9 @@ fn no_default_widens_access() {
     assert_eq!(
         found,
         [
+            r#"EntraTenant.acknowledge {"cutsFrom":10,"grantsFrom":100}"#,
+            r#"EntraTenant.acknowledge.cutsFrom 10"#,
+            r#"EntraTenant.acknowledge.grantsFrom 100"#,
             r#"EntraTenant.cloud "Global""#,
             r#"EntraTenant.credentials.clientSecret.secretRef.key "clientSecret""#,
             r#"EntraTenant.driftInterval "PT10M""#,

@@ -13,7 +13,7 @@ use entra_access_operator::{
         SubjectSet,
     },
     plan::{
-        Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules,
+        Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules, Waits,
         access_package::{self, DesiredIncompatible, DesiredPackage},
         assignment_policy,
         catalog::{self, DesiredCatalog, DesiredRoles},
@@ -38,6 +38,7 @@ fn rules(base: Base<'_>) -> Rules<'_> {
         },
         limit: None,
         confirmed: true,
+        waits: Waits::NONE,
     }
 }
 

@@ -31,7 +31,9 @@ fn gone(stage: &Stage, manifest: &Value) -> Outcome {
 
 /// A stage whose package goes with the access of those who hold it; the ids of package and policy.
 fn eager(stage: &Stage) -> Outcome<(String, String)> {
-    stage.apply_object(&tenant(stage))?;
+    // Nobody is asked here: see `consent`.
+    let unasked = json!({"spec": {"acknowledge": {"cutsFrom": 10_000}}});
+    stage.apply_object(&patched(tenant(stage), unasked))?;
     stage.apply_object(&namespace(NAMESPACE))?;
     apply_ready(
         stage,

@@ -40,6 +40,7 @@ mod authorities;
 mod binding;
 mod catalog_roles;
 mod cluster;
+mod consent;
 mod deletion;
 mod drift;
 mod extensions;

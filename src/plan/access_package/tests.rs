@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     api::{Applied, DriftPolicy},
     graph::{Incompatible, Listed, ResourceRole, ResourceScope},
-    plan::{Base, Drift},
+    plan::{Base, Drift, Waits},
 };
 
 #[test]
@@ -48,6 +48,7 @@ fn rules_of(base: Base<'_>) -> Rules<'_> {
         drift: CAUTIOUS,
         limit: None,
         confirmed: true,
+        waits: Waits::NONE,
     }
 }
 
@@ -154,6 +155,7 @@ fn rules(base: Base<'_>, drift: Drift) -> Rules<'_> {
         drift,
         limit: None,
         confirmed: true,
+        waits: Waits::NONE,
     }
 }
 

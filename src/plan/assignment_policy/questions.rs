@@ -257,7 +257,7 @@ pub(super) fn merge(after: Vec<Question>, before: &Read<Vec<Question>>, judge: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Base, Difference, Door, Drift, Memory, Rules};
+    use crate::plan::{Base, Difference, Door, Drift, Memory, Rules, Waits};
 
     fn asked(name: &str, prompt: &str) -> api::Question {
         serde_json::from_value(serde_json::json!({"name": name, "prompt": prompt, "required": true, "text": {}}))
@@ -292,6 +292,7 @@ mod tests {
             },
             limit: None,
             confirmed: true,
+            waits: Waits::NONE,
         });
         let sent = merge(after, &Read::Read(before), &mut judge);
         (sent, judge.judgement().written)

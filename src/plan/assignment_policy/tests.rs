@@ -5,7 +5,7 @@ use crate::graph::{
 };
 use crate::{
     api::{Applied, DriftPolicy},
-    plan::{Base, Cause, Drift, Holders},
+    plan::{Base, Cause, Drift, Waits},
 };
 
 const CAUTIOUS: Drift = Drift {
@@ -56,6 +56,7 @@ fn rules(base: Base<'_>, drift: Drift) -> Rules<'_> {
         drift,
         limit: None,
         confirmed: true,
+        waits: Waits::NONE,
     }
 }
 

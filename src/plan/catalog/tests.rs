@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     api::DriftPolicy,
     graph::{CatalogRole, ObjectId, OriginSystem, Read, RoleAssignment},
-    plan::{Base, Drift},
+    plan::{Base, Drift, Waits},
 };
 
 const CAUTIOUS: Drift = Drift {
@@ -67,6 +67,7 @@ fn rules(base: Base<'_>) -> Rules<'_> {
         drift: CAUTIOUS,
         limit: None,
         confirmed: true,
+        waits: Waits::NONE,
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     api::{Applied, DriftPolicy},
-    plan::{Base, Drift},
+    plan::{Base, Drift, Waits},
 };
 
 fn tenant(id: &str) -> IdentitySource {
@@ -78,6 +78,7 @@ fn planned(
         },
         limit: None,
         confirmed,
+        waits: Waits::NONE,
     };
     plan(desired, observed, others, &rules)
 }

@@ -10,7 +10,7 @@ use entra_access_operator::{
     },
     graph::{AccessPackage, AccessPackageId, CatalogId, Cloud, GraphError, IncompatibleKind, PolicyId, Read},
     plan::{
-        self, Base, Drift, Found, Memory, Plan, Rules,
+        self, Base, Drift, Found, Memory, Plan, Rules, Waits,
         access_package::{self, Named, PackageAct, RoleKey},
         assignment_policy::{self, PolicyAct, questions},
         bindings::{application_key, group_key, site_key},
@@ -84,6 +84,7 @@ fn rules(base: Base<'_>) -> Rules<'_> {
         },
         limit: None,
         confirmed: true,
+        waits: Waits::NONE,
     }
 }
 
