@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_TENANT, DeletionPolicy, IsoDuration, Management, NameRef, PinnedReference, RequestorScope,
+    DEFAULT_TENANT, DeletionPolicy, DriftPolicy, IsoDuration, Management, NameRef, PinnedReference, RequestorScope,
     management::Empty,
     reference::{ApplicationRef, GroupRef, SharePointSiteRef},
     rules,
@@ -202,6 +202,10 @@ pub struct Grant {
     #[schemars(length(max = 100), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub resources: Option<Vec<String>>,
+    /// Stops the grant at once, as long as it is `true`: nothing of it is made or changed, and what can be closed is still
+    /// closed. What stands in Entra stays. Default `false`.
+    #[serde(default)]
+    pub suspended: bool,
     /// How far packages and policies may go. Default: each limit at its strict value.
     #[serde(default)]
     pub limits: Limits,
@@ -274,6 +278,11 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 3))]
     pub deletion: Option<Vec<DeletionPolicy>>,
+    /// What drift policies may be used, of `Cautious`, `Correct` and `Report`. `Correct` opens again what an administrator has
+    /// closed in Entra. Absent, the strict value: `[Cautious, Report]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3))]
+    pub drift_policy: Option<Vec<DriftPolicy>>,
 }
 
 /// Whether somebody must approve.

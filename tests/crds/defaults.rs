@@ -50,6 +50,7 @@ fn no_default_widens_access() {
             r#"Catalog.grants[].limits.onBehalf "Denied""#,
             r#"Catalog.grants[].limits.references "Any""#,
             r#"Catalog.grants[].limits.unlimitedDuration "Denied""#,
+            r#"Catalog.grants[].suspended false"#,
             r#"Catalog.management "Full""#,
             r#"Catalog.resources[].roleAssignable "Denied""#,
             r#"Catalog.tenantRef {"name":"default"}"#,

@@ -6,8 +6,8 @@ use stage::{Result, world};
 use crate::scene::Stage;
 use crate::support::{
     CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, catalog, catalog_with_limits, collection,
-    furnish, furnished, line, mark, message, namespace, package, patched, policy, reason, renamed, stage, status_of,
-    tenant, text, visits, wait_reason, writes_since,
+    furnish, furnished, intervals, line, mark, message, namespace, package, patched, place, policy, reason, renamed,
+    stage, status_of, tenant, text, visits, wait_reason, writes_since,
 };
 
 /// A stage with tenant, namespace, this catalog and this package, all Ready.
@@ -201,6 +201,48 @@ fn each_strict_limit_is_refused_in_words_with_nothing_written() -> Result<()> {
          \"Member\""
     );
     assert_eq!(writes_since(&stage, from), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn to_open_again_what_an_administrator_closed_takes_the_grants_leave() -> Result<()> {
+    let stage = with_package(&catalog_with_limits(json!({})), &package())?;
+    let from = mark(&stage);
+    let eager = |manifest: Value| patched(manifest, json!({"spec": {"driftPolicy": "Correct"}}));
+    let expected = "spec.driftPolicy: grant \"marketing\" allows [Cautious, Report] only, not Correct (limits.driftPolicy); \
+        stay within the limit, or ask those who run the catalog to widen it";
+    assert_eq!(refused(&stage, &eager(policy()))?, expected);
+    assert_eq!(refused(&stage, &eager(renamed(package(), "eager", "Eager")))?, expected);
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_suspended_grant_stops_at_once_and_what_was_made_stays() -> Result<()> {
+    let stage = with_package(&catalog(), &package())?;
+    apply_ready(&stage, &policy())?;
+    let grant =
+        |suspended: bool| json!([{"name": "marketing", "namespaces": {"names": [NAMESPACE]}, "suspended": suspended}]);
+    patch_grants(&stage, &grant(true))?;
+    let from = mark(&stage);
+    let reworded = |manifest: Value| patched(manifest, json!({"spec": {"description": "Other words"}}));
+    for (manifest, field) in [(package(), "spec.catalogRef"), (policy(), "spec.accessPackageRef")] {
+        let said = refused(&stage, &reworded(manifest))?;
+        assert!(said.starts_with(field), "{said}");
+    }
+    let said = refused(&stage, &reworded(package()))?;
+    assert!(
+        said.contains("grant \"marketing\" is suspended (grants[].suspended)"),
+        "{said}"
+    );
+    intervals(&stage, 1)?;
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    assert_eq!(collection(&stage, "assignmentPolicies")?.len(), 1);
+    patch_grants(&stage, &grant(false))?;
+    for manifest in [package(), policy()] {
+        let (kind, name, namespace) = place(&manifest);
+        stage.wait_ready(kind, name, namespace, SOON)?;
+    }
     Ok(())
 }
 

@@ -95,7 +95,9 @@ pub(crate) fn catalog() -> Value {
                 {"name": "crm", "application": {"appId": world::CRM_APP_ID}, "roles": ["Reader", "Writer"]},
                 {"name": "portal", "sharePointSite": {"url": world::SITE_URL}, "roles": ["Marketing Visitors"]},
             ],
-            "grants": [{"name": "marketing", "namespaces": {"names": [NAMESPACE]}}],
+            // Strict, but for the drift policies, which sentences about drift need.
+            "grants": [{"name": "marketing", "namespaces": {"names": [NAMESPACE]},
+                "limits": {"driftPolicy": ["Cautious", "Correct", "Report"]}}],
             "deletionPolicy": "Delete",
         },
     })

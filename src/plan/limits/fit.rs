@@ -9,12 +9,16 @@ use super::{
     terms::{Consent, Door, Lasting, Terms, Wishes, scope_of},
 };
 use crate::{
-    api::{ApprovalLimit, DeletionPolicy, Grant, IsoDuration, Limits, Permission, References, RequestorScope},
+    api::{
+        ApprovalLimit, DeletionPolicy, DriftPolicy, Grant, IsoDuration, Limits, Permission, References, RequestorScope,
+    },
     graph::AllowedTargetScope,
     plan::Problem,
 };
 
 const STRICT_SCOPES: [RequestorScope; 2] = [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
+/// What an administrator has closed stays closed.
+const STRICT_DRIFT_POLICIES: [DriftPolicy; 2] = [DriftPolicy::Cautious, DriftPolicy::Report];
 const STRICT_DURATION: Duration = Duration::from_secs(365 * 86_400);
 
 /// Whether this grant allows these terms. Every limit is judged here: a new one does not compile until it is.
@@ -29,9 +33,11 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         unlimited_duration,
         automatic_assignment,
         on_behalf,
-        adoption,
         references,
-        deletion,
+        // Wishes, judged below.
+        adoption: _,
+        deletion: _,
+        drift_policy: _,
     } = &grant.limits;
     let limited = |field: &str, limit: &str| {
         let problem = breach(field, &format!("grant {:?} {limit}", grant.name));
@@ -41,13 +47,17 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
             None => Problem { field: None, ..problem },
         }
     };
+    if grant.suspended {
+        return Err(limited("spec", "is suspended (grants[].suspended)"));
+    }
     if let Some(Wishes {
         adopts,
-        deletion: method,
+        deletion,
+        drift_policy,
         named: _,
     }) = &terms.wishes
     {
-        check_wishes(grant, *adopts, *adoption, *method, deletion.as_deref())?;
+        check_wishes(grant, *adopts, *deletion, Some(*drift_policy))?;
     }
     if !terms.unknown.is_empty() {
         return Err(limited(
@@ -101,16 +111,16 @@ pub(super) fn check_references(
     }
 }
 
-/// The limits that hold for any object of a namespace: taking over, and leaving.
+/// The limits that hold for any object of a namespace: taking over, leaving, and putting right what others change.
 pub(super) fn check_wishes(
     grant: &Grant,
     adopts: Option<&str>,
-    adoption: Permission,
     method: DeletionPolicy,
-    deletion: Option<&[DeletionPolicy]>,
+    drift_policy: Option<DriftPolicy>,
 ) -> Result<(), Problem> {
+    let limits = &grant.limits;
     if let Some(field) = adopts
-        && adoption == Permission::Denied
+        && limits.adoption == Permission::Denied
     {
         return Err(breach(
             field,
@@ -120,7 +130,17 @@ pub(super) fn check_wishes(
             ),
         ));
     }
-    let allowed = deletion.unwrap_or(&[DeletionPolicy::Delete]);
+    let drift_policies = limits.drift_policy.as_deref().unwrap_or(&STRICT_DRIFT_POLICIES);
+    if let Some(asked) = drift_policy.filter(|asked| !drift_policies.contains(asked)) {
+        return Err(breach(
+            "spec.driftPolicy",
+            &format!(
+                "grant {:?} allows {drift_policies:?} only, not {asked:?} (limits.driftPolicy)",
+                grant.name
+            ),
+        ));
+    }
+    let allowed = limits.deletion.as_deref().unwrap_or(&[DeletionPolicy::Delete]);
     if allowed.contains(&method) {
         return Ok(());
     }

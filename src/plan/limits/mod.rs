@@ -35,7 +35,7 @@ pub use way::{Judged, Way};
 
 use super::Problem;
 use crate::api::{
-    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, DeletionPolicy, Grant, NamespaceScope, Reason,
+    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, Grant, NamespaceScope, Reason,
 };
 use fit::{check_references, check_wishes, fits};
 
@@ -97,7 +97,7 @@ fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool 
         .is_ok_and(|selector| kube::core::SelectorExt::matches(&selector, labels))
 }
 
-/// The grants that allow every one of these resources.
+/// The grants that are in force and allow every one of these resources.
 #[must_use]
 pub fn covering<'a>(grants: &[&'a Grant], resources: &[&str]) -> Vec<&'a Grant> {
     grants
@@ -105,11 +105,12 @@ pub fn covering<'a>(grants: &[&'a Grant], resources: &[&str]) -> Vec<&'a Grant> 
         .copied()
         .filter(|grant| {
             // A grant that names no resources allows all of the catalog's.
-            grant.resources.as_ref().is_none_or(|allowed| {
-                resources
-                    .iter()
-                    .all(|resource| allowed.iter().any(|name| name == resource))
-            })
+            !grant.suspended
+                && grant.resources.as_ref().is_none_or(|allowed| {
+                    resources
+                        .iter()
+                        .all(|resource| allowed.iter().any(|name| name == resource))
+                })
         })
         .collect()
 }
@@ -124,6 +125,12 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
         .iter()
         .map(|role| role.resource.as_str())
         .collect();
+    if let (true, Some(grant)) = (grants.iter().all(|grant| grant.suspended), grants.first()) {
+        return Err(breach(
+            "spec.catalogRef",
+            &format!("grant {:?} is suspended (grants[].suspended)", grant.name),
+        ));
+    }
     let covering = covering(grants, &resources);
     if covering.is_empty() {
         let index = package.resource_roles.iter().position(|role| {
@@ -155,12 +162,7 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
     }
     let looked_up = terms::named(package);
     first_fitting(&covering, |grant| {
-        check_common(
-            grant,
-            package.id.as_deref(),
-            package.adoption,
-            package.deletion_policy(),
-        )?;
+        check_common(grant, package)?;
         let limited = |field: &str, limit: &str| breach(field, &format!("grant {:?} {limit}", grant.name));
         check_references(grant.limits.references, looked_up.first(), &limited)
     })
@@ -194,14 +196,13 @@ fn first_fitting<'a>(
     }
 }
 
-fn check_common(grant: &Grant, id: Option<&str>, adoption: Adoption, deletion: DeletionPolicy) -> Result<(), Problem> {
-    let adopts = match (id, adoption) {
+fn check_common(grant: &Grant, package: &AccessPackageSpec) -> Result<(), Problem> {
+    let adopts = match (&package.id, package.adoption) {
         (Some(_), _) => Some("spec.id"),
         (None, Adoption::ByName) => Some("spec.adoption"),
         (None, Adoption::Never) => None,
     };
-    let limits = &grant.limits;
-    check_wishes(grant, adopts, limits.adoption, deletion, limits.deletion.as_deref())
+    check_wishes(grant, adopts, package.deletion_policy(), Some(package.drift_policy))
 }
 
 /// What a Catalog says of the objects that stand in Entra and exceed its present grants, by their titles in order; `None`

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::choices::well_formed;
 use crate::{
     api::{
-        Adoption, AssignmentPolicySpec, DeletionPolicy, IsoDuration, OnBehalf, Reason, Reference, Refers,
+        Adoption, AssignmentPolicySpec, DeletionPolicy, DriftPolicy, IsoDuration, OnBehalf, Reason, Reference, Refers,
         RequestorScope, SelfService,
     },
     graph::{
@@ -65,6 +65,8 @@ pub struct Wishes {
     pub adopts: Option<&'static str>,
     /// What becomes of the policy at the end.
     pub deletion: DeletionPolicy,
+    /// What becomes of changes that others make in Entra.
+    pub drift_policy: DriftPolicy,
     /// The fields that name an object of the directory by anything but its id.
     pub named: Vec<String>,
 }
@@ -258,6 +260,7 @@ fn wishes(spec: &AssignmentPolicySpec) -> Wishes {
     Wishes {
         adopts,
         deletion: spec.deletion_policy(),
+        drift_policy: spec.drift_policy,
         named: named(spec),
     }
 }

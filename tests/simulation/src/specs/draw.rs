@@ -697,6 +697,7 @@ impl Draw {
                     draw.some(&names, 0, names.len()).into()
                 });
             }
+            self.maybe(&mut grant, "suspended", 30, |draw| draw.by(50).into());
             self.maybe(&mut grant, "limits", 70, Self::limits);
             Value::Object(grant)
         });
@@ -752,6 +753,8 @@ impl Draw {
         });
         let ends = ["Delete", "DeleteWithAssignments", "Orphan"];
         self.maybe(&mut limits, "deletion", 50, |draw| draw.some(&ends, 1, 3).into());
+        let drift = ["Cautious", "Correct", "Report"];
+        self.maybe(&mut limits, "driftPolicy", 50, |draw| draw.some(&drift, 0, 3).into());
         Value::Object(limits)
     }
 
