@@ -137,8 +137,10 @@ pub struct AssignmentPolicySpec {
     #[serde(default)]
     pub drift_policy: DriftPolicy,
     /// What becomes of the policy in Entra when this object is deleted. `Delete`: it is closed for new requests, and
-    /// deleted once nobody holds access through it any more. `DeleteWithAssignments`: the access of everybody who holds
-    /// it is taken away, then it is deleted. `Orphan`: it stays as it is. Default `Delete`.
+    /// deleted once nobody holds access through it any more; a rule that assigns is switched off for that, which may end the
+    /// access of those whom it has brought in, and waits for a person from `acknowledge` of the EntraTenant on.
+    /// `DeleteWithAssignments`: the access of everybody who holds it is taken away, then it is deleted. `Orphan`: it stays
+    /// as it is. Default `Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DeletionPolicy")]
     pub deletion_policy: Option<DeletionPolicy>,

@@ -287,9 +287,7 @@ impl Reason {
                 "The change takes access from people, or hands them more, and waits for a person to agree."
             }
             Self::DeletedInEntra => "The object was deleted in Entra; a person decides whether it is made anew.",
-            Self::UnmanagedSettings => {
-                "The policy carries settings that the spec cannot express, so it is not written."
-            }
+            Self::UnmanagedSettings => "The policy carries settings that the spec does not have, so it is not written.",
             Self::AdoptionNotFound => "The object that the spec names by id does not exist where it should.",
             Self::AdoptionRequired => "Entra has what this object stood for before its status was lost.",
             Self::InvalidSpec => "The spec cannot be carried out as written.",

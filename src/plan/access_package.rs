@@ -19,7 +19,7 @@ use crate::{
         ObjectId, OriginSystem, PolicyId, Read, ResourceRoleScope, ResourceRoleScopeId,
     },
 };
-pub use incompatible::{DesiredIncompatible, Named, one_way, set as incompatible_set};
+pub use incompatible::{DesiredIncompatible, Named, moved, one_way, set as incompatible_set};
 pub use remembered::{is_made_here, made_here, remembered, scope_told};
 
 /// A package as the spec wants it, its roles resolved.

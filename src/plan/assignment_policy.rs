@@ -107,7 +107,7 @@ pub fn plan(desired: &PolicyBody, observed: &Found<Box<AssignmentPolicy>>, rules
         ),
         // The visit has ended before: nothing is written to what is elsewhere.
         Found::Elsewhere { .. } => Plan::default(),
-        Found::Present(policy) => update(desired, &policy.fields, rules),
+        Found::Present(policy) => update(desired, policy, rules),
     }
 }
 
@@ -160,9 +160,10 @@ fn create(desired: &PolicyBody, rules: &Rules<'_>) -> Plan<PolicyAct> {
     }
 }
 
-fn update(desired: &PolicyBody, observed: &PolicyRead, rules: &Rules<'_>) -> Plan<PolicyAct> {
+fn update(desired: &PolicyBody, observed: &AssignmentPolicy, rules: &Rules<'_>) -> Plan<PolicyAct> {
     let mut judge = Judge::new(*rules);
-    let body = Box::new(merge(desired.clone(), observed, &mut judge));
+    judge.last_changed(observed.modified.as_deref());
+    let body = Box::new(merge(desired.clone(), &observed.fields, &mut judge));
     let hold = || PolicyAct::Replace(Box::new(desired.clone()));
     judge.judgement().plan(PolicyAct::Replace(body), hold)
 }

@@ -51,8 +51,8 @@ pub fn words(removals: &[Removal]) -> String {
 
 /// What a departure has to look at.
 pub struct Leaving<'a, A> {
-    /// What shuts the doors that are open.
-    pub open: Vec<A>,
+    /// What shuts the doors that are open, each with what that does to people.
+    pub open: Vec<(A, Holders)>,
     /// Who holds it: read once every door is shut.
     pub holders: Option<&'a Listed<Assignment>>,
     /// The policy that goes, where not everything does: those who came in by another stay.
@@ -89,7 +89,10 @@ pub fn plan<A: Act>(leaving: Leaving<'_, A>, take_away: impl Fn(Vec<Removal>) ->
     } = leaving;
     let narrowing = |act| Step::new(act, Stake::door(Door::Narrows));
     if !open.is_empty() {
-        return (Plan::of(open.into_iter().map(narrowing).collect()), Next::ReadHolders);
+        let shut = open
+            .into_iter()
+            .map(|(act, holders)| Step::new(act, Stake::door(Door::Narrows).holders(holders)));
+        return (Plan::of(shut.collect()), Next::ReadHolders);
     }
     let Some(holders) = holders else {
         return (Plan::default(), Next::ReadHolders);
@@ -158,8 +161,8 @@ pub fn package(
         return (Plan::holding(step, waits), Next::Wait);
     };
     let readable = policies.elements.iter().map(|policy| {
-        let is_open = policy.fields.doors().any();
-        (policy.id.clone(), policy.fields.display_name.clone(), is_open)
+        let open = policy.fields.doors().any().then(|| of_shutting(policy));
+        (policy.id.clone(), policy.fields.display_name.clone(), open)
     });
     // What cannot be read may be open: it is shut by what it is, whatever that is.
     let unreadable = policies.unreadable.iter().filter_map(|policy| {
@@ -167,16 +170,18 @@ pub fn package(
         Some((
             id,
             policy.display_name.clone().unwrap_or_default(), // words only
-            holders.is_none(),
+            holders.is_none().then_some(Holders::Untouched),
         ))
     });
-    let all: Vec<(PolicyId, String, bool)> = readable.chain(unreadable).collect();
+    let all: Vec<(PolicyId, String, Option<Holders>)> = readable.chain(unreadable).collect();
     let open = all
         .iter()
-        .filter(|(_, _, is_open)| *is_open)
-        .map(|(id, name, _)| PackageAct::Close {
-            id: id.clone(),
-            name: name.clone(),
+        .filter_map(|(id, name, open)| {
+            let shut = PackageAct::Close {
+                id: id.clone(),
+                name: name.clone(),
+            };
+            Some((shut, (*open)?))
         })
         .collect();
     let mut deletes: Vec<PackageAct> = all
@@ -210,7 +215,7 @@ pub fn policy(
         .fields
         .doors()
         .any()
-        .then(|| PolicyAct::Close { name: name.clone() });
+        .then(|| (PolicyAct::Close { name: name.clone() }, of_shutting(policy)));
     let leaving = Leaving {
         open: open.into_iter().collect(),
         holders,
@@ -220,6 +225,16 @@ pub fn policy(
         deletes: vec![PolicyAct::Delete { name }],
     };
     plan(leaving, PolicyAct::RemoveAssignments)
+}
+
+/// What it does to people that a policy is shut. A rule that is switched off gives nobody anything any more, and may end the access
+/// of those whom it has brought in.
+fn of_shutting(policy: &AssignmentPolicy) -> Holders {
+    let rule = policy.fields.automatic_request_settings.as_ref();
+    match rule.filter(|rule| rule.assigns()) {
+        Some(_) => Holders::Cuts,
+        None => Holders::Untouched,
+    }
 }
 
 fn who(assignment: &Assignment) -> String {

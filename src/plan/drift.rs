@@ -8,7 +8,7 @@
 //! | a | a | c | drift | writes where that narrows or is neutral, holds where it would widen |
 //! | a | b | c | both changed | writes: a person just said what they want |
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use uuid::Uuid;
@@ -18,13 +18,16 @@ use crate::api::{Applied, DriftPolicy, Written};
 
 /// What was last applied, field by field.
 #[derive(Clone, Copy, Debug)]
-pub struct Base<'a>(Option<&'a BTreeMap<String, String>>);
+pub struct Base<'a>(Option<&'a Applied>);
+
+/// A change that is younger than our own write by no more than so many seconds may be that write.
+const SLACK: i64 = 5;
 
 impl<'a> Base<'a> {
     /// The base that a status remembers.
     #[must_use]
     pub fn of(applied: Option<&'a Applied>) -> Self {
-        Self(applied.map(|applied| &applied.fields))
+        Self(applied)
     }
 
     /// Nothing was ever applied: every difference is the spec's doing.
@@ -44,7 +47,7 @@ impl<'a> Base<'a> {
         let prefix = format!("{path}[");
         self.0
             .into_iter()
-            .flat_map(BTreeMap::keys)
+            .flat_map(|applied| applied.fields.keys())
             .map(String::as_str)
             .filter(move |field| field.starts_with(&prefix))
     }
@@ -52,7 +55,17 @@ impl<'a> Base<'a> {
     /// What was noted under this name.
     #[must_use]
     pub fn note(self, field: &str) -> Option<&'a str> {
-        self.0.and_then(|fields| fields.get(field)).map(String::as_str)
+        self.0.and_then(|applied| applied.fields.get(field)).map(String::as_str)
+    }
+
+    /// Whether somebody has changed an object since our last write to it, by when it was last changed. Neither clock is finer
+    /// than a second, and a write takes its time.
+    #[must_use]
+    pub fn is_older_than(self, modified: Option<&str>) -> bool {
+        let written = self.0.and_then(|applied| applied.written.as_ref());
+        let written = written.and_then(|written| written.at.parse::<Timestamp>().ok());
+        let modified = modified.and_then(|time| time.parse::<Timestamp>().ok());
+        matches!((written, modified), (Some(written), Some(modified)) if modified.as_second() > written.as_second() + SLACK)
     }
 
     /// Whether anything was ever applied to `field`, or found there just as wanted.
@@ -65,7 +78,7 @@ impl<'a> Base<'a> {
     #[must_use]
     pub fn holds(self, field: &str, text: &str) -> bool {
         self.0
-            .and_then(|fields| fields.get(field))
+            .and_then(|applied| applied.fields.get(field))
             .is_some_and(|known| *known == digest(text))
     }
 }

@@ -315,7 +315,7 @@ impl Facts<'_> {
         Problem::new(
             Reason::NameTaken,
             format!(
-                "spec.displayName: {} {name:?} exists in {} already and is not ours{who}; choose another name, or take it over: {} (the grant must allow it, and deletionPolicy must be given)",
+                "spec.displayName: {} {name:?} exists in {} already and is not ours{who}; choose another name, or take it over: {}",
                 self.noun, self.place, self.how_to_take_over,
             ),
         )
@@ -325,7 +325,7 @@ impl Facts<'_> {
         Problem::new(
             Reason::AdoptionRequired,
             format!(
-                "metadata.annotations[{EXTERNAL_ID}]: this object stood for {} {:?} ({}) in {} before its status was lost; take it over again: {} (the grant must allow it, and deletionPolicy must be given), or remove the annotation to have another one made",
+                "metadata.annotations[{EXTERNAL_ID}]: this object stood for {} {:?} ({}) in {} before its status was lost; take it over again: {}, or remove the annotation to have another one made",
                 self.noun, candidate.display_name, candidate.id, self.place, self.how_to_take_over,
             ),
         )

@@ -63,6 +63,8 @@ pub struct Judge<'a> {
     alongside: Vec<Memory>,
     unmanaged: Vec<String>,
     is_open: bool,
+    /// Somebody has changed the object since our last write.
+    is_changed: bool,
     log: Option<Record>,
 }
 
@@ -145,8 +147,14 @@ impl<'a> Judge<'a> {
             alongside: Vec::new(),
             unmanaged: Vec::new(),
             is_open: false,
+            is_changed: false,
             log: None,
         }
+    }
+
+    /// The object was last changed then. Where that was somebody else, what was not read of it may be what they changed.
+    pub fn last_changed(&mut self, modified: Option<&str>) {
+        self.is_changed = self.rules.base.is_older_than(modified);
     }
 
     /// A judge that writes down all that it is shown.
@@ -284,8 +292,7 @@ impl<'a> Judge<'a> {
         match before {
             Read::Read(before) => self.optional(path, words, in_use, stake, (after, before)),
             Read::Unread => {
-                self.unread(words);
-                self.is_open |= in_use(&after) && !self.rules.confirmed;
+                self.unread_part(path, words, in_use(&after));
                 after
             }
         }
@@ -322,6 +329,14 @@ impl<'a> Judge<'a> {
                 T::default()
             }
         }
+    }
+
+    /// A part that was not read: where the spec has something of it, or somebody may have changed what we applied to it, it has to
+    /// be read before anything can be said.
+    pub fn unread_part(&mut self, path: &str, words: &str, is_wanted: bool) {
+        self.unread(words);
+        let is_doubtful = self.is_changed && self.rules.base.knows(path);
+        self.is_open |= (is_wanted || is_doubtful) && !self.rules.confirmed;
     }
 
     /// A part that was not read: once nothing more is to be read, nothing is written over it.
@@ -381,6 +396,7 @@ impl<'a> Judge<'a> {
             alongside,
             unmanaged,
             is_open,
+            is_changed: _,
             log: _,
         } = self;
         if unmanaged.is_empty() || written.is_empty() {

@@ -301,7 +301,7 @@ pub enum Hold {
     },
     /// No grant allows it, whether one does cannot be judged, or it is another's.
     Limit(Problem),
-    /// A write would lose settings that the spec cannot express.
+    /// A write would lose settings that the spec does not have.
     UnmanagedSettings(Vec<String>),
     /// It changes what people have, and nobody has agreed to that yet.
     Unacknowledged(Problem),
@@ -377,7 +377,7 @@ impl Hold {
             Self::UnmanagedSettings(settings) => Problem::new(
                 self.reason(),
                 format!(
-                    "Entra has settings that the spec cannot express, so they are not written over: {}; remove them in Entra, or set management: Observe. Not written: {what}",
+                    "Entra has settings that this object never had, so they are not written over: {}; write them into the spec where it has a field for them, remove them in Entra, or set management: Observe. Not written: {what}",
                     settings.join(", ")
                 ),
             ),

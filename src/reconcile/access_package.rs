@@ -22,7 +22,9 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, Management, Reason},
+    api::{
+        AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, IncompatibleStatus, Management, Reason,
+    },
     cluster::Lookup,
     graph::{
         self, AccessPackageId, CatalogId, GraphErrorKind, Incompatible, Listed, NewResourceRoleScope, Read, Removed,
@@ -38,7 +40,7 @@ use crate::{
     },
     report::Report,
 };
-use incompatible::Incompatibles;
+use incompatible::{BEFORE, Incompatibles};
 use ways::{limit_of, unmanaged};
 
 /// How long a resource that was just added may be unknown to the package.
@@ -83,7 +85,7 @@ impl Kind for AccessPackage {
 
 impl Managed for AccessPackage {
     const NOUN: &'static str = "access package";
-    const TAKEOVER: &'static str = "spec.adoption: ByName, or another AccessPackage with spec.id";
+    const TAKEOVER: &'static str = "spec.adoption: ByName, or another AccessPackage with spec.id (the grant must allow it, and deletionPolicy must be given)";
     const NAMES_ARE_UNIQUE: bool = true;
     type Act = PackageAct;
     type References = PackageReferences;
@@ -407,8 +409,27 @@ impl Managed for AccessPackage {
                     .map(|role| desire::role_status(role, &scopes.elements))
                     .collect();
             }
+            let known = std::mem::take(&mut status.incompatible_with);
             let named = desired.incompatible.named.iter().flatten();
             status.incompatible_with = named.map(|named| named.status(package)).collect();
+            // One that is not kept out any more, since it is gone, is forgotten.
+            let before = desired.incompatible.before.iter();
+            let kept = before.filter(|named| named.is_in(package) != Some(false));
+            status.incompatible_with.extend(kept.map(|named| IncompatibleStatus {
+                reference: format!("{}{BEFORE}", named.reference),
+                ..named.status(package)
+            }));
+            // What a name stood for is remembered while nobody can tell what it stands for.
+            if !desired.incompatible.unresolved.is_empty() {
+                let is_told = |one: &IncompatibleStatus| {
+                    status
+                        .incompatible_with
+                        .iter()
+                        .any(|told| told.reference == one.reference)
+                };
+                let untold: Vec<_> = known.into_iter().filter(|one| !is_told(one)).collect();
+                status.incompatible_with.extend(untold);
+            }
             if let Some(policies) = package.policies.known() {
                 status.unmanaged_policies = unmanaged(policies, &references.policies);
             }

@@ -43,7 +43,7 @@ use crate::{
 };
 use automatic::unpermitted;
 use limited::{Limited, limit_now};
-use organizations::with_organizations;
+use organizations::{Organizations, with_organizations};
 use package::{catalog_name, package_identity, package_of, require_kept, require_own_catalog, require_ready};
 use tokio::sync::Semaphore;
 
@@ -77,7 +77,7 @@ impl Kind for AssignmentPolicy {
 
 impl Managed for AssignmentPolicy {
     const NOUN: &'static str = "assignment policy";
-    const TAKEOVER: &'static str = "spec.adoption: ByName, or another AssignmentPolicy with spec.id";
+    const TAKEOVER: &'static str = "spec.adoption: ByName, or another AssignmentPolicy with spec.id (the grant must allow it, and deletionPolicy must be given)";
     const NAMES_ARE_UNIQUE: bool = false;
     type Act = PolicyAct;
     type References = PolicyReferences;
@@ -176,7 +176,11 @@ impl Managed for AssignmentPolicy {
             wants_news: false,
         };
         let unpermitted = unpermitted(&tenant, &spec).await?;
-        let (spec, organizations) = with_organizations(context, &tenant, spec)?;
+        let Organizations {
+            spec,
+            pins: organizations,
+            moved,
+        } = with_organizations(context, &tenant, &pins, spec)?;
         let BoundPeople {
             people,
             mut pins,
@@ -191,7 +195,7 @@ impl Managed for AssignmentPolicy {
             tenant: Arc::clone(&tenant),
             people,
             pins,
-            warning,
+            warning: warning.or(moved),
             limits,
             unpermitted,
         })

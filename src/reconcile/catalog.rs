@@ -423,6 +423,11 @@ impl Managed for Catalog {
     }
 
     fn comes_back(_subject: &Subject<Self>, report: &Report, references: &CatalogReferences) -> Retry {
+        // What may not show yet is looked at once it must: until then nobody knows whether it is still ours.
+        let is_late = references.roles_matter && references.roles.reads_may_be_late;
+        if let (Ok(_), true) = (&report.ready, is_late) {
+            return Retry::After(references.tenant.visibility());
+        }
         match (&report.ready, references.retry) {
             (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => Retry::Backoff,
             (Err(_), Some(retry)) => retry,

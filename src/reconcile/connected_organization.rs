@@ -12,7 +12,7 @@ use super::{
     execute::{Done, Failure},
     grants::limit,
     halt::{Halt, Retry, Step},
-    identity::{Place, Site, refuse_unreadable},
+    identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
     parting::{deleted, depart, nothing_there},
     pipeline,
@@ -24,6 +24,7 @@ use crate::{
         self, Adoption, ConnectedOrganization, DeletionPolicy, Management, OrganizationDeletionPolicy, PinnedReference,
         Reason,
     },
+    cluster::Lookup,
     graph::{self, ObjectId, Removed, SponsorList},
     plan::{
         self, Canonical as _, Found, Plan, Problem, Rules,
@@ -124,6 +125,9 @@ impl Managed for ConnectedOrganization {
         limits::named_once(&spec).map_err(limit)?;
         let tenant = context.tenant(&spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
+        if let (None, Some(twin)) = (identity::own(&subject.object), twin(context, &subject.object)) {
+            return Err(limit(twin));
+        }
         let pins = PinnedReference::map(&subject.status.resolved);
         let memory = Memory {
             pins: &pins,
@@ -346,6 +350,37 @@ impl Managed for ConnectedOrganization {
     }
 
     fn follow(_site: &mut Site, _place: &str) {} // it has no other place to be
+}
+
+/// Another object that stands for the same people, and came first: Entra shows a domain as the tenant behind it, so that there
+/// the two would not be known for one.
+fn twin(context: &Context, object: &ConnectedOrganization) -> Option<Problem> {
+    let asked = object.spec.identity_source.as_ref()?;
+    let place = |one: &ConnectedOrganization| (one.creation_timestamp().map(|time| time.0), one.name_any());
+    let mut others: Vec<_> = context
+        .cluster
+        .all::<ConnectedOrganization>()
+        .into_iter()
+        .filter_map(|other| match other {
+            Lookup::Readable(other) => Some(other),
+            Lookup::Unreadable(_) => None, // it says for itself that it cannot be read
+        })
+        .filter(|other| other.name_any() != object.name_any())
+        .filter(|other| other.spec.tenant_ref == object.spec.tenant_ref)
+        .filter(|other| other.spec.identity_source.as_ref() == Some(asked))
+        .filter(|other| identity::own(other.as_ref()).is_some() || place(other) < place(object))
+        .map(|other| other.name_any())
+        .collect();
+    others.sort();
+    let first = others.first()?;
+    Some(
+        Problem::new(
+            Reason::NameTaken,
+            format!("ConnectedOrganization {first:?} stands for the same people"),
+        )
+        .at("spec.identitySource")
+        .remedy("name that one in policies, or delete one of the two"),
+    )
 }
 
 /// The sponsors of one list by their ids; what cannot be bound ends the visit, told in the order of the spec.

@@ -235,15 +235,19 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             Found::Present(_) => {}
         }
         let (plan, next) = K::plan_leaving(subject, &site, &seen, holders.as_ref(), method); // pure
-        let plan = match &holders {
-            Some(holders) if plan.touches_people() => {
-                let live = consent::counted::<K>(&id, holders);
-                let waits = live.waits(&site.tenant.acknowledge);
-                let held = plan.clone().hold(|step| waits.hold(step.stake.holders));
-                consent::asked(subject, &id, live, held).unwrap_or(plan)
-            }
-            Some(_) | None => plan,
-        }; // pure
+        let plan = if plan.touches_people() {
+            let package = AccessPackageId::from(K::package_of(&site, &id));
+            let listed = match holders.take() {
+                Some(holders) => holders,
+                None => site.tenant.graph.list_live_assignments(&package).await?, // reads Graph
+            };
+            let live = consent::counted::<K>(&id, &listed);
+            let waits = live.waits(&site.tenant.acknowledge);
+            let held = plan.clone().hold(|step| waits.hold(step.stake.holders));
+            consent::asked(subject, &id, live, held).unwrap_or(plan)
+        } else {
+            plan
+        };
         if !plan.steps.is_empty() {
             subject.assert_current().await?; // reads Kubernetes
         }
@@ -254,6 +258,12 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
                     None => Ok(()),
                     Some(problem) => Err(waits(problem, Retry::Backoff)),
                 };
+            }
+            // A person has to agree before that.
+            Next::ReadHolders if !plan.held.is_empty() => {
+                let goes_on = || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on");
+                let problem = plan.held_problem("").unwrap_or_else(goes_on);
+                return Err(waits(problem, Retry::Backoff));
             }
             Next::ReadHolders => {
                 // Read afresh, after the doors were shut: whoever came in before is in it.

@@ -71,6 +71,11 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
+    /// How long a write may take to show.
+    pub(crate) fn visibility(&self) -> Duration {
+        self.visibility
+    }
+
     pub(crate) fn new(
         settings: &Settings,
         object: &EntraTenant,

@@ -165,3 +165,23 @@ fn one_that_was_set_up_before_the_policy_came_here_is_not_written_over() -> Outc
     );
     Ok(())
 }
+
+#[test]
+fn one_that_is_put_in_beside_a_spec_without_any_is_seen_and_stays_told() -> Outcome {
+    let stage = stage()?;
+    let catalog = prepared(&stage)?;
+    by_hand(&stage, &catalog, TICKET, "Open a ticket", "Request")?;
+    let id = entra_id(&apply_ready(&stage, &policy())?);
+    stage.pass(std::time::Duration::from_secs(10))?;
+    let settings = json!([{"id": "a", "stage": "assignmentRequestCreated", "customExtensionId": TICKET}]);
+    let changes = json!({"customExtensionStageSettings": settings});
+    stage.emulator().patch_state("assignmentPolicies", &id, &changes)?;
+    let held = wait_reason(&stage, &policy(), "Ready", "DriftHeld")?;
+    assert!(message(&held, "Ready").contains("extensions: "), "{held:#}");
+    intervals(&stage, 3)?;
+    let held = now(&stage, &policy())?;
+    assert_eq!(reason(&held, "Ready"), "DriftHeld");
+    visit(&stage, &policy(), "now")?;
+    assert_eq!(runs(&stage.emulator().state()), []);
+    Ok(())
+}

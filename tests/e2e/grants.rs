@@ -218,6 +218,23 @@ fn to_open_again_what_an_administrator_closed_takes_the_grants_leave() -> Result
 }
 
 #[test]
+fn nobody_acts_for_others_without_the_grants_leave_not_even_to_give_access_back() -> Result<()> {
+    let stage = with_package(&catalog(), &package())?;
+    let from = mark(&stage);
+    let others = json!({"remove": true, "requestors": [{"targetManager": {"level": 1}}]});
+    let giving_back = patched(policy(), json!({"spec": {"requestors": {"onBehalf": others}}}));
+    let said = refused(&stage, &giving_back)?;
+    assert!(
+        said.starts_with(
+            "spec.requestors.onBehalf: grant \"marketing\" allows nobody to request for others (limits.onBehalf)"
+        ),
+        "{said}"
+    );
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    Ok(())
+}
+
+#[test]
 fn a_suspended_grant_stops_at_once_and_what_was_made_stays() -> Result<()> {
     let stage = with_package(&catalog(), &package())?;
     apply_ready(&stage, &policy())?;

@@ -288,3 +288,127 @@ fn a_partner_that_is_deleted_waits_for_the_policies_that_let_its_people_in() -> 
     assert_eq!(collection(&stage, "connectedOrganizations")?, Vec::<Value>::new());
     Ok(())
 }
+
+#[test]
+fn a_policy_stays_bound_to_the_partner_that_its_name_stood_for() -> Outcome {
+    let stage = stage()?;
+    for object in [tenant(&stage), namespace(NAMESPACE), partner_catalog(), package()] {
+        stage.apply_object(&object)?;
+    }
+    let orphaned = patched(partner(), json!({"spec": {"deletionPolicy": "Orphan"}}));
+    let first = entra_id(&apply_ready(&stage, &orphaned)?);
+    let policy = partner_policy(json!({"name": "fabrikam"}));
+    apply_ready(&stage, &policy)?;
+    assert_eq!(let_in(&stage)?, first.as_str());
+    stage.delete("ConnectedOrganization", "fabrikam", None)?;
+    stage.wait_gone("ConnectedOrganization", "fabrikam", None, SOON)?;
+    let from = mark(&stage);
+    let others = json!({"spec": {"displayName": "Tailspin", "identitySource": {"domain": "tailspin.com"}}});
+    let second = entra_id(&apply_ready(&stage, &patched(orphaned, others))?);
+    let moved = wait_reason(&stage, &policy, "Healthy", "ReferenceMoved")?;
+    let said = message(&moved, "Healthy");
+    assert_eq!(
+        said,
+        format!(
+            "spec.requestors.targets[0].connectedOrganization.name: ConnectedOrganization \"fabrikam\" now stands for {second}; it stays bound to {first} until this field changes; where the new one is meant, name it by its id"
+        )
+    );
+    visits(&stage, &policy, 1)?;
+    assert_eq!(let_in(&stage)?, first.as_str());
+    let writes = writes_since(&stage, from);
+    assert!(
+        !writes.iter().any(|write| write.contains("assignmentPolicies")),
+        "{writes:?}"
+    );
+    // An edit says which is meant.
+    apply_ready(&stage, &partner_policy(json!({"id": second})))?;
+    assert_eq!(let_in(&stage)?, second.as_str());
+    Ok(())
+}
+
+#[test]
+fn leave_for_all_configured_partners_is_none_for_one_that_is_only_proposed() -> Outcome {
+    let stage = stage()?;
+    let limits = json!({"requestorScopes": ["AllConfiguredConnectedOrganizationUsers"]});
+    for object in [
+        tenant(&stage),
+        namespace(NAMESPACE),
+        catalog_with_limits(limits),
+        package(),
+    ] {
+        stage.apply_object(&object)?;
+    }
+    apply_ready(&stage, &patched(partner(), json!({"spec": {"state": "Proposed"}})))?;
+    let said = apply_not_ready(&stage, &partner_policy(json!({"name": "fabrikam"})), "LimitExceeded")?;
+    assert!(said.contains("(limits.requestorScopes)"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn two_objects_for_the_people_of_one_domain_make_one_partner() -> Outcome {
+    let stage = stage()?;
+    apply_ready(&stage, &tenant(&stage))?;
+    apply_ready(&stage, &partner())?;
+    let second = patched(
+        partner(),
+        json!({"metadata": {"name": "second"}, "spec": {"displayName": "Second"}}),
+    );
+    let said = apply_not_ready(&stage, &second, "NameTaken")?;
+    assert!(
+        said.starts_with("spec.identitySource: ConnectedOrganization \"fabrikam\" stands for the same people"),
+        "{said}"
+    );
+    only(&stage)?;
+    Ok(())
+}
+
+#[test]
+fn holders_of_a_package_stay_out_when_its_name_comes_to_stand_for_another() -> Outcome {
+    let stage = stage()?;
+    let limits = json!({"deletion": ["Delete", "Orphan"]});
+    for object in [tenant(&stage), namespace(NAMESPACE), catalog_with_limits(limits)] {
+        stage.apply_object(&object)?;
+    }
+    let audit = patched(
+        renamed(package(), "audit", "Audit"),
+        json!({"spec": {"resourceRoles": [{"resource": "campaign-group", "role": "Member"}], "deletionPolicy": "Orphan"}}),
+    );
+    let first = entra_id(&apply_ready(&stage, &audit)?);
+    let apart = patched(
+        package(),
+        json!({"spec": {"incompatibleWith": {"accessPackages": [{"name": "audit"}]}}}),
+    );
+    let id = entra_id(&apply_ready(&stage, &apart)?);
+    stage.delete("AccessPackage", "audit", Some(NAMESPACE))?;
+    stage.wait_gone("AccessPackage", "audit", Some(NAMESPACE), SOON)?;
+    let second = entra_id(&apply_ready(
+        &stage,
+        &patched(audit, json!({"spec": {"displayName": "Audit anew"}})),
+    )?);
+    let kept_out = |state: &Value| {
+        let all = state["accessPackages"].as_array().cloned().unwrap_or_default();
+        let package = all.into_iter().find(|one| one["id"] == id.as_str()).unwrap_or_default();
+        let mut ids: Vec<String> = package["incompatibleAccessPackages"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|one| text(one).to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    let mut both = vec![first.clone(), second.clone()];
+    both.sort();
+    wait_state(&stage, "both to be kept out", |state| kept_out(state) == both)?;
+    visits(&stage, &apart, 2)?;
+    assert_eq!(kept_out(&stage.emulator().state()), both);
+    let told = wait_reason(&stage, &apart, "Healthy", "ReferenceMoved")?;
+    assert!(message(&told, "Healthy").contains(&first), "{told:#}");
+    // Named no more, neither is.
+    apply_ready(
+        &stage,
+        &patched(apart, json!({"spec": {"incompatibleWith": {"accessPackages": []}}})),
+    )?;
+    assert_eq!(kept_out(&stage.emulator().state()), Vec::<String>::new());
+    Ok(())
+}

@@ -20,6 +20,8 @@ pub struct DesiredIncompatible {
     pub named: Option<Vec<Named>>,
     /// Those that could not be resolved: while there is one, nothing is removed.
     pub unresolved: Vec<Problem>,
+    /// Packages that names of the spec stood for before: whoever has one is kept out as long as the name is there.
+    pub before: Vec<Named>,
 }
 
 /// One that the spec names.
@@ -97,7 +99,11 @@ pub(super) fn reconcile(
     package: Option<&AccessPackage>,
     rules: &Rules<'_>,
 ) -> Plan<PackageAct> {
-    let DesiredIncompatible { named, unresolved } = &desired.incompatible;
+    let DesiredIncompatible {
+        named,
+        unresolved,
+        before,
+    } = &desired.incompatible;
     let set = set(!unresolved.is_empty());
     let ours: Vec<(IncompatibleKind, ObjectId)> = rules.base.fields_of(PATH).filter_map(of_memory).collect();
     if named.is_none() && ours.is_empty() {
@@ -121,6 +127,8 @@ pub(super) fn reconcile(
             None => unread.extend(of_kind),
         }
     }
+    // Nobody is let in because a name stands for another package by now.
+    shown.retain(|(kind, one)| !before.iter().any(|named| named.kind == *kind && named.id == one.id));
     // The spec leaves to others what others have set up.
     if named.is_none() {
         shown.retain(|(kind, one)| ours.contains(&(*kind, one.id.clone())));
@@ -128,6 +136,9 @@ pub(super) fn reconcile(
     // What an earlier process has added may not show yet: it is taken away all the same.
     if desired.reads_may_be_late {
         let hidden = ours.iter().filter(|(kind, id)| {
+            if before.iter().any(|named| named.kind == *kind && named.id == *id) {
+                return false;
+            }
             let is_it = |(shown, one): &(IncompatibleKind, Incompatible)| shown == kind && one.id == *id;
             let is_wanted = wanted.iter().any(|named| named.kind == *kind && named.id == *id);
             !is_wanted && !shown.iter().any(is_it)
@@ -234,6 +245,17 @@ pub(super) fn around(fences: Plan<PackageAct>, roles: Plan<PackageAct>) -> Plan<
     plan.extend(roles);
     plan.steps.extend(removing);
     plan
+}
+
+/// A name stands for another package than the one whose holders are kept out.
+#[must_use]
+pub fn moved(before: &[Named]) -> Option<Problem> {
+    let first = before.first()?;
+    let words = format!(
+        "{} stands for another package by now; whoever has the one before ({}) is kept out as well, until it is named no more",
+        first.reference, first.id
+    );
+    Some(Problem::new(Reason::ReferenceMoved, words).at("spec.incompatibleWith.accessPackages"))
 }
 
 /// Which of those that the spec names do not name this one: whoever has this package can still request them.

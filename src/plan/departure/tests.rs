@@ -45,7 +45,7 @@ fn planned(leaving: Leaving<'_, PackageAct>) -> (Vec<String>, Vec<String>, Next)
 #[test]
 fn the_doors_are_shut_before_anybody_asks_who_holds_it() {
     let leaving = Leaving {
-        open: vec![close()],
+        open: vec![(close(), Holders::Untouched)],
         ..leaving(None, DeletionPolicy::Delete)
     };
     let (steps, held, next) = planned(leaving);

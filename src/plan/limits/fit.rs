@@ -54,10 +54,18 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         adopts,
         deletion,
         drift_policy,
+        acts_for_others,
         named: _,
     }) = &terms.wishes
     {
         check_wishes(grant, *adopts, *deletion, Some(*drift_policy))?;
+        // Who gives others' access back hands none out, and acts for others all the same.
+        if *acts_for_others && *on_behalf == Permission::Denied {
+            return Err(limited(
+                "spec.requestors.onBehalf",
+                "allows nobody to request for others (limits.onBehalf)",
+            ));
+        }
     }
     if !terms.unknown.is_empty() {
         return Err(limited(
@@ -158,10 +166,10 @@ fn lets(allowed: &[RequestorScope], scope: &AllowedTargetScope) -> bool {
         // Nobody: it opens nothing.
         AllowedTargetScope::NotSpecified => true,
         AllowedTargetScope::Unknown(_) => false,
-        // It lets in some of those whom the others let in.
+        // Anybody outside is let in by the other. Who is let in by all configured organizations need not be meant: one that is
+        // only proposed can be named as well.
         AllowedTargetScope::SpecificConnectedOrganizationUsers => {
             allowed.contains(&RequestorScope::SpecificConnectedOrganizationUsers)
-                || allowed.contains(&RequestorScope::AllConfiguredConnectedOrganizationUsers)
                 || allowed.contains(&RequestorScope::AllExternalUsers)
         }
         AllowedTargetScope::SpecificDirectoryUsers

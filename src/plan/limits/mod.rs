@@ -34,9 +34,7 @@ pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
 pub use way::{Judged, Way};
 
 use super::Problem;
-use crate::api::{
-    AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, Grant, NamespaceScope, Reason,
-};
+use crate::api::{AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, Grant, NamespaceScope, Reason};
 use fit::{check_references, check_wishes, fits};
 
 /// A namespace as grants see it.

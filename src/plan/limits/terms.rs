@@ -67,6 +67,8 @@ pub struct Wishes {
     pub deletion: DeletionPolicy,
     /// What becomes of changes that others make in Entra.
     pub drift_policy: DriftPolicy,
+    /// Whether others may do anything for those who are to have access.
+    pub acts_for_others: bool,
     /// The fields that name an object of the directory by anything but its id.
     pub named: Vec<String>,
 }
@@ -261,6 +263,7 @@ fn wishes(spec: &AssignmentPolicySpec) -> Wishes {
         adopts,
         deletion: spec.deletion_policy(),
         drift_policy: spec.drift_policy,
+        acts_for_others: spec.requestors.iter().any(|requestors| requestors.on_behalf.is_some()),
         named: named(spec),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     graph::{IncompatibleKind, ObjectId},
     plan::{
         Problem,
-        access_package::{DesiredIncompatible, Named, one_way},
+        access_package::{DesiredIncompatible, Named, moved, one_way},
         bindings::{group_key, remember},
     },
 };
@@ -52,6 +52,7 @@ pub(super) async fn resolve(
                 if !is_mutual {
                     one_sided.push(other.reference.clone());
                 }
+                found.desired.before.extend(before(subject, &other));
                 named.push(other);
             }
             Err(problem) => found.desired.unresolved.push(problem),
@@ -80,9 +81,26 @@ pub(super) async fn resolve(
             id: ObjectId::from(bound.id),
         });
     }
-    found.warning = found.warning.or(one_way(&one_sided));
+    found.warning = found.warning.or(moved(&found.desired.before)).or(one_way(&one_sided));
     found.desired.named = Some(named);
     Ok(found)
+}
+
+/// How status calls a package that a name stood for before.
+pub(super) const BEFORE: &str = " (before)";
+
+/// What the name of this package stood for before, by what status tells.
+fn before(subject: &Subject<AccessPackage>, now: &Named) -> Vec<Named> {
+    let told = subject.status.incompatible_with.iter();
+    let of_name = told.filter(|told| told.reference.strip_suffix(BEFORE).unwrap_or(&told.reference) == now.reference);
+    of_name
+        .filter(|told| ObjectId::from(told.id.as_str()) != now.id)
+        .map(|told| Named {
+            reference: now.reference.clone(),
+            kind: now.kind,
+            id: ObjectId::from(told.id.as_str()),
+        })
+        .collect()
 }
 
 /// The package that a reference means, and whether it names this one in turn; of one that is given by its id nothing else is

@@ -1,5 +1,7 @@
 //! The connected organizations that a policy names by their objects in the cluster.
 
+use std::collections::BTreeMap;
+
 use super::super::{
     context::Context,
     halt::{Halt, Step},
@@ -12,14 +14,25 @@ use crate::{
     plan::Problem,
 };
 
-/// The spec with the id of each connected organization that it names in place of its name, and what is told of that. A name of
-/// the cluster follows its object, as that of a Catalog does: it is told in status, and not bound by it.
+/// The organizations that a spec names, found.
+pub(super) struct Organizations {
+    /// The spec with the id of each in place of its name.
+    pub(super) spec: AssignmentPolicySpec,
+    /// What each name is bound to.
+    pub(super) pins: Vec<PinnedReference>,
+    /// A name stands for another organization by now.
+    pub(super) moved: Option<Problem>,
+}
+
+/// Finds each connected organization that the spec names. A name is bound once, as one of the directory is: another object of
+/// the same name stands for other people, whom nobody has let in by an edit of this policy.
 pub(super) fn with_organizations(
     context: &Context,
     tenant: &Tenant,
+    pinned: &BTreeMap<String, String>,
     mut spec: AssignmentPolicySpec,
-) -> Step<(AssignmentPolicySpec, Vec<PinnedReference>)> {
-    let mut told = Vec::new();
+) -> Step<Organizations> {
+    let (mut pins, mut moved) = (Vec::new(), None);
     let targets = spec
         .requestors
         .iter_mut()
@@ -31,15 +44,29 @@ pub(super) fn with_organizations(
         // Named in another way as well, it is refused there.
         let Some(name) = partner.name.clone() else { continue };
         let field = format!("spec.requestors.targets[{index}].connectedOrganization.name");
-        let id = id_of(context, tenant, &name).map_err(|problem| Halt::reference(problem.at(&field)))?;
-        told.push(PinnedReference {
-            reference: format!("ConnectedOrganization name={name}"),
+        let reference = format!("ConnectedOrganization name={name}");
+        let found = id_of(context, tenant, &name);
+        let id = match (pinned.get(&reference), found) {
+            (None, found) => found.map_err(|problem| Halt::reference(problem.at(&field)))?,
+            (Some(bound), Ok(id)) if !bound.eq_ignore_ascii_case(&id) => {
+                let words = format!(
+                    "ConnectedOrganization {name:?} now stands for {id}; it stays bound to {bound} until this field changes"
+                );
+                let problem = Problem::new(Reason::ReferenceMoved, words).at(&field);
+                moved = moved.or(Some(problem.remedy("where the new one is meant, name it by its id")));
+                bound.clone()
+            }
+            // What is bound stays, whatever has become of the object.
+            (Some(bound), _) => bound.clone(),
+        };
+        pins.push(PinnedReference {
+            reference,
             id: id.clone(),
         });
         partner.name = None;
         partner.id = Some(id);
     }
-    Ok((spec, told))
+    Ok(Organizations { spec, pins, moved })
 }
 
 /// The id in Entra of a ConnectedOrganization of the tenant.
