@@ -24,6 +24,7 @@ pub enum Reason {
     ReferenceMoved,
     OneWaySeparation,
     NobodyCanRequest,
+    ApproverUnavailable,
     ResourceNotInCatalog,
     ResourceNotReady,
     ResourceUnsuitable,
@@ -91,6 +92,7 @@ impl Reason {
         Self::ReferenceMoved,
         Self::OneWaySeparation,
         Self::NobodyCanRequest,
+        Self::ApproverUnavailable,
         Self::ResourceNotInCatalog,
         Self::ResourceNotReady,
         Self::ResourceUnsuitable,
@@ -202,6 +204,7 @@ impl Reason {
             | Self::ReferenceMoved
             | Self::OneWaySeparation
             | Self::NobodyCanRequest
+            | Self::ApproverUnavailable
             | Self::ResourceNotInCatalog
             | Self::ResourceNotReady
             | Self::ResourceUnsuitable
@@ -261,6 +264,9 @@ impl Reason {
                 "A package is incompatible with another one way only: its holders can still request the other."
             }
             Self::NobodyCanRequest => "The catalog keeps those whom the policy means from requesting the package.",
+            Self::ApproverUnavailable => {
+                "Somebody who is to approve or to review does not exist any more, or is disabled."
+            }
             Self::ResourceNotInCatalog => "The resource is not among the catalog's.",
             Self::ResourceNotReady => "The resource is on its way into the catalog.",
             Self::ResourceUnsuitable => "Entitlement management cannot manage a resource of this kind.",

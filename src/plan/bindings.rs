@@ -157,6 +157,8 @@ pub struct DirectoryObject {
     pub app_roles: Vec<AppRole>,
     /// What keeps a group from being a resource.
     pub unsuitable: Option<Unsuitable>,
+    /// A user who may not sign in.
+    pub is_disabled: bool,
 }
 
 impl DirectoryObject {
@@ -168,6 +170,7 @@ impl DirectoryObject {
             display_name: display_name.into(),
             app_roles: Vec::new(),
             unsuitable: None,
+            is_disabled: false,
         }
     }
 }
@@ -315,6 +318,28 @@ pub struct Bound {
     pub pin: Option<PinnedReference>,
     /// The name means something else by now.
     pub moved: Option<Problem>,
+    /// The directory has answered, and has nothing of this name any more.
+    pub is_gone: bool,
+}
+
+impl Bound {
+    /// What is to be told of somebody who is to decide, and cannot.
+    #[must_use]
+    pub fn cannot_decide(&self, field: &str) -> Option<Problem> {
+        let what = match &self.object {
+            None if self.is_gone => "nobody of this name exists any more",
+            Some(object) if object.is_disabled => "the account is disabled",
+            Some(_) | None => return None,
+        };
+        Some(
+            Problem::new(
+                Reason::ApproverUnavailable,
+                format!("{what}, and who is meant cannot decide"),
+            )
+            .at(field)
+            .remedy("name somebody else, or have the account put right"),
+        )
+    }
 }
 
 impl Bound {
@@ -326,6 +351,7 @@ impl Bound {
             object: None,
             pin: None,
             moved: None,
+            is_gone: false,
         }
     }
 }
@@ -351,6 +377,7 @@ pub fn decide(
                 id: id.to_owned(),
             }),
             moved,
+            is_gone: answer.is_some_and(|answer| answer.objects.is_empty()),
         })
     };
     let (Some(answer), pinned) = (answer, pinned) else {

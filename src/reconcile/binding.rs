@@ -34,8 +34,10 @@ pub(crate) async fn bind_people(
     let (mut pins, mut warning) = (Vec::new(), None);
     for ((field, _), bound) in references.into_iter().zip(answers) {
         let bound = bound?;
+        let decides = ["pprovers[", "eviewers["].iter().any(|list| field.contains(list));
+        let cannot = bound.cannot_decide(&field).filter(|_| decides);
         remember(&mut pins, bound.pin);
-        warning = warning.or(bound.moved);
+        warning = warning.or(bound.moved).or(cannot);
         ids.insert(field, bound.id.into());
     }
     let people = people::bound(spec, catalog, &mut |field, key| {

@@ -294,7 +294,10 @@ async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError
     let objects: Vec<DirectoryObject> = match key {
         DirectoryKey::User(key) => {
             let users = graph.find_users(key).await?;
-            let object = |user: crate::graph::User| DirectoryObject::new(user.id.to_string(), user.display_name);
+            let object = |user: crate::graph::User| DirectoryObject {
+                is_disabled: user.enabled == Some(false),
+                ..DirectoryObject::new(user.id.to_string(), user.display_name)
+            };
             users.into_iter().map(object).collect()
         }
         DirectoryKey::Group(key) => {

@@ -32,6 +32,10 @@ fn tenants_as_people_write_them_are_accepted() {
                 "everything",
                 "{cloud: USGovernmentDoD, domain: contoso.onmicrosoft.us, mode: Observe, driftInterval: P1DT12H}",
             ),
+            (
+                "people who are asked",
+                "{acknowledge: {cutsFrom: 0, cutsFromPercent: 25, grantsFrom: 1000, grantsFromPercent: 100}}",
+            ),
         ],
     );
 }
@@ -162,6 +166,22 @@ fn a_tenants_settings_are_checked() {
                 "{driftInterval: PT0S}",
                 &[
                     "spec.driftInterval: Invalid value: \"PT0S\": must be an ISO 8601 duration such as PT10M (ten minutes) or PT1H",
+                ],
+            ),
+            (
+                "less than nobody",
+                "{acknowledge: {cutsFrom: -1, grantsFrom: -1}}",
+                &[
+                    "spec.acknowledge.cutsFrom: Invalid value: -1: must be a number of people, or 0 for always",
+                    "spec.acknowledge.grantsFrom: Invalid value: -1: must be a number of people, or 0 for always",
+                ],
+            ),
+            (
+                "shares that are none",
+                "{acknowledge: {cutsFromPercent: 0, grantsFromPercent: 101}}",
+                &[
+                    "spec.acknowledge.cutsFromPercent: Invalid value: 0: must be a share from 1 to 100",
+                    "spec.acknowledge.grantsFromPercent: Invalid value: 101: must be a share from 1 to 100",
                 ],
             ),
             (

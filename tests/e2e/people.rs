@@ -181,3 +181,31 @@ fn ids_in(field: &Value) -> Vec<String> {
         None => vec![text(field).to_owned()],
     }
 }
+
+#[test]
+fn an_approver_who_left_or_may_not_sign_in_is_told_and_the_policy_stays() -> Outcome {
+    let (stage, id) = with_a_policy(&policy())?;
+    stage
+        .emulator()
+        .patch_state("users", world::BOB_ID, &json!({"accountEnabled": false}))?;
+    let disabled = wait_reason(&stage, &policy(), "Healthy", "ApproverUnavailable")?;
+    assert_eq!(
+        message(&disabled, "Healthy"),
+        "spec.approval.stages[0].approvers[0].user: the account is disabled, and who is meant cannot decide; name somebody else, or have the account put right"
+    );
+    assert!(stage::is_ready(&disabled));
+    let from = mark(&stage);
+    stage.emulator().delete_state("users", world::BOB_ID)?;
+    let said = |object: &Value| message(object, "Healthy").contains("nobody of this name exists any more");
+    stage.wait_object(
+        "AssignmentPolicy",
+        CAMPAIGN,
+        Some(NAMESPACE),
+        "to say that he left",
+        SOON,
+        said,
+    )?;
+    assert_eq!(writes_since(&stage, from), Vec::<String>::new());
+    assert!(element(&stage, "assignmentPolicies", &id)?.is_some());
+    Ok(())
+}

@@ -2,8 +2,8 @@
 //! and removing one widens. A package that others name may be anywhere in the tenant; nothing of it is written.
 
 use super::{
-    AccessPackage, Cause, DesiredPackage, Difference, Door, Hold, Member, Order, PackageAct, Plan, Problem, Reason,
-    Rules, Set, Stake, Step,
+    AccessPackage, Cause, DesiredPackage, Difference, Door, Hold, Member, Memory, Order, PackageAct, Plan, Problem,
+    Reason, Rules, Set, Stake, Step,
 };
 use crate::{
     api::IncompatibleStatus,
@@ -172,6 +172,13 @@ pub(super) fn reconcile(
         .collect();
     let desired = read.into_iter().map(member).collect();
     plan.extend(set.reconcile(rules, desired, observed, |_, _| None, add, remove));
+    // Ours to remove, once they are named no more.
+    let kept: Vec<String> = before
+        .iter()
+        .map(|named| set.memory(&key(named.kind, &named.id)))
+        .collect();
+    plan.found
+        .retain(|memory| !matches!(memory, Memory::Forget { field } if kept.contains(field)));
     plan
 }
 

@@ -103,12 +103,12 @@ pub fn covering<'a>(grants: &[&'a Grant], resources: &[&str]) -> Vec<&'a Grant> 
         .copied()
         .filter(|grant| {
             // A grant that names no resources allows all of the catalog's.
-            !grant.suspended
-                && grant.resources.as_ref().is_none_or(|allowed| {
-                    resources
-                        .iter()
-                        .all(|resource| allowed.iter().any(|name| name == resource))
-                })
+            let allows = grant.resources.as_ref().is_none_or(|allowed| {
+                resources
+                    .iter()
+                    .all(|resource| allowed.iter().any(|name| name == resource))
+            });
+            allows && !grant.suspended
         })
         .collect()
 }
