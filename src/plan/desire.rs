@@ -261,7 +261,7 @@ fn twice(extensions: &[StageSetting]) -> Option<Problem> {
     let what = format!("is the same extension at the same stage as spec.extensions[{first}]");
     Some(
         Problem::new(Reason::InvalidSpec, what)
-            .at(&format!("spec.extensions[{later}]"))
+            .at(format!("spec.extensions[{later}]"))
             .remedy("keep one"),
     )
 }

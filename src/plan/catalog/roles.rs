@@ -72,7 +72,7 @@ pub fn named(assignments: &[api::RoleAssignment]) -> Result<Vec<NamedAssignment>
 fn assignment(index: usize, assignment: &api::RoleAssignment) -> Result<NamedAssignment, Problem> {
     let api::RoleAssignment { name, role, principal } = assignment;
     let at = |field: &str| format!("spec.roleAssignments[{index}].{field}");
-    let invalid = |field: &str, what: &str| Problem::new(Reason::InvalidSpec, what).at(&at(field));
+    let invalid = |field: &str, what: &str| Problem::new(Reason::InvalidSpec, what).at(at(field));
     let role = role.ok_or_else(|| invalid("role", "is required"))?;
     let api::Principal {
         user,
