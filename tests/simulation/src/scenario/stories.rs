@@ -500,7 +500,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                     package(),
                     &json!({"metadata": {"name": "copy"}, "spec": {"displayName": "Copy", "resourceRoles": []}}),
                 )),
-                Act::Settle,
+                Act::AllReady,
                 Act::CopyStatus(
                     PACKAGE,
                     Target {
@@ -530,7 +530,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                     package(),
                     &json!({"metadata": {"name": "copy"}, "spec": {"displayName": "Copy", "resourceRoles": []}}),
                 )),
-                Act::Settle,
+                // What the copy had stood for is there.
+                Act::AllReady,
                 Act::Patch(POLICY, let_go()),
                 Act::Delete(POLICY),
                 Act::CopyStatus(PACKAGE, COPY),
