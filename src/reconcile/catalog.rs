@@ -426,7 +426,7 @@ impl Managed for Catalog {
         // What may not show yet is looked at once it must: until then nobody knows whether it is still ours.
         let is_late = references.roles_matter && references.roles.reads_may_be_late;
         if let (Ok(_), true) = (&report.ready, is_late) {
-            return Retry::After(references.tenant.visibility());
+            return Retry::After(references.tenant.visibility);
         }
         match (&report.ready, references.retry) {
             (Err(problem), _) if matches!(problem.reason, Reason::ResourceNotReady) => Retry::Backoff,

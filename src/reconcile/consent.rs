@@ -28,21 +28,24 @@ pub(super) async fn with_consent<K: Managed>(
     }
     let package = AccessPackageId::from(K::package_of(site, id));
     let holders = site.tenant.graph.list_live_assignments(&package).await?; // reads Graph
-    let live = counted::<K>(id, &holders);
-    let waits = live.waits(&site.tenant.acknowledge);
-    if waits == Waits::NONE {
-        return Ok(plan);
-    }
-    Ok(asked(subject, id, live, again(waits)).unwrap_or(plan))
+    Ok(asked(subject, site, id, &holders, again).unwrap_or(plan))
 }
 
-/// The plan with its question; `None` where nothing of it waits, or a person has agreed.
+/// The plan as `again` makes it, with what a person has to agree to held back and the question; `None` where nothing of it
+/// waits, or a person has agreed.
 pub(super) fn asked<K: Managed>(
     subject: &Subject<K>,
+    site: &Site,
     id: &str,
-    live: Live,
-    held: Plan<K::Act>,
+    holders: &Listed<Assignment>,
+    again: impl FnOnce(Waits) -> Plan<K::Act>,
 ) -> Option<Plan<K::Act>> {
+    let live = counted::<K>(id, holders);
+    let waits = live.waits(&site.tenant.acknowledge);
+    if waits == Waits::NONE {
+        return None;
+    }
+    let held = again(waits);
     let question = Question::of(&held, id, live)?;
     if question.is_answered(subject.acknowledged()) {
         return None;
@@ -51,7 +54,7 @@ pub(super) fn asked<K: Managed>(
 }
 
 /// Those who came in by the object. Who cannot be read is one of them.
-pub(super) fn counted<K: Managed>(id: &str, holders: &Listed<Assignment>) -> Live {
+fn counted<K: Managed>(id: &str, holders: &Listed<Assignment>) -> Live {
     let came = holders.elements.iter().filter(|holder| K::came_by(id, holder));
     let is_guest = |holder: &&Assignment| {
         holder

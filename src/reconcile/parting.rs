@@ -20,7 +20,7 @@ use crate::{
     cluster::{Identity, Lookup},
     graph::{AccessPackageId, AssignmentPolicy, GraphError, GraphErrorKind, PolicyId},
     plan::{
-        Found, Problem,
+        Act, Found, Plan, Problem, Waits,
         departure::Next,
         identity::Stand,
         limits::{self, Keeper, Namespace},
@@ -192,7 +192,7 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
         // A deletion takes nothing over: what is not ours by status or by intent stays.
         Stand::Known { id } => id,
         Stand::Becomes { id, act } if subject.status.intent().is_some() => {
-            let plan = crate::plan::Plan::of(vec![crate::plan::Step::new(
+            let plan = Plan::of(vec![crate::plan::Step::new(
                 K::Act::from(act),
                 crate::plan::Stake::NEUTRAL,
             )]);
@@ -241,10 +241,8 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
                 Some(holders) => holders,
                 None => site.tenant.graph.list_live_assignments(&package).await?, // reads Graph
             };
-            let live = consent::counted::<K>(&id, &listed);
-            let waits = live.waits(&site.tenant.acknowledge);
-            let held = plan.clone().hold(|step| waits.hold(step.stake.holders));
-            consent::asked(subject, &id, live, held).unwrap_or(plan)
+            let again = |waits: Waits| plan.clone().hold(|step| waits.hold(step.stake.holders));
+            consent::asked(subject, &site, &id, &listed, again).unwrap_or(plan)
         } else {
             plan
         };
@@ -261,9 +259,7 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
             }
             // A person has to agree before that.
             Next::ReadHolders if !plan.held.is_empty() => {
-                let goes_on = || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on");
-                let problem = plan.held_problem("").unwrap_or_else(goes_on);
-                return Err(waits(problem, Retry::Backoff));
+                return Err(waits(what_waits(&plan), Retry::Backoff));
             }
             Next::ReadHolders => {
                 // Read afresh, after the doors were shut: whoever came in before is in it.
@@ -282,15 +278,13 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
                 holders = Some(live);
             }
             Next::Wait => {
-                let goes_on = || crate::plan::Problem::new(Reason::Progressing, "the deletion goes on");
-                let problem = plan.held_problem("").unwrap_or_else(goes_on);
                 // Those who were asked just now are on their way, and there may be more of them.
                 let retry = if plan.steps.is_empty() {
                     Retry::Backoff
                 } else {
                     Retry::After(AFTER_ASKING)
                 };
-                return Err(waits(problem, retry));
+                return Err(waits(what_waits(&plan), retry));
             }
         }
     }
@@ -304,8 +298,14 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
     ))
 }
 
+/// Why a deletion is not done yet.
+fn what_waits<A: Act>(plan: &Plan<A>) -> Problem {
+    let goes_on = || Problem::new(Reason::Progressing, "the deletion goes on");
+    plan.held_problem("").unwrap_or_else(goes_on)
+}
+
 /// Whoever still holds it gives it up in their own time.
-fn waits(problem: crate::plan::Problem, retry: Retry) -> Halt {
+fn waits(problem: Problem, retry: Retry) -> Halt {
     Halt {
         problem,
         stage: Stage::Sync,
@@ -318,7 +318,7 @@ fn waits(problem: crate::plan::Problem, retry: Retry) -> Halt {
 pub(super) async fn last_tenant(
     context: &Context,
     tenant_ref: Option<&str>,
-    entra: Option<&crate::api::EntraObject>,
+    entra: Option<&EntraObject>,
     intent: Option<&Intent>,
 ) -> Step<Arc<Tenant>> {
     match (tenant_ref, entra, intent) {

@@ -64,18 +64,13 @@ pub(crate) struct Tenant {
     /// What was written to roles on catalogs, and need not show yet.
     pub(crate) role_writes: RoleWrites,
     /// How long a write may take to show.
-    visibility: Duration,
+    pub(crate) visibility: Duration,
     uid: String,
     generation: i64,
     credential: Credential,
 }
 
 impl Tenant {
-    /// How long a write may take to show.
-    pub(crate) fn visibility(&self) -> Duration {
-        self.visibility
-    }
-
     pub(crate) fn new(
         settings: &Settings,
         object: &EntraTenant,

@@ -128,7 +128,9 @@ pub(super) fn reconcile(
         }
     }
     // Nobody is let in because a name stands for another package by now.
-    shown.retain(|(kind, one)| !before.iter().any(|named| named.kind == *kind && named.id == one.id));
+    let is_among =
+        |those: &[Named], kind, id: &ObjectId| those.iter().any(|named| named.kind == kind && named.id == *id);
+    shown.retain(|(kind, one)| !is_among(before, *kind, &one.id));
     // The spec leaves to others what others have set up.
     if named.is_none() {
         shown.retain(|(kind, one)| ours.contains(&(*kind, one.id.clone())));
@@ -136,12 +138,8 @@ pub(super) fn reconcile(
     // What an earlier process has added may not show yet: it is taken away all the same.
     if desired.reads_may_be_late {
         let hidden = ours.iter().filter(|(kind, id)| {
-            if before.iter().any(|named| named.kind == *kind && named.id == *id) {
-                return false;
-            }
             let is_it = |(shown, one): &(IncompatibleKind, Incompatible)| shown == kind && one.id == *id;
-            let is_wanted = wanted.iter().any(|named| named.kind == *kind && named.id == *id);
-            !is_wanted && !shown.iter().any(is_it)
+            !is_among(before, *kind, id) && !is_among(wanted, *kind, id) && !shown.iter().any(is_it)
         });
         let hidden: Vec<_> = hidden
             .map(|(kind, id)| {
