@@ -181,9 +181,14 @@ fn of_two_replicas_the_one_that_stands_by_takes_over_when_the_other_ends() -> Ou
     let patch = json!({"spec": {"description": "Said to the second"}});
     cluster.patch("AccessPackage", "marketing-campaign", Some("marketing"), &patch)?;
     cluster.samples_ready()?;
+    let packages = cluster.emulator.collection("accessPackages")?;
+    let campaign = packages
+        .iter()
+        .find(|package| package["displayName"] == "Marketing Campaign Access");
     assert_eq!(
-        cluster.emulator.collection("accessPackages")?[0]["description"],
-        "Said to the second"
+        campaign.map(|package| &package["description"]),
+        Some(&json!("Said to the second")),
+        "{packages:?}"
     );
     second.stop();
     Ok(())
