@@ -41,8 +41,9 @@ pub use connected_organization::{
 };
 pub use duration::IsoDuration;
 pub use entra_tenant::{
-    Acknowledge, ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
-    EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef, WorkloadIdentityCredential,
+    Acknowledge, ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, Deletion, EntraTenant,
+    EntraTenantSpec, EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef,
+    WorkloadIdentityCredential,
 };
 pub use kind::KindName;
 pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};

@@ -36,6 +36,7 @@ pub enum Reason {
     OutcomeUnknown,
     AssignmentsRemain,
     DependantsRemain,
+    DeletionHeld,
     NotOurs,
     IdentitySourceDiffers,
     Elsewhere,
@@ -104,6 +105,7 @@ impl Reason {
         Self::OutcomeUnknown,
         Self::AssignmentsRemain,
         Self::DependantsRemain,
+        Self::DeletionHeld,
         Self::NotOurs,
         Self::IdentitySourceDiffers,
         Self::Elsewhere,
@@ -215,6 +217,7 @@ impl Reason {
             | Self::AlreadyClaimed
             | Self::AssignmentsRemain
             | Self::DependantsRemain
+            | Self::DeletionHeld
             | Self::NotOurs
             | Self::IdentitySourceDiffers
             | Self::Elsewhere
@@ -280,6 +283,7 @@ impl Reason {
             }
             Self::AssignmentsRemain => "People still hold access; the deletion waits for them.",
             Self::DependantsRemain => "Objects that need this one still exist.",
+            Self::DeletionHeld => "So much is being deleted that it waits: for its hour, or for a person.",
             Self::NotOurs => "What would be deleted or emptied holds objects that are not ours.",
             Self::IdentitySourceDiffers => "The connected organization stands for other people than the spec says.",
             Self::Elsewhere => "The object is in another catalog or package of Entra than the spec says.",

@@ -511,7 +511,10 @@ impl Refers for EntraTenantSpec {
             credentials,
             mode: _,
             drift_interval: _,
+            require_admission_policy: _,
             acknowledge: _,
+            max_deletions_per_hour: _,
+            max_deletions_percent: _,
         } = self;
         let Credentials {
             workload_identity: _,

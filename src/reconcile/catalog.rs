@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Takeover, Visited, Weighing,
+    Kind, Managed, Takeover, Visited, Weighing, brake,
     catalog_resources::{add_resources, remove_resource, resolve_resources, with_unlisted_sites},
     catalog_roles::{FoundRoles, resolve_roles},
     coming::Announcement,
@@ -56,6 +56,8 @@ pub(crate) struct CatalogReferences {
     roles_matter: bool,
     /// What stands in Entra and exceeds the present grants.
     outside: Option<Problem>,
+    /// What of it goes at once, and waits for a person.
+    prune: Option<Problem>,
     pub(crate) retry: Option<Retry>,
 }
 
@@ -190,6 +192,7 @@ impl Managed for Catalog {
             pins: resolved.pins,
             warning: resolved.warning.or(moved),
             outside: limits::told_outside(&context.cluster.outside_grants(&subject.object.name_any())),
+            prune: brake::told(&context.cluster, &subject.object, subject.now),
             retry: resolved.retry.or(missing),
         })
     }
@@ -357,7 +360,7 @@ impl Managed for Catalog {
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
         let mut warning = silence(subject, references).or_else(|| references.warning.clone());
-        let outside = references.outside.clone();
+        let outside = references.prune.clone().into_iter().chain(references.outside.clone());
         let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
         if let Found::Present(observed) = observed {
             let resources = &observed.seen.resources;
@@ -418,7 +421,7 @@ impl Managed for Catalog {
             references: unresolved,
             sync,
             // Neither hides the other.
-            warning: Problem::joined(&outside.into_iter().chain(warning).collect::<Vec<_>>()),
+            warning: Problem::joined(&outside.chain(warning).collect::<Vec<_>>()),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     api::{AccessPackage, AssignmentPolicy, EntraObject, EntraTenant, KindName, Management, Reason},
     cluster::{Cluster, Identity, Key},
     graph::{GraphError, GraphErrorKind},
-    plan::Problem,
+    plan::{Problem, brake},
     report::Report,
 };
 
@@ -69,6 +69,11 @@ impl Kind for EntraTenant {
             })
             .await; // reads Graph
         let warning = admission::problem(&context.client, &context.settings.admission_policy).await; // reads Kubernetes
+        if let (Some(problem), true) = (&warning, subject.object.spec.require_admission_policy) {
+            let problem = problem.clone().at("spec.requireAdmissionPolicy");
+            return Err(Halt::reference(problem).retried(Retry::Backoff));
+        }
+        let held = brake::held_back(context.cluster.held_back(&subject.object.name_any())); // pure
         let report = verdict(
             &tenant,
             granted,
@@ -78,7 +83,11 @@ impl Kind for EntraTenant {
         .map_err(|halt| told(&tenant, halt))?; // pure
         context.returns(&subject.object.name_any());
         Ok(Visited {
-            report: Report { warning, ..report },
+            report: Report {
+                // Neither hides the other.
+                warning: Problem::joined(&held.into_iter().chain(warning).collect::<Vec<_>>()),
+                ..report
+            },
             retry: Retry::OnChange,
         })
     }

@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     Managed,
+    audit::Entry,
     context::Context,
     halt::{Halt, Retry, Stage, Step},
     identity::{self, Site},
@@ -121,7 +122,9 @@ async fn run<K: Managed>(
         if let Some(found) = found.take_if(|_| !step.act.creates()) {
             remember(subject, site, found, None);
         }
+        let entry = Entry::begin();
         let performed = K::perform(context, subject, site, &step.act, observed).await;
+        entry.write(subject, step, &result(&performed));
         ends_attempt(context, subject, step);
         let mut is_sent = true;
         match performed {
@@ -161,6 +164,17 @@ async fn run<K: Managed>(
         remember(subject, site, found, None);
     }
     unproven.map_or(Ok(()), Err)
+}
+
+/// What the record says that came of a step.
+fn result(performed: &Result<Done, Failure>) -> String {
+    match performed {
+        Ok(Done::Changed | Done::Told(_) | Done::Made { id: _ }) => "done".into(),
+        Ok(Done::Nothing) => "nothing to send".into(),
+        Ok(Done::NotFound) => "not found".into(),
+        Err(Failure::Graph(error)) => error.to_string(),
+        Err(Failure::Halt(halt)) => halt.problem.message(),
+    }
 }
 
 /// Nothing of the create is under way any more.

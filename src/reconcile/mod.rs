@@ -16,7 +16,9 @@ mod admission;
 mod alarm;
 mod assignment_policy;
 mod attendance;
+mod audit;
 mod binding;
+mod brake;
 mod catalog;
 mod catalog_resources;
 mod catalog_roles;
@@ -48,6 +50,7 @@ mod site_roles;
 mod standing;
 mod subject;
 mod tenant;
+mod turns;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -55,6 +55,8 @@ pub(crate) struct Tenant {
     pub(crate) acknowledge: Acknowledge,
     /// Policies are created one after the other: Graph refuses concurrent creates.
     pub(crate) policy_creation: Semaphore,
+    /// Deletions begin one after the other: each is counted before the next.
+    pub(crate) deleting: Semaphore,
     /// What visits are about to write.
     pub(crate) coming: Coming,
     /// Assignments whose removal was asked for: once is enough, and it takes its time.
@@ -131,6 +133,7 @@ impl Tenant {
             management,
             drift_interval,
             policy_creation: Semaphore::new(1),
+            deleting: Semaphore::new(1),
             coming: Coming::default(),
             asked: Mutex::default(),
             acknowledge: spec.acknowledge,

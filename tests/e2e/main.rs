@@ -12,6 +12,7 @@
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
 //! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
+//! | `brakes` | deletions that wait, since there are too many |
 //! | `going` | how long it takes until everything is gone, whatever goes first |
 //! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
 //! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
@@ -38,6 +39,7 @@ mod adoption;
 mod attacks;
 mod authorities;
 mod binding;
+mod brakes;
 mod catalog_roles;
 mod cluster;
 mod consent;
