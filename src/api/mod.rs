@@ -30,8 +30,8 @@ pub use assignment_policy::{
     TargetManagerLevel, TextQuestion,
 };
 pub use catalog::{
-    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState,
-    CatalogStatus, Grant, Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus,
+    ApprovalLimit, ApproverKind, ApproverLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole,
+    CatalogSpec, CatalogState, CatalogStatus, Grant, Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus,
     RoleAssignment, RoleStatus,
 };
 pub use connected_organization::{

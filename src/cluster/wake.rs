@@ -163,6 +163,8 @@ struct SeenCatalog<'a> {
     spec: &'a CatalogSpec,
     entra: Option<&'a EntraObject>,
     resources: Option<&'a [ResourceStatus]>,
+    /// Whom its grants name.
+    resolved: Option<&'a [PinnedReference]>,
     /// Status and reason of Ready: its words may change with every visit.
     ready: Option<(&'a str, &'a str)>,
 }
@@ -177,6 +179,7 @@ fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
         spec,
         entra: None,
         resources: None,
+        resolved: None,
         ready: None,
     };
     if let Some(status) = status {
@@ -189,10 +192,11 @@ fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
                     applied: _, // likewise
                 },
             resources,
-            resolved: _, // what they come to is in `resources`
+            resolved,
         } = status;
         seen.entra = entra.as_ref();
         seen.resources = Some(resources);
+        seen.resolved = Some(resolved);
         seen.ready = ready(status).map(|(status, reason, _, _)| (status, reason));
     }
     seen

@@ -148,8 +148,8 @@ impl Managed for AssignmentPolicy {
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         // Limits come first: a namespace that may give ids only makes no look-ups.
-        let limits = Limited {
-            way: Way::of_this(&spec).map_err(limit)?,
+        let mut limits = Limited {
+            way: Way::of_this(&spec, &subject.status.resolved).map_err(limit)?,
             package: AccessPackage::clone(&package),
             catalog,
             grants,
@@ -187,6 +187,8 @@ impl Managed for AssignmentPolicy {
             warning,
         } = bind_people(&tenant, &spec, &entra.catalog_id.as_str().into(), memory).await?;
         organizations.into_iter().for_each(|pin| remember(&mut pins, Some(pin)));
+        // Now it is known who is meant.
+        limits.way = Way::of_this(&subject.object.spec, &pins).map_err(limit)?;
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),

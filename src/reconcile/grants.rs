@@ -2,12 +2,15 @@
 
 use super::{
     context::Context,
+    directory::Memory,
     halt::{Halt, Retry, Stage, Step},
+    tenant::Tenant,
 };
 use crate::{
-    api::{Catalog, EntraObject, Grant, Reason},
+    api::{Catalog, CatalogSpec, EntraObject, Grant, PinnedReference, Reason},
     plan::{
         Problem,
+        bindings::remember,
         limits::{self, Namespace},
     },
 };
@@ -40,15 +43,48 @@ pub(crate) fn granted(
         name: namespace,
         labels: labels.as_deref(),
     };
+    let pins = catalog.status.as_ref().map_or(&[][..], |status| &status.resolved);
     let grants: Vec<Grant> = limits::grants_for(&catalog.spec, namespace)
         .into_iter()
-        .cloned()
+        .map(|grant| limits::with_ids(grant.clone(), pins))
         .collect();
     if grants.is_empty() {
         Err(refused())
     } else {
         Ok((catalog, grants))
     }
+}
+
+/// What was found of those whom a Catalog's grants name.
+#[derive(Default)]
+pub(crate) struct NamedByGrants {
+    pub(crate) pins: Vec<PinnedReference>,
+    pub(crate) warning: Option<Problem>,
+    /// Who was not found: no grant allows them anything.
+    pub(crate) unresolved: Vec<Problem>,
+    pub(crate) retry: Option<Retry>,
+}
+
+/// Finds everybody whom the grants name; one who is not found keeps nobody else waiting.
+pub(crate) async fn find_named(tenant: &Tenant, spec: &CatalogSpec, memory: Memory<'_>) -> NamedByGrants {
+    let (references, unresolved) = limits::named_by_grants(spec);
+    let mut found = NamedByGrants {
+        unresolved,
+        ..NamedByGrants::default()
+    };
+    for answer in tenant.directory.bind_many(&references, memory).await {
+        match answer {
+            Ok(bound) => {
+                remember(&mut found.pins, bound.pin);
+                found.warning = found.warning.or(bound.moved);
+            }
+            Err(halt) => {
+                found.retry = found.retry.or(Some(halt.retry));
+                found.unresolved.push(halt.problem);
+            }
+        }
+    }
+    found
 }
 
 /// The name of the Catalog that is this one in Entra.

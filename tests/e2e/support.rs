@@ -95,16 +95,23 @@ pub(crate) fn catalog() -> Value {
                 {"name": "crm", "application": {"appId": world::CRM_APP_ID}, "roles": ["Reader", "Writer"]},
                 {"name": "portal", "sharePointSite": {"url": world::SITE_URL}, "roles": ["Marketing Visitors"]},
             ],
-            // Strict, but for the drift policies, which sentences about drift need.
+            // Strict, but for the drift policies, which sentences about drift need, and for who approves.
             "grants": [{"name": "marketing", "namespaces": {"names": [NAMESPACE]},
-                "limits": {"driftPolicy": ["Cautious", "Correct", "Report"]}}],
+                "limits": {"approvers": anybody(), "driftPolicy": ["Cautious", "Correct", "Report"]}}],
             "deletionPolicy": "Delete",
         },
     })
 }
 
-/// As [`catalog`], with these limits in its grant.
+/// Whose approval counts where a sentence is about something else.
+pub(crate) fn anybody() -> Value {
+    json!({"kinds": ["RequestorManager", "TargetManager", "InternalSponsors", "ExternalSponsors", "TargetUserSponsors",
+        "TargetApplicationOwners", "TargetAgentIdentitySponsorsOrOwners", "AnyUser", "AnyGroup"]})
+}
+
+/// As [`catalog`], with these limits in its grant; anybody may approve unless they say who.
 pub(crate) fn catalog_with_limits(limits: Value) -> Value {
+    let limits = patched(json!({"approvers": anybody()}), limits);
     let grants = json!([{"name": "marketing", "namespaces": {"names": [NAMESPACE]}, "limits": limits}]);
     patched(catalog(), json!({"spec": {"grants": grants}}))
 }

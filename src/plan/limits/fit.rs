@@ -6,6 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     breach,
+    chosen::{Allowed, Chosen},
     terms::{Consent, Door, Lasting, Terms, Wishes, scope_of},
 };
 use crate::{
@@ -29,6 +30,7 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
     let Limits {
         requestor_scopes,
         approval,
+        approvers,
         max_duration,
         unlimited_duration,
         automatic_assignment,
@@ -94,7 +96,7 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
     }
     check_doors(terms, (*automatic_assignment, *on_behalf), &limited)?;
     if *approval == ApprovalLimit::Required {
-        check_approval(terms, &limited)?;
+        check_approval(terms, &Allowed::of(approvers.as_ref()), &limited)?;
     }
     check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
     check_references(
@@ -220,8 +222,8 @@ fn check_doors(
     Ok(())
 }
 
-/// Whoever comes in was approved, and whoever stays longer was approved anew.
-fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Result<(), Problem> {
+/// Whoever comes in was approved by somebody who may, and whoever stays longer was approved anew.
+fn check_approval(terms: &Terms, allowed: &Allowed<'_>, limited: &impl Fn(&str, &str) -> Problem) -> Result<(), Problem> {
     for door in &terms.doors {
         let (consent, is_update) = match door {
             // Nobody can approve what nobody requests: the grant allows rules, or none of this.
@@ -230,14 +232,14 @@ fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Re
             Door::SelfUpdate | Door::OnBehalfUpdate => (&terms.update, true),
         };
         match consent {
-            Consent::Asked => {}
+            Consent::Asked(stages) => check_approvers(stages, allowed, limited)?,
             Consent::Unknown(why) => {
                 return Err(limited(
                     "spec.approval",
                     &format!("demands approval, and who approves cannot be judged: {why} (limits.approval)"),
                 ));
             }
-            Consent::NotAsked if is_update && terms.add == Consent::Asked => {
+            Consent::NotAsked if is_update && matches!(terms.add, Consent::Asked(_)) => {
                 return Err(limited(
                     "spec.approval.requiredForUpdate",
                     "demands approval for an extension as for the first request (limits.approval)",
@@ -255,6 +257,30 @@ fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Re
         }
     }
     Ok(())
+}
+
+/// One approver decides a stage, and every stage has to be passed: one in which nobody is asked but those who may decide is
+/// enough.
+fn check_approvers(
+    stages: &[Vec<Chosen>],
+    allowed: &Allowed<'_>,
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    if stages.iter().any(|stage| stage.iter().all(|chosen| allowed.lets(&chosen.who))) {
+        return Ok(());
+    }
+    let others = stages.iter().flatten().find(|chosen| !allowed.lets(&chosen.who));
+    let (field, who) = match others {
+        Some(Chosen { field, who }) => (field.as_deref(), who.to_string()),
+        None => (None, "nobody".to_owned()),
+    };
+    Err(limited(
+        field.unwrap_or("spec.approval.stages"), // what Entra has, no field says
+        &format!(
+            "demands a stage in which only these approve: {allowed}; {who} is asked beside them (limits.approvers)"
+        ),
+    )
+    .remedy("name approvers whom it allows, in a stage of their own perhaps; or ask those who run the catalog to allow these"))
 }
 
 fn check_lasting(

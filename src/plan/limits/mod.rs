@@ -6,6 +6,7 @@
 //! | | |
 //! |---|---|
 //! | `choices` | an empty choice is no choice |
+//! | `chosen` | whom a policy chooses to decide, and whom a grant lets it choose |
 //! | `terms` | what a policy lets people do, written in a spec or found in Entra |
 //! | `way` | a policy through which somebody could come in, told in words |
 //! | `roles` | the roles of a package, and which grants speak of them |
@@ -15,6 +16,7 @@
 
 mod admission;
 mod choices;
+mod chosen;
 mod fit;
 mod leave;
 mod roles;
@@ -28,6 +30,7 @@ use k8s_openapi::jiff::Timestamp;
 
 pub use admission::{admits, admits_takeover, outside};
 pub use choices::{named as well_named, named_once, out_of_reach, past_end, well_formed};
+pub use chosen::{Chosen, Named, Who, named_by_grants, with_ids};
 pub use leave::{Keeper, leave};
 pub use roles::{Beyond, RoleAt};
 pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
@@ -171,7 +174,7 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
 /// # Errors
 /// [`Reason::InvalidSpec`] where a choice is empty; [`Reason::LimitExceeded`], naming the field, the grant and the limit.
 pub fn check_policy(policy: &AssignmentPolicySpec, grants: &[&Grant], now: Timestamp) -> Result<(), Problem> {
-    let terms = Terms::of_spec(policy)?;
+    let terms = Terms::of_spec(policy, &[])?;
     first_fitting(grants, |grant| fits(grant, &terms, now)).map(drop)
 }
 

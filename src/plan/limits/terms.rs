@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::choices::well_formed;
+use super::{
+    choices::well_formed,
+    chosen::{Chosen, of_entra_stage, of_stage},
+};
 use crate::{
     api::{
-        Adoption, AssignmentPolicySpec, DeletionPolicy, DriftPolicy, IsoDuration, OnBehalf, Reason, Reference, Refers,
-        RequestorScope, SelfService,
+        Adoption, AssignmentPolicySpec, DeletionPolicy, DriftPolicy, IsoDuration, OnBehalf, PinnedReference, Reason,
+        Reference, Refers, RequestorScope, SelfService,
     },
     graph::{
         AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, ExpirationKind, PolicyRead,
@@ -35,8 +38,8 @@ pub enum Door {
 /// Whether somebody is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// Somebody has to approve.
-    Asked,
+    /// Somebody has to approve: in each of these stages one of those.
+    Asked(Vec<Vec<Chosen>>),
     /// Nobody has.
     NotAsked,
     /// That cannot be told, for this reason.
@@ -93,11 +96,11 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// What the spec says.
+    /// What the spec says, those whom it names as `pins` have them.
     ///
     /// # Errors
     /// [`Reason::InvalidSpec`] with the field and what to write, where something is missing, empty or said twice.
-    pub fn of_spec(spec: &AssignmentPolicySpec) -> Result<Self, Problem> {
+    pub fn of_spec(spec: &AssignmentPolicySpec, pins: &[PinnedReference]) -> Result<Self, Problem> {
         well_formed(spec)?;
         let required = |field| Problem::new(Reason::InvalidSpec, "it is required").at(field);
         if let Some(automatic) = &spec.automatic {
@@ -124,8 +127,12 @@ impl Terms {
             remove: _,
             custom_schedule: _,
         } = requestors.self_service;
-        let asked = |is: bool| if is { Consent::Asked } else { Consent::NotAsked };
-        let has_stages = approval.stages.as_ref().is_some_and(|stages| !stages.is_empty());
+        let numbered = approval.stages.iter().flatten().enumerate();
+        let stages: Vec<Vec<Chosen>> = numbered
+            .map(|(index, stage)| of_stage(&format!("spec.approval.stages[{index}]"), stage, pins))
+            .collect();
+        let has_stages = !stages.is_empty();
+        let asked = |is: bool| if is { Consent::Asked(stages.clone()) } else { Consent::NotAsked };
         let lasting = match (&expiration.after_date_time, &expiration.after_duration) {
             (Some(end), _) => until(Some(end)),
             (None, Some(duration)) => lasts(Some(duration.as_str())),
@@ -271,7 +278,7 @@ fn wishes(spec: &AssignmentPolicySpec) -> Wishes {
 /// Whether a stage has somebody to approve. One approver decides a stage, and every stage has to be passed: a stage of
 /// which all approvers are known is enough, one with somebody unknown among them proves nothing.
 fn approved(stages: &[ApprovalStage]) -> Consent {
-    let mut strange = Vec::new();
+    let (mut strange, mut known) = (Vec::new(), Vec::new());
     for stage in stages {
         let ApprovalStage {
             duration_before_automatic_denial: _,
@@ -294,17 +301,19 @@ fn approved(stages: &[ApprovalStage]) -> Consent {
         .flat_map(|(field, sets)| strangers(field, sets))
         .collect();
         if unknown.is_empty() && !primary_approvers.is_empty() {
-            return Consent::Asked;
+            known.push(of_entra_stage(stage));
         }
         strange.extend(unknown);
     }
-    if strange.is_empty() {
-        Consent::NotAsked
-    } else {
-        // The service keeps no order within a stage.
-        strange.sort();
-        strange.dedup();
-        Consent::Unknown(strange.join(", "))
+    match (known.is_empty(), strange.is_empty()) {
+        (false, _) => Consent::Asked(known),
+        (true, true) => Consent::NotAsked,
+        (true, false) => {
+            // The service keeps no order within a stage.
+            strange.sort();
+            strange.dedup();
+            Consent::Unknown(strange.join(", "))
+        }
     }
 }
 

@@ -100,7 +100,10 @@ pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<Assignm
 /// wants.
 pub(super) fn way_of_object(policy: &Lookup<AssignmentPolicy>) -> Option<Way> {
     match policy.read() {
-        Ok(policy) => is_in_force(policy).then(|| Way::of_object(&policy.name_any(), &policy.spec)),
+        Ok(policy) => is_in_force(policy).then(|| {
+            let pins = policy.status.as_ref().map_or(&[][..], |status| &status.resolved);
+            Way::of_object(&policy.name_any(), &policy.spec, pins)
+        }),
         Err(unreadable) => Some(Way::of_unreadable_object(&policy.place().name, &unreadable.error)),
     }
 }

@@ -720,6 +720,29 @@ impl Draw {
         }
     }
 
+    fn approver_limit(&mut self) -> Value {
+        const KINDS: [&str; 9] = [
+            "RequestorManager",
+            "TargetManager",
+            "InternalSponsors",
+            "ExternalSponsors",
+            "TargetUserSponsors",
+            "TargetApplicationOwners",
+            "TargetAgentIdentitySponsorsOrOwners",
+            "AnyUser",
+            "AnyGroup",
+        ];
+        let mut limit = Map::new();
+        self.maybe(&mut limit, "kinds", 50, |draw| draw.some(&KINDS, 0, 9).into());
+        for (people, one) in [("users", "user"), ("groups", "group")] {
+            self.maybe(&mut limit, people, 50, |draw| {
+                let named = draw.people(0, 4).into_iter();
+                named.filter_map(|person| person.get(one).cloned()).collect()
+            });
+        }
+        Value::Object(limit)
+    }
+
     fn limits(&mut self) -> Value {
         const SCOPES: [&str; 10] = [
             "None",
@@ -740,6 +763,7 @@ impl Draw {
         self.maybe(&mut limits, "approval", 50, |draw| {
             draw.one(&["Required", "Optional"]).into()
         });
+        self.maybe(&mut limits, "approvers", 50, Self::approver_limit);
         self.maybe(&mut limits, "maxDuration", 50, |draw| {
             draw.one(&["P90D", "PT8H30M"]).into()
         });

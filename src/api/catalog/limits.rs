@@ -1,0 +1,132 @@
+//! How far a grant goes.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{
+        DeletionPolicy, DriftPolicy, IsoDuration, RequestorScope,
+        reference::{GroupRef, UserRef},
+    },
+    Permission,
+};
+
+/// How far the packages and policies of a grant may go. Each absent limit has its strict value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Who may be allowed to request, for example `[SpecificDirectoryUsers, AllExternalUsers]`. Absent, the strict value:
+    /// `[SpecificDirectoryUsers, AllMemberUsers]`. `None` (direct assignment only) opens nothing and is always allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub requestor_scopes: Option<Vec<RequestorScope>>,
+    /// `Required`: whoever comes in was approved, and whoever may extend is approved anew (`approval.requiredForUpdate`).
+    /// `Optional`: a policy may do without. Default, the strict value: `Required`.
+    #[serde(default)]
+    pub approval: ApprovalLimit,
+    /// Whose approval counts where approval is `Required`, for example
+    /// `{users: [{userPrincipalName: bob@contoso.com}], groups: [{displayName: Approvers}]}`. Absent, the strict value:
+    /// managers and internal sponsors, whom no namespace chooses, and nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvers: Option<ApproverLimit>,
+    /// The longest that an assignment may last, for example `P90D`. Absent, the strict value: `P365D`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,5}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
+        .message("must be an ISO 8601 duration of days, hours and minutes such as P365D or PT8H"))]
+    pub max_duration: Option<IsoDuration>,
+    /// Whether assignments may last for ever: `Denied` or `Allowed`. Default, the strict value: `Denied`.
+    #[serde(default)]
+    pub unlimited_duration: Permission,
+    /// Whether a rule may assign by itself, without a request and without approval: `Denied` or `Allowed`. Default, the
+    /// strict value: `Denied`.
+    #[serde(default)]
+    pub automatic_assignment: Permission,
+    /// Whether others may request for those who are to have access: `Denied` or `Allowed`. Default, the strict value:
+    /// `Denied`.
+    #[serde(default)]
+    pub on_behalf: Permission,
+    /// Whether objects that exist in Entra already may be taken over: `Denied` or `Allowed`. Default, the strict value:
+    /// `Denied`.
+    #[serde(default)]
+    pub adoption: Permission,
+    /// How users, groups and service principals may be given. `Any`: by id or by a name that is looked up in the
+    /// directory. `IdsOnly`: by id. Default: `Any`.
+    #[serde(default)]
+    pub references: References,
+    /// What deletion policies may be used, of `Delete`, `DeleteWithAssignments` and `Orphan`. Absent, the strict value:
+    /// `[Delete]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3))]
+    pub deletion: Option<Vec<DeletionPolicy>>,
+    /// What drift policies may be used, of `Cautious`, `Correct` and `Report`. `Correct` opens again what an administrator has
+    /// closed in Entra. Absent, the strict value: `[Cautious, Report]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3))]
+    pub drift_policy: Option<Vec<DriftPolicy>>,
+}
+
+/// Whose approval counts. A policy needs one stage in which nobody but these is asked: not at first, nor as a fallback, nor
+/// later. Other stages may ask others beside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApproverLimit {
+    /// Those whom the directory, and not a name, says, for example `[RequestorManager, TargetUserSponsors]`. `AnyUser` and
+    /// `AnyGroup`: whomever the policy names, a colleague of those who request among them. Absent, the strict value:
+    /// `[RequestorManager, TargetManager, InternalSponsors]`. `[]`: none of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    pub kinds: Option<Vec<ApproverKind>>,
+    /// These users, for example `[{userPrincipalName: bob@contoso.com}]`. Who is not found approves nothing. Default: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub users: Vec<UserRef>,
+    /// The members of these groups, for example `[{displayName: Approvers}]`: a policy names the group, not its members.
+    /// Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub groups: Vec<GroupRef>,
+}
+
+/// Approvers of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApproverKind {
+    /// Managers of the requestor.
+    RequestorManager,
+    /// Managers of whoever is to be given the package.
+    TargetManager,
+    /// Internal sponsors of the requestor's connected organization.
+    InternalSponsors,
+    /// External sponsors of the requestor's connected organization: people outside.
+    ExternalSponsors,
+    /// Sponsors of the user who is to be given the package: whoever invited a guest, often.
+    TargetUserSponsors,
+    /// Owners of the application that is to be given the package.
+    TargetApplicationOwners,
+    /// Sponsors or owners of the agent identity that is to be given the package.
+    TargetAgentIdentitySponsorsOrOwners,
+    /// Any user whom a policy names.
+    AnyUser,
+    /// Any group that a policy names.
+    AnyGroup,
+}
+
+/// Whether somebody must approve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApprovalLimit {
+    /// Whoever comes in, or stays longer, was approved.
+    #[default]
+    Required,
+    /// A policy may do without approval.
+    Optional,
+}
+
+/// How objects of the directory may be named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum References {
+    /// By id or by name.
+    #[default]
+    Any,
+    /// By id only: no look-up in the directory is made for this namespace.
+    IdsOnly,
+}
