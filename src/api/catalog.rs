@@ -15,7 +15,10 @@ use super::{
     rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
-pub use limits::{ApprovalLimit, ApproverKind, ApproverLimit, Limits, References};
+pub use limits::{
+    ApprovalLimit, ApproverKind, ApproverLimit, ExtensionLimit, Limits, OnBehalfKind, OnBehalfLimit, References,
+    TargetKind, TargetLimit,
+};
 pub use role_assignment::{CatalogRole, Principal, RoleAssignment};
 
 /// A catalog of Entra: the resources that access packages may hand out, and which namespaces may use which of them

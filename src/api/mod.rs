@@ -31,8 +31,9 @@ pub use assignment_policy::{
 };
 pub use catalog::{
     ApprovalLimit, ApproverKind, ApproverLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole,
-    CatalogSpec, CatalogState, CatalogStatus, Grant, Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus,
-    RoleAssignment, RoleStatus,
+    CatalogSpec, CatalogState, CatalogStatus, ExtensionLimit, Grant, Limits, NamespaceScope, OnBehalfKind,
+    OnBehalfLimit, Permission, Principal, References, ResourceState, ResourceStatus, RoleAssignment, RoleStatus,
+    TargetKind, TargetLimit,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,

@@ -4,10 +4,11 @@
 //! something.
 
 use super::{
-    AccessPackageSpec, Approval, ApprovalStage, Approver, ApproverLimit, AssignmentPolicySpec, CatalogResource, CatalogSpec,
-    ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials, EntraTenantSpec,
-    Escalation, Extension, IncompatiblePackage, IncompatibleWith, Limits, NamedApprover, OnBehalf, OnBehalfRequestor,
-    Principal, Requestors, ResourceRole, Review, Reviewer, RoleAssignment, SecretKeyRef, SecretRef, Sponsor, Target,
+    AccessPackageSpec, Approval, ApprovalStage, Approver, ApproverLimit, AssignmentPolicySpec, CatalogResource,
+    CatalogSpec, ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials,
+    EntraTenantSpec, Escalation, Extension, IncompatiblePackage, IncompatibleWith, Limits, NamedApprover, OnBehalf,
+    OnBehalfLimit, OnBehalfRequestor, Principal, Requestors, ResourceRole, Review, Reviewer, RoleAssignment,
+    SecretKeyRef, SecretRef, Sponsor, Target, TargetLimit,
     reference::{
         ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
     },
@@ -476,7 +477,9 @@ impl Refers for CatalogSpec {
             }
         }
         for (index, grant) in grants.iter().enumerate() {
-            found.0.extend(grant.limits.references(&format!("spec.grants[{index}].limits")));
+            found
+                .0
+                .extend(grant.limits.references(&format!("spec.grants[{index}].limits")));
         }
         found.0
     }
@@ -490,10 +493,13 @@ impl Limits {
             requestor_scopes: _,
             approval: _,
             approvers,
+            extension: _,
+            targets,
             max_duration: _,
             unlimited_duration: _,
             automatic_assignment: _,
             on_behalf: _,
+            on_behalf_requestors,
             adoption: _,
             references: _,
             deletion: _,
@@ -507,6 +513,22 @@ impl Limits {
         }) = approvers
         {
             found.people(&format!("{path}.approvers"), users, groups);
+        }
+        if let Some(TargetLimit {
+            kinds: _,
+            users,
+            groups,
+        }) = targets
+        {
+            found.people(&format!("{path}.targets"), users, groups);
+        }
+        if let Some(OnBehalfLimit {
+            kinds: _,
+            users,
+            groups,
+        }) = on_behalf_requestors
+        {
+            found.people(&format!("{path}.onBehalfRequestors"), users, groups);
         }
         found.0
     }

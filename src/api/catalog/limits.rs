@@ -21,7 +21,7 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub requestor_scopes: Option<Vec<RequestorScope>>,
-    /// `Required`: whoever comes in was approved, and whoever may extend is approved anew (`approval.requiredForUpdate`).
+    /// `Required`: whoever comes in was approved, and by whom `approvers` says; what an extension takes says `extension`.
     /// `Optional`: a policy may do without. Default, the strict value: `Required`.
     #[serde(default)]
     pub approval: ApprovalLimit,
@@ -30,6 +30,16 @@ pub struct Limits {
     /// managers and internal sponsors, whom no namespace chooses, and nobody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvers: Option<ApproverLimit>,
+    /// What an extension of a stay takes. `Approved`: the approval of those who approve the first request
+    /// (`approval.requiredForUpdate`). `Denied`: nobody extends, whoever still needs access asks for it again. `Allowed`:
+    /// whoever is in may stay longer without being asked. Default, the strict value: `Approved`. Where approval is `Optional`,
+    /// `Approved` demands none.
+    #[serde(default)]
+    pub extension: ExtensionLimit,
+    /// Whom scope `SpecificDirectoryUsers` may mean, for example `{groups: [{displayName: Marketing}]}`. Absent, the strict
+    /// value: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<TargetLimit>,
     /// The longest that an assignment may last, for example `P90D`. Absent, the strict value: `P365D`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,5}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
@@ -46,6 +56,10 @@ pub struct Limits {
     /// `Denied`.
     #[serde(default)]
     pub on_behalf: Permission,
+    /// Who may request for others, where `onBehalf` is `Allowed`; for example `{groups: [{displayName: Assistants}]}`. Absent,
+    /// the strict value: managers of those who are to have access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_requestors: Option<OnBehalfLimit>,
     /// Whether objects that exist in Entra already may be taken over: `Denied` or `Allowed`. Default, the strict value:
     /// `Denied`.
     #[serde(default)]
@@ -109,6 +123,74 @@ pub enum ApproverKind {
     AnyUser,
     /// Any group that a policy names.
     AnyGroup,
+}
+
+/// Whom the scope `SpecificDirectoryUsers` may mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct TargetLimit {
+    /// `AnyUser`: any user whom the policy names, `AnyGroup`: any group; guests among them. For example `[AnyUser]`. Absent,
+    /// the strict value: neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    pub kinds: Option<Vec<TargetKind>>,
+    /// These users, for example `[{userPrincipalName: ann@contoso.com}]`. Default: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub users: Vec<UserRef>,
+    /// The members of these groups, guests among them; for example `[{displayName: Marketing}]`. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub groups: Vec<GroupRef>,
+}
+
+/// Targets of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TargetKind {
+    /// Any user whom a policy names.
+    AnyUser,
+    /// Any group that a policy names.
+    AnyGroup,
+}
+
+/// Who may request for others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct OnBehalfLimit {
+    /// `TargetManager`: managers of those who are to have access; `AnyUser`, `AnyGroup`: whomever the policy names. For
+    /// example `[TargetManager]`. Absent, the strict value: `[TargetManager]`. `[]`: none of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    pub kinds: Option<Vec<OnBehalfKind>>,
+    /// These users, for example `[{userPrincipalName: ann@contoso.com}]`. Default: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub users: Vec<UserRef>,
+    /// The members of these groups, for example `[{displayName: Assistants}]`. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub groups: Vec<GroupRef>,
+}
+
+/// Those who may request for others, of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnBehalfKind {
+    /// Managers of whoever is to be given the package.
+    TargetManager,
+    /// Any user whom a policy names.
+    AnyUser,
+    /// Any group that a policy names.
+    AnyGroup,
+}
+
+/// What an extension of a stay takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExtensionLimit {
+    /// There is none.
+    Denied,
+    /// It is approved as the first request was.
+    #[default]
+    Approved,
+    /// Nothing.
+    Allowed,
 }
 
 /// Whether somebody must approve.

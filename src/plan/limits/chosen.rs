@@ -1,4 +1,4 @@
-//! Whom a policy chooses to decide, and whom a grant lets it choose.
+//! Whom a policy chooses to decide, to be let in, and to request for others; and whom a grant lets it choose.
 //!
 //! People are compared by their ids in the directory. Whom a grant names and nobody has found yet, it does not allow.
 
@@ -7,7 +7,8 @@ use std::fmt;
 use crate::{
     api::{
         ApprovalStage as Stage, Approver, ApproverKind, ApproverLimit, CatalogSpec, Escalation, Grant, GroupRef,
-        Limits, NamedApprover, PinnedReference, Reason, Reference, ReferenceAt, UserRef,
+        Limits, NamedApprover, OnBehalfKind, OnBehalfLimit, PinnedReference, Reason, Reference, ReferenceAt,
+        TargetKind, TargetLimit, UserRef,
     },
     graph::{ApprovalStage, SubjectSet},
     plan::{
@@ -34,7 +35,7 @@ pub struct Chosen {
     pub who: Who,
 }
 
-/// Who decides.
+/// Who decides, is let in, or requests for others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
     /// A user.
@@ -166,6 +167,33 @@ fn bound(key: &DirectoryKey, pins: &[PinnedReference]) -> Named {
     }
 }
 
+/// Those whom a policy lets in by name, or lets request for others, where each is a user, a group or a manager.
+pub(super) fn of_persons<'a>(
+    field: &str,
+    persons: impl Iterator<Item = (Option<&'a UserRef>, Option<&'a GroupRef>, bool)>,
+    pins: &[PinnedReference],
+) -> Vec<Chosen> {
+    let mut all = Vec::new();
+    for (index, (user, group, is_manager)) in persons.enumerate() {
+        let manager = is_manager.then_some(Who::Kind(ApproverKind::TargetManager));
+        all.extend(named(user, group, pins).chain(manager).map(|who| Chosen {
+            field: Some(format!("{field}[{index}]")),
+            who,
+        }));
+    }
+    all
+}
+
+/// Those whom a list of Entra's names.
+pub(super) fn of_entra_list(sets: &[SubjectSet]) -> Vec<Chosen> {
+    let sets = sets.iter();
+    sets.map(|set| Chosen {
+        field: None,
+        who: of_entra(set),
+    })
+    .collect()
+}
+
 /// Everybody who is asked in a stage that Entra has.
 pub(super) fn of_entra_stage(stage: &ApprovalStage) -> Vec<Chosen> {
     let ApprovalStage {
@@ -185,12 +213,7 @@ pub(super) fn of_entra_stage(stage: &ApprovalStage) -> Vec<Chosen> {
         escalation_approvers,
         fallback_escalation_approvers,
     ];
-    let sets = lists.into_iter().flatten();
-    sets.map(|set| Chosen {
-        field: None,
-        who: of_entra(set),
-    })
-    .collect()
+    lists.into_iter().flat_map(|list| of_entra_list(list)).collect()
 }
 
 fn of_entra(set: &SubjectSet) -> Who {
@@ -203,15 +226,15 @@ fn of_entra(set: &SubjectSet) -> Who {
         SubjectSet::ExternalSponsors => Who::Kind(ApproverKind::ExternalSponsors),
         SubjectSet::TargetUserSponsors => Who::Kind(ApproverKind::TargetUserSponsors),
         SubjectSet::TargetApplicationOwners => Who::Kind(ApproverKind::TargetApplicationOwners),
-        SubjectSet::TargetAgentIdentitySponsorsOrOwners => {
-            Who::Kind(ApproverKind::TargetAgentIdentitySponsorsOrOwners)
-        }
+        SubjectSet::TargetAgentIdentitySponsorsOrOwners => Who::Kind(ApproverKind::TargetAgentIdentitySponsorsOrOwners),
         SubjectSet::ConnectedOrganizationMembers { id } => {
             Who::Other(format!("people of the connected organization {id}"))
         }
         SubjectSet::AttributeRuleMembers { rule } => Who::Other(format!("whoever matches {rule}")),
         SubjectSet::SingleServicePrincipal { id } => Who::Other(format!("service principal {id}")),
-        SubjectSet::Unknown { odata_type, raw: _ } => Who::Other(format!("somebody of the unknown kind {odata_type:?}")),
+        SubjectSet::Unknown { odata_type, raw: _ } => {
+            Who::Other(format!("somebody of the unknown kind {odata_type:?}"))
+        }
     }
 }
 
@@ -222,10 +245,13 @@ pub fn with_ids(mut grant: Grant, pins: &[PinnedReference]) -> Grant {
         requestor_scopes: _,
         approval: _,
         approvers,
+        extension: _,
+        targets,
         max_duration: _,
         unlimited_duration: _,
         automatic_assignment: _,
         on_behalf: _,
+        on_behalf_requestors,
         adoption: _,
         references: _,
         deletion: _,
@@ -235,12 +261,12 @@ pub fn with_ids(mut grant: Grant, pins: &[PinnedReference]) -> Grant {
         Named::Id(id) => Some(id),
         Named::Unbound(_) => None,
     };
-    if let Some(ApproverLimit {
-        kinds: _,
-        users,
-        groups,
-    }) = approvers
-    {
+    let approvers = approvers.as_mut().map(|limit| (&mut limit.users, &mut limit.groups));
+    let targets = targets.as_mut().map(|limit| (&mut limit.users, &mut limit.groups));
+    let on_behalf = on_behalf_requestors
+        .as_mut()
+        .map(|limit| (&mut limit.users, &mut limit.groups));
+    for (users, groups) in [approvers, targets, on_behalf].into_iter().flatten() {
         for user in users {
             user.id = id_of(user_key(user));
         }
@@ -285,23 +311,65 @@ pub fn named_by_grants(spec: &CatalogSpec) -> (Vec<(String, DirectoryKey)>, Vec<
     (named, problems)
 }
 
-/// Whom a grant lets approve.
+/// Whom a grant lets a policy choose.
 pub(super) struct Allowed<'a> {
-    kinds: &'a [ApproverKind],
+    kinds: Vec<ApproverKind>,
     users: &'a [UserRef],
     groups: &'a [GroupRef],
 }
 
 impl<'a> Allowed<'a> {
-    pub(super) fn of(limit: Option<&'a ApproverLimit>) -> Self {
-        let (kinds, users, groups) = match limit {
-            Some(ApproverLimit { kinds, users, groups }) => (kinds.as_deref(), users.as_slice(), groups.as_slice()),
-            None => (None, &[][..], &[][..]),
+    /// To approve.
+    pub(super) fn approvers(limit: Option<&'a ApproverLimit>) -> Self {
+        match limit {
+            Some(ApproverLimit { kinds, users, groups }) => Self {
+                kinds: kinds.as_deref().unwrap_or(&STRICT_KINDS).to_vec(),
+                users,
+                groups,
+            },
+            None => Self::kinds(STRICT_KINDS.to_vec()),
+        }
+    }
+
+    /// To be let in by name.
+    pub(super) fn targets(limit: Option<&'a TargetLimit>) -> Self {
+        let kind = |kind: &TargetKind| match kind {
+            TargetKind::AnyUser => ApproverKind::AnyUser,
+            TargetKind::AnyGroup => ApproverKind::AnyGroup,
         };
+        match limit {
+            Some(TargetLimit { kinds, users, groups }) => Self {
+                kinds: kinds.iter().flatten().map(kind).collect(),
+                users,
+                groups,
+            },
+            None => Self::kinds(Vec::new()),
+        }
+    }
+
+    /// To request for others.
+    pub(super) fn on_behalf(limit: Option<&'a OnBehalfLimit>) -> Self {
+        let kind = |kind: &OnBehalfKind| match kind {
+            OnBehalfKind::TargetManager => ApproverKind::TargetManager,
+            OnBehalfKind::AnyUser => ApproverKind::AnyUser,
+            OnBehalfKind::AnyGroup => ApproverKind::AnyGroup,
+        };
+        let strict = [OnBehalfKind::TargetManager];
+        match limit {
+            Some(OnBehalfLimit { kinds, users, groups }) => Self {
+                kinds: kinds.as_deref().unwrap_or(&strict).iter().map(kind).collect(),
+                users,
+                groups,
+            },
+            None => Self::kinds(strict.iter().map(kind).collect()),
+        }
+    }
+
+    fn kinds(kinds: Vec<ApproverKind>) -> Self {
         Self {
-            kinds: kinds.unwrap_or(&STRICT_KINDS),
-            users,
-            groups,
+            kinds,
+            users: &[],
+            groups: &[],
         }
     }
 
@@ -350,7 +418,11 @@ impl fmt::Display for Allowed<'_> {
         let all: Vec<String> = kinds.chain(users).chain(groups).collect();
         match all.as_slice() {
             [] => formatter.write_str("nobody"),
-            all if all.len() > SHOWN => write!(formatter, "{}, …", all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ")),
+            all if all.len() > SHOWN => write!(
+                formatter,
+                "{}, …",
+                all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ")
+            ),
             all => formatter.write_str(&all.join(", ")),
         }
     }

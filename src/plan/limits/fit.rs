@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     api::{
-        ApprovalLimit, DeletionPolicy, DriftPolicy, Grant, IsoDuration, Limits, Permission, References, RequestorScope,
+        ApprovalLimit, DeletionPolicy, DriftPolicy, ExtensionLimit, Grant, IsoDuration, Limits, Permission, References,
+        RequestorScope,
     },
     graph::AllowedTargetScope,
     plan::Problem,
@@ -31,10 +32,13 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         requestor_scopes,
         approval,
         approvers,
+        extension,
+        targets,
         max_duration,
         unlimited_duration,
         automatic_assignment,
         on_behalf,
+        on_behalf_requestors,
         references,
         // Wishes, judged below.
         adoption: _,
@@ -68,6 +72,14 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
                 "allows nobody to request for others (limits.onBehalf)",
             ));
         }
+        if *acts_for_others {
+            check_chosen(
+                &terms.on_behalf,
+                &ON_BEHALF,
+                &Allowed::on_behalf(on_behalf_requestors.as_ref()),
+                &limited,
+            )?;
+        }
     }
     if !terms.unknown.is_empty() {
         return Err(limited(
@@ -94,9 +106,25 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         };
         return Err(limited("spec.requestors.scope", &words));
     }
-    check_doors(terms, (*automatic_assignment, *on_behalf), &limited)?;
+    check_doors(terms, (*automatic_assignment, *on_behalf, *extension), &limited)?;
+    // Whom a rule matches is the rule's affair.
+    if terms.scope == AllowedTargetScope::SpecificDirectoryUsers && terms.doors != [Door::ByRule] {
+        check_chosen(&terms.targets, &TARGETS, &Allowed::targets(targets.as_ref()), &limited)?;
+    }
+    if terms
+        .doors
+        .iter()
+        .any(|door| matches!(door, Door::OnBehalfAdd | Door::OnBehalfUpdate))
+    {
+        check_chosen(
+            &terms.on_behalf,
+            &ON_BEHALF,
+            &Allowed::on_behalf(on_behalf_requestors.as_ref()),
+            &limited,
+        )?;
+    }
     if *approval == ApprovalLimit::Required {
-        check_approval(terms, &Allowed::of(approvers.as_ref()), &limited)?;
+        check_approval(terms, *extension, &Allowed::approvers(approvers.as_ref()), &limited)?;
     }
     check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
     check_references(
@@ -195,13 +223,56 @@ fn asked(scope: &AllowedTargetScope) -> String {
         .unwrap_or(name)
 }
 
+/// How a choice of people is spoken of.
+struct Choice {
+    /// What they do.
+    what: &'static str,
+    /// The limit that says who may.
+    limit: &'static str,
+}
+
+const TARGETS: Choice = Choice {
+    what: "lets in only these by name",
+    limit: "limits.targets",
+};
+const ON_BEHALF: Choice = Choice {
+    what: "lets only these request for others",
+    limit: "limits.onBehalfRequestors",
+};
+
+/// Whether each of these may be chosen: any of them suffices to come in.
+fn check_chosen(
+    chosen: &[Chosen],
+    choice: &Choice,
+    allowed: &Allowed<'_>,
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    let Choice { what, limit } = choice;
+    match chosen.iter().find(|chosen| !allowed.lets(&chosen.who)) {
+        None => Ok(()),
+        Some(Chosen { field, who }) => Err(limited(
+            field.as_deref().unwrap_or("spec.requestors"), // what Entra has, no field says
+            &format!("{what}: {allowed}; not {who} ({limit})"),
+        )),
+    }
+}
+
 /// Ways in that take a leave of their own.
 fn check_doors(
     terms: &Terms,
-    (automatic_assignment, on_behalf): (Permission, Permission),
+    (automatic_assignment, on_behalf, extension): (Permission, Permission, ExtensionLimit),
     limited: &impl Fn(&str, &str) -> Problem,
 ) -> Result<(), Problem> {
     for door in &terms.doors {
+        let extends = match door {
+            Door::SelfUpdate => Some("spec.requestors.selfService.update"),
+            Door::OnBehalfUpdate => Some("spec.requestors.onBehalf.update"),
+            Door::SelfAdd | Door::OnBehalfAdd | Door::ByRule => None,
+        };
+        if let (ExtensionLimit::Denied, Some(field)) = (extension, extends) {
+            return Err(limited(field, "allows no extension of a stay (limits.extension)")
+                .remedy("set it to false: whoever still needs access asks for it again"));
+        }
         let (permission, field, what) = match door {
             Door::SelfAdd | Door::SelfUpdate => continue,
             Door::OnBehalfAdd | Door::OnBehalfUpdate => (
@@ -223,13 +294,21 @@ fn check_doors(
 }
 
 /// Whoever comes in was approved by somebody who may, and whoever stays longer was approved anew.
-fn check_approval(terms: &Terms, allowed: &Allowed<'_>, limited: &impl Fn(&str, &str) -> Problem) -> Result<(), Problem> {
+fn check_approval(
+    terms: &Terms,
+    extension: ExtensionLimit,
+    allowed: &Allowed<'_>,
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
     for door in &terms.doors {
         let (consent, is_update) = match door {
             // Nobody can approve what nobody requests: the grant allows rules, or none of this.
             Door::ByRule => continue,
             Door::SelfAdd | Door::OnBehalfAdd => (&terms.add, false),
-            Door::SelfUpdate | Door::OnBehalfUpdate => (&terms.update, true),
+            Door::SelfUpdate | Door::OnBehalfUpdate => match extension {
+                ExtensionLimit::Approved => (&terms.update, true),
+                ExtensionLimit::Denied | ExtensionLimit::Allowed => continue, // judged above, and free
+            },
         };
         match consent {
             Consent::Asked(stages) => check_approvers(stages, allowed, limited)?,
@@ -242,10 +321,10 @@ fn check_approval(terms: &Terms, allowed: &Allowed<'_>, limited: &impl Fn(&str, 
             Consent::NotAsked if is_update && matches!(terms.add, Consent::Asked(_)) => {
                 return Err(limited(
                     "spec.approval.requiredForUpdate",
-                    "demands approval for an extension as for the first request (limits.approval)",
+                    "demands approval for an extension as for the first request (limits.extension)",
                 )
                 .remedy(
-                    "set requiredForUpdate: true, or requestors.selfService.update: false; or ask those who run the catalog for limits.approval: Optional",
+                    "set requiredForUpdate: true, or requestors.selfService.update: false; or ask those who run the catalog for limits.extension: Allowed",
                 ));
             }
             Consent::NotAsked => {
@@ -266,7 +345,10 @@ fn check_approvers(
     allowed: &Allowed<'_>,
     limited: &impl Fn(&str, &str) -> Problem,
 ) -> Result<(), Problem> {
-    if stages.iter().any(|stage| stage.iter().all(|chosen| allowed.lets(&chosen.who))) {
+    if stages
+        .iter()
+        .any(|stage| stage.iter().all(|chosen| allowed.lets(&chosen.who)))
+    {
         return Ok(());
     }
     let others = stages.iter().flatten().find(|chosen| !allowed.lets(&chosen.who));

@@ -6,12 +6,12 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     choices::well_formed,
-    chosen::{Chosen, of_entra_stage, of_stage},
+    chosen::{Chosen, of_entra_list, of_entra_stage, of_persons, of_stage},
 };
 use crate::{
     api::{
-        Adoption, AssignmentPolicySpec, DeletionPolicy, DriftPolicy, IsoDuration, OnBehalf, PinnedReference, Reason,
-        Reference, Refers, RequestorScope, SelfService,
+        Adoption, AssignmentPolicySpec, DeletionPolicy, DriftPolicy, IsoDuration, OnBehalf, OnBehalfRequestor,
+        PinnedReference, Reason, Reference, Refers, RequestorScope, SelfService,
     },
     graph::{
         AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, ExpirationKind, PolicyRead,
@@ -83,6 +83,10 @@ pub struct Terms {
     pub doors: Vec<Door>,
     /// Who may use them.
     pub scope: AllowedTargetScope,
+    /// Whom that scope means, where it names them.
+    pub targets: Vec<Chosen>,
+    /// Who may request for others.
+    pub on_behalf: Vec<Chosen>,
     /// Whether somebody approves before access begins.
     pub add: Consent,
     /// Whether somebody approves before access goes on.
@@ -107,6 +111,8 @@ impl Terms {
             return Ok(Self {
                 doors: vec![Door::ByRule],
                 scope: AllowedTargetScope::SpecificDirectoryUsers,
+                targets: Vec::new(), // whom the rule matches
+                on_behalf: Vec::new(),
                 add: Consent::NotAsked,
                 update: Consent::NotAsked,
                 lasting: if automatic.remove_when_no_longer_matching {
@@ -132,13 +138,29 @@ impl Terms {
             .map(|(index, stage)| of_stage(&format!("spec.approval.stages[{index}]"), stage, pins))
             .collect();
         let has_stages = !stages.is_empty();
-        let asked = |is: bool| if is { Consent::Asked(stages.clone()) } else { Consent::NotAsked };
+        let asked = |is: bool| {
+            if is {
+                Consent::Asked(stages.clone())
+            } else {
+                Consent::NotAsked
+            }
+        };
         let lasting = match (&expiration.after_date_time, &expiration.after_duration) {
             (Some(end), _) => until(Some(end)),
             (None, Some(duration)) => lasts(Some(duration.as_str())),
             // `well_formed` saw to it that `never` is written.
             (None, None) => Lasting::Never,
         };
+        let targets = requestors.targets.iter();
+        // A service principal and an organization are of other scopes.
+        let targets = targets.map(|target| (target.user.as_ref(), target.group.as_ref(), false));
+        let others = requestors.on_behalf.iter().flat_map(|others| &others.requestors).map(
+            |OnBehalfRequestor {
+                 user,
+                 group,
+                 target_manager,
+             }| (user.as_ref(), group.as_ref(), target_manager.is_some()),
+        );
         let on_behalf = |may: fn(&OnBehalf) -> bool| requestors.on_behalf.as_ref().is_some_and(may);
         Ok(Self {
             doors: doors(&[
@@ -148,6 +170,8 @@ impl Terms {
                 (on_behalf(|others| others.update), Door::OnBehalfUpdate),
             ]),
             scope: scope_of(requestors.scope),
+            targets: of_persons("spec.requestors.targets", targets, pins),
+            on_behalf: of_persons("spec.requestors.onBehalf.requestors", others, pins),
             add: asked(has_stages),
             update: asked(has_stages && approval.required_for_update),
             lasting,
@@ -221,6 +245,8 @@ impl Terms {
         Self {
             doors,
             scope: allowed_target_scope.clone(),
+            targets: of_entra_list(specific_allowed_targets),
+            on_behalf: of_entra_list(on_behalf_requestors),
             add: consent(*is_approval_required_for_add),
             update: consent(*is_approval_required_for_update),
             lasting,

@@ -4,13 +4,12 @@ use serde_json::{Value, json};
 use stage::{Result, world};
 
 use super::{
-    CRM, GROUP, applies, approved_in, attacked, each_pair_is_within_one_grant, gets, grant, granting, is_refused, refused,
-    with_roles,
+    CRM, GROUP, applies, approved_in, attacked, each_pair_is_within_one_grant, gets, grant, granting, is_refused,
+    refused, with_roles,
 };
 use crate::scene::Stage;
 use crate::support::{
-    SOON, catalog, collection, entra_id, message, package, patched, policy, renamed, tenant, visits,
-    wait_reason,
+    SOON, catalog, collection, entra_id, message, package, patched, policy, renamed, tenant, visits, wait_reason,
 };
 
 /// Bob may approve, by the name that the platform team knows him by, and the members of one group.
@@ -34,7 +33,9 @@ fn stages(stages: &Value) -> Value {
 /// The ids of all who are asked in the policies of Entra.
 fn asked(stage: &Stage) -> Result<String> {
     let policies = collection(stage, "assignmentPolicies")?;
-    let settings = policies.iter().map(|policy| policy["requestApprovalSettings"].to_string());
+    let settings = policies
+        .iter()
+        .map(|policy| policy["requestApprovalSettings"].to_string());
     Ok(settings.collect())
 }
 
@@ -49,7 +50,10 @@ fn a_team_names_no_approver_of_its_own_at_first_nor_later_nor_in_place_of_anothe
     let attempts = [
         (json!([{"approvers": [theirs]}]), "approvers[0]"),
         (json!([{"approvers": [auditors]}]), "approvers[0]"),
-        (json!([{"approvers": [{"targetUserSponsors": {}}, ours]}]), "approvers[0]"),
+        (
+            json!([{"approvers": [{"targetUserSponsors": {}}, ours]}]),
+            "approvers[0]",
+        ),
         (json!([{"approvers": [ours, theirs]}]), "approvers[1]"),
         (
             json!([{"approvers": [manager], "fallbackApprovers": [theirs]}]),
@@ -75,7 +79,10 @@ fn a_team_names_no_approver_of_its_own_at_first_nor_later_nor_in_place_of_anothe
     // Whom the grant names may, and in a stage beside theirs whoever the team likes.
     let fallback = json!([{"approvers": [manager], "fallbackApprovers": [{"group": {"displayName": "Approvers"}}]}]);
     gets(&stage, &renamed(stages(&fallback), "managers", "Managers"))?;
-    gets(&stage, &stages(&json!([{"approvers": [theirs]}, {"approvers": [ours]}])))?;
+    gets(
+        &stage,
+        &stages(&json!([{"approvers": [theirs]}, {"approvers": [ours]}])),
+    )?;
     each_pair_is_within_one_grant(&stage, &grants);
     // What stands is not moved to somebody else.
     is_refused(&stage, &stages(&json!([{"approvers": [theirs]}])), "LimitExceeded")?;

@@ -230,7 +230,7 @@ fn an_extension_needs_the_approval_of_the_first_request() {
     assert!(
         refused.starts_with(
             "spec.approval.requiredForUpdate: grant \"everything\" demands approval for an extension as for the first \
-             request (limits.approval)"
+             request (limits.extension)"
         ) && refused.contains("; set requiredForUpdate: true, or"),
         "{refused}"
     );

@@ -75,7 +75,11 @@ fn user(id: &str) -> Value {
 fn the_strict_approvers_are_those_whom_no_namespace_chooses() {
     let strict = grant(Value::Null, &[]);
     for kind in ["requestorManager", "targetManager", "internalSponsors"] {
-        assert_eq!(held(&strict, json!([{"primaryApprovers": [set(kind)]}])), Ok(()), "{kind}");
+        assert_eq!(
+            held(&strict, json!([{"primaryApprovers": [set(kind)]}])),
+            Ok(()),
+            "{kind}"
+        );
     }
     for kind in [
         "externalSponsors",
@@ -247,5 +251,9 @@ fn those_whom_grants_name_are_found_by_their_fields_and_an_empty_entry_is_told()
         ]
     );
     assert_eq!(problems.len(), 1);
-    assert!(problems[0].message().starts_with("spec.grants[1].limits.approvers.users[1]: it names nobody"));
+    assert!(
+        problems[0]
+            .message()
+            .starts_with("spec.grants[1].limits.approvers.users[1]: it names nobody")
+    );
 }

@@ -732,8 +732,13 @@ impl Draw {
             "AnyUser",
             "AnyGroup",
         ];
+        self.people_limit(&KINDS)
+    }
+
+    /// Whom a grant lets policies name, of these kinds.
+    fn people_limit(&mut self, kinds: &[&'static str]) -> Value {
         let mut limit = Map::new();
-        self.maybe(&mut limit, "kinds", 50, |draw| draw.some(&KINDS, 0, 9).into());
+        self.maybe(&mut limit, "kinds", 50, |draw| draw.some(kinds, 0, kinds.len()).into());
         for (people, one) in [("users", "user"), ("groups", "group")] {
             self.maybe(&mut limit, people, 50, |draw| {
                 let named = draw.people(0, 4).into_iter();
@@ -764,6 +769,15 @@ impl Draw {
             draw.one(&["Required", "Optional"]).into()
         });
         self.maybe(&mut limits, "approvers", 50, Self::approver_limit);
+        self.maybe(&mut limits, "extension", 50, |draw| {
+            draw.one(&["Denied", "Approved", "Allowed"]).into()
+        });
+        self.maybe(&mut limits, "targets", 50, |draw| {
+            draw.people_limit(&["AnyUser", "AnyGroup"])
+        });
+        self.maybe(&mut limits, "onBehalfRequestors", 50, |draw| {
+            draw.people_limit(&["TargetManager", "AnyUser", "AnyGroup"])
+        });
         self.maybe(&mut limits, "maxDuration", 50, |draw| {
             draw.one(&["P90D", "PT8H30M"]).into()
         });
