@@ -16,8 +16,8 @@ use super::{
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
 pub use limits::{
-    ApprovalLimit, ApproverKind, ApproverLimit, ExtensionLimit, Limits, OnBehalfKind, OnBehalfLimit, References,
-    TargetKind, TargetLimit,
+    ApprovalLimit, ApproverKind, ApproverLimit, ExtensionLimit, Limits, MustAsk, OnBehalfKind, OnBehalfLimit,
+    References, TargetKind, TargetLimit,
 };
 pub use role_assignment::{CatalogRole, Principal, RoleAssignment};
 
@@ -211,9 +211,25 @@ pub struct Grant {
     /// closed. What stands in Entra stays. Default `false`.
     #[serde(default)]
     pub suspended: bool,
+    /// What becomes of a policy in Entra that the grant allowed and no grant allows any more, since this one was narrowed or
+    /// suspended. `Keep`: it stays as it is, and people go on requesting. `CloseRequests`: it is closed for new requests, and
+    /// opened again only when somebody asks for it (`reconcile-requested-at`). Nobody loses access by either. To take a grant
+    /// away with this, suspend it first. Default `Keep`.
+    #[serde(default)]
+    pub on_withdrawal: OnWithdrawal,
     /// How far packages and policies may go. Default: each limit at its strict value.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// What becomes of a policy that no grant allows any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnWithdrawal {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is closed for new requests.
+    CloseRequests,
 }
 
 /// Which namespaces: exactly one of the three.
@@ -269,6 +285,31 @@ pub struct CatalogStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
     pub resolved: Vec<PinnedReference>,
+    /// The limits that hold under each grant, those that are not written included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub effective: Vec<EffectiveGrant>,
+}
+
+/// The limits that hold under a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectiveGrant {
+    /// Name of the grant.
+    pub name: String,
+    /// Each of them.
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["limit"]))]
+    pub limits: Vec<EffectiveLimit>,
+}
+
+/// A limit that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectiveLimit {
+    /// Its field, for example `maxDuration`.
+    pub limit: String,
+    /// What holds, for example `P365D`.
+    pub value: String,
+    /// `Strict`: the strict value, whether the grant writes it or leaves it out. `Grant`: the grant says otherwise.
+    pub from: String,
 }
 
 impl ManagedStatus for CatalogStatus {

@@ -31,9 +31,9 @@ pub use assignment_policy::{
 };
 pub use catalog::{
     ApprovalLimit, ApproverKind, ApproverLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole,
-    CatalogSpec, CatalogState, CatalogStatus, ExtensionLimit, Grant, Limits, NamespaceScope, OnBehalfKind,
-    OnBehalfLimit, Permission, Principal, References, ResourceState, ResourceStatus, RoleAssignment, RoleStatus,
-    TargetKind, TargetLimit,
+    CatalogSpec, CatalogState, CatalogStatus, EffectiveGrant, EffectiveLimit, ExtensionLimit, Grant, Limits, MustAsk,
+    NamespaceScope, OnBehalfKind, OnBehalfLimit, OnWithdrawal, Permission, Principal, References, ResourceState,
+    ResourceStatus, RoleAssignment, RoleStatus, TargetKind, TargetLimit,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,

@@ -495,6 +495,7 @@ impl Limits {
             approvers,
             extension: _,
             targets,
+            must_ask: _,
             max_duration: _,
             unlimited_duration: _,
             automatic_assignment: _,
@@ -502,6 +503,9 @@ impl Limits {
             on_behalf_requestors,
             adoption: _,
             references: _,
+            max_packages: _,
+            max_policies: _,
+            display_name_prefix: _,
             deletion: _,
             drift_policy: _,
         } = self;

@@ -394,6 +394,7 @@ impl Managed for Catalog {
         }
         problems.extend(references.roles.unresolved.iter().chain(&references.unknown).cloned());
         subject.status.resolved.clone_from(&references.pins);
+        subject.status.effective = limits::effective(&subject.object.spec);
         let unresolved = references
             .resources
             .iter()

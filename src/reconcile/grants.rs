@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     api::{Catalog, CatalogSpec, EntraObject, Grant, PinnedReference, Reason},
+    cluster::{Lookup, Tracked},
     plan::{
         Problem,
         bindings::remember,
-        limits::{self, Namespace},
+        limits::{self, Counted, Kin, Namespace},
     },
 };
 
@@ -52,6 +53,42 @@ pub(crate) fn granted(
         Err(refused())
     } else {
         Ok((catalog, grants))
+    }
+}
+
+/// The grants that have room for the object of this uid; all of them, and what is wrong, where none has.
+pub(crate) fn with_room(
+    context: &Context,
+    grants: Vec<Grant>,
+    counted: Counted,
+    (catalog, namespace, uid): (&str, &str, &str),
+) -> (Vec<Grant>, Option<Problem>) {
+    if grants.iter().all(|grant| counted.of(&grant.limits).is_none()) {
+        return (grants, None); // nobody needs to count
+    }
+    let packages = context.cluster.packages_of_catalog(catalog);
+    let ours = packages
+        .iter()
+        .filter(|package| package.place().namespace.as_deref() == Some(namespace));
+    let kin: Vec<Kin> = match counted {
+        Counted::Packages => ours.map(kin).collect(),
+        Counted::Policies => ours
+            .flat_map(|package| context.cluster.policies_of_package(namespace, &package.place().name))
+            .map(|policy| kin(&policy))
+            .collect(),
+    };
+    match limits::within_quota(grants.clone(), counted, uid, &kin) {
+        Ok(left) => (left, None),
+        Err(problem) => (grants, Some(problem)),
+    }
+}
+
+fn kin<K: Tracked>(object: &Lookup<K>) -> Kin {
+    let meta = object.meta();
+    Kin {
+        is_new: !object.is_made(),
+        created: meta.creation_timestamp.as_ref().map(|time| time.0.as_second()),
+        uid: object.uid().to_owned(),
     }
 }
 

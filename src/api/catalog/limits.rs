@@ -8,6 +8,7 @@ use super::{
     super::{
         DeletionPolicy, DriftPolicy, IsoDuration, RequestorScope,
         reference::{GroupRef, UserRef},
+        rules,
     },
     Permission,
 };
@@ -40,6 +41,12 @@ pub struct Limits {
     /// value: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<TargetLimit>,
+    /// What every policy through which people request must ask, for example
+    /// `[{name: ticket, regex: "^CHG[0-9]+$", message: Name the change ticket.}]`. Default: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub must_ask: Vec<MustAsk>,
     /// The longest that an assignment may last, for example `P90D`. Absent, the strict value: `P365D`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,5}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
@@ -68,6 +75,21 @@ pub struct Limits {
     /// directory. `IdsOnly`: by id. Default: `Any`.
     #[serde(default)]
     pub references: References,
+    /// How many AccessPackages of this catalog a namespace may have, for example `20`; the oldest come first. Absent: any
+    /// number, which hands nothing out by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("must be a number of packages, or 0 for none"))]
+    pub max_packages: Option<i32>,
+    /// How many AssignmentPolicies of these packages a namespace may have, for example `60`; the oldest come first. Absent:
+    /// any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("must be a number of policies, or 0 for none"))]
+    pub max_policies: Option<i32>,
+    /// With what the display names of packages and policies must begin, for example `Marketing `: whoever requests sees
+    /// whose they are. Absent: with anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
+    pub display_name_prefix: Option<String>,
     /// What deletion policies may be used, of `Delete`, `DeleteWithAssignments` and `Orphan`. Absent, the strict value:
     /// `[Delete]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,6 +201,31 @@ pub enum OnBehalfKind {
     AnyUser,
     /// Any group that a policy names.
     AnyGroup,
+}
+
+/// A question that must be asked, and answered: one of the policy's `questions` that is `required` and has this prompt and
+/// this pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = rules::any_of(&["prompt", "regex"], "say what is to be asked: a prompt, a regex for the answer, or both; for example regex: \"^CHG[0-9]+$\""))]
+pub struct MustAsk {
+    /// By which messages speak of it, for example `ticket`. Required; a policy's question may have another name.
+    #[schemars(length(max = 63))]
+    #[x_kube(validation = rules::entry_name())]
+    pub name: String,
+    /// The question in words, exactly; for example `Which change ticket is this for?`. Absent: in any words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub prompt: Option<String>,
+    /// What the answer must match, exactly as the policy has to write it (`text.regex`); for example `^CHG[0-9]+$`. Absent:
+    /// any answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
+    pub regex: Option<String>,
+    /// What is said to those whose policy does not ask it, for example `Name the change ticket.`. Default: nothing more than
+    /// what is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub message: Option<String>,
 }
 
 /// What an extension of a stay takes.

@@ -247,6 +247,7 @@ pub fn with_ids(mut grant: Grant, pins: &[PinnedReference]) -> Grant {
         approvers,
         extension: _,
         targets,
+        must_ask: _,
         max_duration: _,
         unlimited_duration: _,
         automatic_assignment: _,
@@ -254,6 +255,9 @@ pub fn with_ids(mut grant: Grant, pins: &[PinnedReference]) -> Grant {
         on_behalf_requestors,
         adoption: _,
         references: _,
+        max_packages: _,
+        max_policies: _,
+        display_name_prefix: _,
         deletion: _,
         drift_policy: _,
     } = &mut grant.limits;

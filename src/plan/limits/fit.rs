@@ -7,20 +7,23 @@ use k8s_openapi::jiff::Timestamp;
 use super::{
     breach,
     chosen::{Allowed, Chosen},
+    inquiry::Inquiry,
     terms::{Consent, Door, Lasting, Terms, Wishes, scope_of},
 };
 use crate::{
     api::{
-        ApprovalLimit, DeletionPolicy, DriftPolicy, ExtensionLimit, Grant, IsoDuration, Limits, Permission, References,
-        RequestorScope,
+        ApprovalLimit, DeletionPolicy, DriftPolicy, ExtensionLimit, Grant, IsoDuration, Limits, MustAsk, Permission,
+        References, RequestorScope,
     },
-    graph::AllowedTargetScope,
+    graph::{AllowedTargetScope, Read},
     plan::Problem,
 };
 
-const STRICT_SCOPES: [RequestorScope; 2] = [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
+pub(super) const STRICT_SCOPES: [RequestorScope; 2] =
+    [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
 /// What an administrator has closed stays closed.
-const STRICT_DRIFT_POLICIES: [DriftPolicy; 2] = [DriftPolicy::Cautious, DriftPolicy::Report];
+pub(super) const STRICT_DRIFT_POLICIES: [DriftPolicy; 2] = [DriftPolicy::Cautious, DriftPolicy::Report];
+pub(super) const STRICT_DURATION_WORDS: &str = "P365D";
 const STRICT_DURATION: Duration = Duration::from_secs(365 * 86_400);
 
 /// Whether this grant allows these terms. Every limit is judged here: a new one does not compile until it is.
@@ -34,13 +37,18 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         approvers,
         extension,
         targets,
+        must_ask,
         max_duration,
         unlimited_duration,
         automatic_assignment,
         on_behalf,
         on_behalf_requestors,
         references,
+        // Of these, `quota` tells which grants are left.
+        max_packages: _,
+        max_policies: _,
         // Wishes, judged below.
+        display_name_prefix: _,
         adoption: _,
         deletion: _,
         drift_policy: _,
@@ -61,9 +69,11 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         deletion,
         drift_policy,
         acts_for_others,
+        display_name,
         named: _,
     }) = &terms.wishes
     {
+        check_name(grant, display_name)?;
         check_wishes(grant, *adopts, *deletion, Some(*drift_policy))?;
         // Who gives others' access back hands none out, and acts for others all the same.
         if *acts_for_others && *on_behalf == Permission::Denied {
@@ -126,6 +136,10 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
     if *approval == ApprovalLimit::Required {
         check_approval(terms, *extension, &Allowed::approvers(approvers.as_ref()), &limited)?;
     }
+    // A rule asks nobody.
+    if terms.doors != [Door::ByRule] {
+        check_questions(&terms.questions, must_ask, &limited)?;
+    }
     check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
     check_references(
         *references,
@@ -146,6 +160,20 @@ pub(super) fn check_references(
             "allows users, groups and service principals by id only (limits.references)",
         )),
         (References::IdsOnly, None) | (References::Any, _) => Ok(()),
+    }
+}
+
+/// Whether the display name begins as it must.
+pub(super) fn check_name(grant: &Grant, name: &str) -> Result<(), Problem> {
+    match &grant.limits.display_name_prefix {
+        Some(prefix) if !name.starts_with(prefix.as_str()) => Err(breach(
+            "spec.displayName",
+            &format!(
+                "grant {:?} demands that it begin with {prefix:?} (limits.displayNamePrefix)",
+                grant.name
+            ),
+        )),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -221,6 +249,48 @@ fn asked(scope: &AllowedTargetScope) -> String {
         .next()
         .map(|first| first.to_uppercase().chain(letters).collect())
         .unwrap_or(name)
+}
+
+/// Whether everything is asked that must be. What was not read may be anything.
+fn check_questions(
+    questions: &Read<Vec<Inquiry>>,
+    must_ask: &[MustAsk],
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    for must in must_ask {
+        let MustAsk {
+            name,
+            prompt,
+            regex,
+            message,
+        } = must;
+        let known = questions.known();
+        if known.is_some_and(|known| known.iter().any(|question| question.satisfies(must))) {
+            continue;
+        }
+        let words = [
+            prompt.as_ref().map(|prompt| format!("with the prompt {prompt:?}")),
+            regex.as_ref().map(|regex| format!("whose answer matches {regex}")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        let untold = if known.is_some() {
+            ""
+        } else {
+            ", and Entra has not told what is asked"
+        };
+        let problem = limited(
+            "spec.questions",
+            &format!(
+                "demands the question {name:?}, required, {} (limits.mustAsk){untold}",
+                words.join(" and ")
+            ),
+        );
+        return Err(match message {
+            Some(message) => problem.remedy(message.clone()),
+            None => problem.remedy("add it, or ask those who run the catalog to take it out"),
+        });
+    }
+    Ok(())
 }
 
 /// How a choice of people is spoken of.
@@ -372,7 +442,7 @@ fn check_lasting(
     now: Timestamp,
     limited: &impl Fn(&str, &str) -> Problem,
 ) -> Result<(), Problem> {
-    let spelled = max.map_or("P365D", IsoDuration::as_str);
+    let spelled = max.map_or(STRICT_DURATION_WORDS, IsoDuration::as_str);
     let limit = match max {
         None => STRICT_DURATION,
         Some(max) => max.as_duration().ok_or_else(|| {

@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{
     choices::well_formed,
     chosen::{Chosen, of_entra_list, of_entra_stage, of_persons, of_stage},
+    inquiry::Inquiry,
 };
 use crate::{
     api::{
@@ -15,7 +16,7 @@ use crate::{
     },
     graph::{
         AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, ExpirationKind, PolicyRead,
-        RequestorSettings, SubjectSet,
+        Read, RequestorSettings, SubjectSet,
     },
     plan::Problem,
 };
@@ -72,6 +73,8 @@ pub struct Wishes {
     pub drift_policy: DriftPolicy,
     /// Whether others may do anything for those who are to have access.
     pub acts_for_others: bool,
+    /// Its name in Entra.
+    pub display_name: String,
     /// The fields that name an object of the directory by anything but its id.
     pub named: Vec<String>,
 }
@@ -87,6 +90,8 @@ pub struct Terms {
     pub targets: Vec<Chosen>,
     /// Who may request for others.
     pub on_behalf: Vec<Chosen>,
+    /// What they are asked, where that is known.
+    pub questions: Read<Vec<Inquiry>>,
     /// Whether somebody approves before access begins.
     pub add: Consent,
     /// Whether somebody approves before access goes on.
@@ -113,6 +118,7 @@ impl Terms {
                 scope: AllowedTargetScope::SpecificDirectoryUsers,
                 targets: Vec::new(), // whom the rule matches
                 on_behalf: Vec::new(),
+                questions: Read::Read(Vec::new()),
                 add: Consent::NotAsked,
                 update: Consent::NotAsked,
                 lasting: if automatic.remove_when_no_longer_matching {
@@ -172,6 +178,7 @@ impl Terms {
             scope: scope_of(requestors.scope),
             targets: of_persons("spec.requestors.targets", targets, pins),
             on_behalf: of_persons("spec.requestors.onBehalf.requestors", others, pins),
+            questions: Read::Read(spec.questions.iter().map(Inquiry::of_spec).collect()),
             add: asked(has_stages),
             update: asked(has_stages && approval.required_for_update),
             lasting,
@@ -191,11 +198,11 @@ impl Terms {
             expiration,
             requestor_settings,
             request_approval_settings,
-            // Reviews take access away, or leave it; notifications, questions and extensions open no door.
+            // Reviews take access away, or leave it; notifications and extensions open no door.
             review_settings: _,
             automatic_request_settings,
             notification_settings: _,
-            questions: _,
+            questions,
             custom_extension_stage_settings: _,
             undeclared,
         } = policy;
@@ -247,12 +254,40 @@ impl Terms {
             scope: allowed_target_scope.clone(),
             targets: of_entra_list(specific_allowed_targets),
             on_behalf: of_entra_list(on_behalf_requestors),
+            questions: match questions {
+                Read::Read(questions) => Read::Read(questions.iter().map(Inquiry::of_entra).collect()),
+                Read::Unread => Read::Unread,
+            },
             add: consent(*is_approval_required_for_add),
             update: consent(*is_approval_required_for_update),
             lasting,
             unknown,
             wishes: None,
         }
+    }
+
+    /// Whether all of it can be judged.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        let Self {
+            doors: _,
+            scope,
+            targets: _, // strangers among them are unknown
+            on_behalf: _,
+            questions,
+            add,
+            update,
+            lasting,
+            unknown,
+            wishes: _,
+        } = self;
+        let is_known = |consent: &Consent| !matches!(consent, Consent::Unknown(_));
+        unknown.is_empty()
+            && questions.known().is_some()
+            && is_known(add)
+            && is_known(update)
+            && !matches!(scope, AllowedTargetScope::Unknown(_))
+            && !matches!(lasting, Lasting::Unknown(_))
     }
 
     /// Whether anybody can come in, or stay, without an administrator. Who could go through is not asked: a door without
@@ -297,6 +332,7 @@ fn wishes(spec: &AssignmentPolicySpec) -> Wishes {
         deletion: spec.deletion_policy(),
         drift_policy: spec.drift_policy,
         acts_for_others: spec.requestors.iter().any(|requestors| requestors.on_behalf.is_some()),
+        display_name: spec.display_name.clone(),
         named: named(spec),
     }
 }

@@ -3,6 +3,7 @@
 //! by one single grant.
 
 mod approvers;
+mod choices;
 mod leave;
 mod limits;
 

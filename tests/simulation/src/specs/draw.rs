@@ -778,6 +778,17 @@ impl Draw {
         self.maybe(&mut limits, "onBehalfRequestors", 50, |draw| {
             draw.people_limit(&["TargetManager", "AnyUser", "AnyGroup"])
         });
+        self.maybe(&mut limits, "mustAsk", 30, |draw| {
+            let mut ticket = json!({"name": "ticket", "regex": "^CHG[0-9]+$"});
+            if draw.by(50) {
+                ticket["prompt"] = "Which change ticket is this for?".into();
+            }
+            json!([ticket])
+        });
+        for most in ["maxPackages", "maxPolicies"] {
+            self.maybe(&mut limits, most, 20, |draw| draw.below(4).into());
+        }
+        self.maybe(&mut limits, "displayNamePrefix", 20, |_| "Marketing ".into());
         self.maybe(&mut limits, "maxDuration", 50, |draw| {
             draw.one(&["P90D", "PT8H30M"]).into()
         });
