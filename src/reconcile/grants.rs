@@ -1,5 +1,7 @@
 //! Which catalog a namespace may use, and by which grants.
 
+use kube::Resource as _;
+
 use super::{
     context::Context,
     directory::Memory,
