@@ -30,9 +30,10 @@ pub use assignment_policy::{
     TargetManagerLevel, TextQuestion,
 };
 pub use catalog::{
-    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState,
-    CatalogStatus, Grant, Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus,
-    RoleAssignment, RoleStatus,
+    ApprovalLimit, ApproverKind, ApproverLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole,
+    CatalogSpec, CatalogState, CatalogStatus, EffectiveGrant, EffectiveLimit, ExtensionLimit, Grant, Limits, MustAsk,
+    NamespaceScope, OnBehalfKind, OnBehalfLimit, OnWithdrawal, Permission, Principal, References, ResourceState,
+    ResourceStatus, RoleAssignment, RoleStatus, TargetKind, TargetLimit,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,

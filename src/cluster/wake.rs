@@ -37,8 +37,9 @@ use crate::{
     api::{
         AccessPackage, AccessPackageSpec, AccessPackageStatus, Applied, AssignmentPolicy, AssignmentPolicySpec,
         AssignmentPolicyStatus, Catalog, CatalogSpec, CatalogStatus, ConnectedOrganization,
-        ConnectedOrganizationStatus, EntraObject, EntraTenant, EntraTenantSpec, EntraTenantStatus, Intent, KindName,
-        ManagedStatus, PinnedReference, Reason, ResourceRoleStatus, ResourceStatus, UnmanagedPolicy,
+        ConnectedOrganizationStatus, EntraObject, EntraTenant, EntraTenantSpec, EntraTenantStatus, Grant, Intent,
+        KindName, ManagedStatus, OnWithdrawal, PinnedReference, Reason, ResourceRoleStatus, ResourceStatus,
+        UnmanagedPolicy,
     },
     plan::limits::{self, Namespace},
 };
@@ -165,10 +166,14 @@ struct SeenCatalog<'a> {
     spec: &'a CatalogSpec,
     entra: Option<&'a EntraObject>,
     resources: Option<&'a [ResourceStatus]>,
+    /// Whom its grants name.
+    resolved: Option<&'a [PinnedReference]>,
     /// Status and reason of Ready: its words may change with every visit.
     ready: Option<(&'a str, &'a str)>,
     /// What a person has agreed to.
     acknowledged: Option<&'a str>,
+    /// Which spec that is said of, where a policy may be closed for want of a grant: not before all that it names is known.
+    settled: Option<i64>,
 }
 
 fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
@@ -181,7 +186,9 @@ fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
         spec,
         entra: None,
         resources: None,
+        resolved: None,
         ready: None,
+        settled: None,
     };
     if let Some(status) = status {
         let CatalogStatus {
@@ -193,11 +200,16 @@ fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
                     applied: _, // likewise
                 },
             resources,
-            resolved: _, // what they come to is in `resources`
+            resolved,
+            effective: _, // what the spec says, in words
         } = status;
         seen.entra = entra.as_ref();
         seen.resources = Some(resources);
+        seen.resolved = Some(resolved);
         seen.ready = ready(status).map(|(status, reason, _, _)| (status, reason));
+        let closes = |grant: &Grant| grant.on_withdrawal == OnWithdrawal::CloseRequests;
+        let generation = ready(status).and_then(|(_, _, _, generation)| generation);
+        seen.settled = generation.filter(|_| spec.grants.iter().any(closes));
     }
     seen
 }

@@ -12,7 +12,7 @@ use super::{
     coming::{Announced, Announcement},
     context::Context,
     execute::{Done, Failure, latch},
-    grants::{catalog_of_id, granted, limit},
+    grants::{catalog_of_id, granted, limit, with_room},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
@@ -36,12 +36,12 @@ use crate::{
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::{self, RoleAt},
+        limits::{self, Counted, RoleAt},
     },
     report::Report,
 };
 use incompatible::{BEFORE, Incompatibles};
-use ways::{limit_of, unmanaged};
+use ways::{limit_of, tell_questions, unmanaged};
 
 /// How long a resource that was just added may be unknown to the package.
 const ROLE_WAIT: Duration = Duration::from_secs(20);
@@ -52,6 +52,8 @@ pub(crate) struct PackageReferences {
     pub(crate) catalog: Catalog,
     pub(crate) catalog_id: CatalogId,
     grants: Vec<Grant>,
+    /// The namespace has as many packages as it may before this one.
+    quota: Option<Problem>,
     /// AssignmentPolicies of the package: what they let people do must be within the grant for its roles.
     policies: Vec<Lookup<AssignmentPolicy>>,
     incompatible: Incompatibles,
@@ -159,6 +161,9 @@ impl Managed for AccessPackage {
             &namespace,
             "spec.catalogRef",
         )?;
+        let asked_of = (catalog.name_any(), subject.uid());
+        let place = (asked_of.0.as_str(), namespace.as_str(), asked_of.1.as_str());
+        let (grants, quota) = with_room(context, grants, Counted::Packages, place);
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         let policies = context.cluster.policies_of_package(&namespace, &name);
@@ -173,6 +178,7 @@ impl Managed for AccessPackage {
             tenant,
             catalog,
             grants,
+            quota,
             policies,
         })
     }
@@ -192,7 +198,15 @@ impl Managed for AccessPackage {
         freshness: Freshness,
     ) -> Step<Found<Box<graph::AccessPackage>>> {
         match id {
-            Some(id) => look(&Self::site(references), id, freshness).await,
+            Some(id) => {
+                let site = Self::site(references);
+                let mut found = look(&site, id, freshness).await?;
+                let must_ask = references.grants.iter().any(|grant| !grant.limits.must_ask.is_empty());
+                if let (Found::Present(package), true) = (&mut found, must_ask) {
+                    tell_questions(&site, package).await;
+                }
+                Ok(found)
+            }
             None => Ok(Found::Unborn),
         }
     }

@@ -7,7 +7,7 @@ mod package;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt as _};
 
 use super::{
     Kind, Managed, Takeover, Visited, Weighing,
@@ -16,7 +16,7 @@ use super::{
     context::Context,
     directory::Memory,
     execute::{Done, Failure, latch},
-    grants::{granted, limit},
+    grants::{granted, limit, with_room},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
@@ -36,7 +36,7 @@ use crate::{
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::{Way, out_of_reach, past_end},
+        limits::{Counted, Way, out_of_reach, past_end},
         people::People,
     },
     report::Report,
@@ -147,12 +147,16 @@ impl Managed for AssignmentPolicy {
         )?;
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
+        let asked_of = (catalog.name_any(), subject.uid());
+        let place = (asked_of.0.as_str(), namespace.as_str(), asked_of.1.as_str());
+        let (grants, quota) = with_room(context, grants, Counted::Policies, place);
         // Limits come first: a namespace that may give ids only makes no look-ups.
-        let limits = Limited {
-            way: Way::of_this(&spec).map_err(limit)?,
+        let mut limits = Limited {
+            way: Way::of_this(&spec, &subject.status.resolved).map_err(limit)?,
             package: AccessPackage::clone(&package),
             catalog,
             grants,
+            quota,
             now: subject.now,
             uid: subject.uid(),
         };
@@ -187,6 +191,8 @@ impl Managed for AssignmentPolicy {
             warning,
         } = bind_people(&tenant, &spec, &entra.catalog_id.as_str().into(), memory).await?;
         organizations.into_iter().for_each(|pin| remember(&mut pins, Some(pin)));
+        // Now it is known who is meant.
+        limits.way = Way::of_this(&subject.object.spec, &pins).map_err(limit)?;
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
@@ -267,10 +273,18 @@ impl Managed for AssignmentPolicy {
                 )
             }
             // The rules have the limit.
-            (_, _) => match past_end(&subject.object.spec, subject.now) {
-                Some(past) => plan_ended(desired, observed, &rules, &past),
-                None => plan(desired, observed, &rules),
-            },
+            (_, _) => {
+                let plan = match past_end(&subject.object.spec, subject.now) {
+                    Some(past) => plan_ended(desired, observed, &rules, &past),
+                    None => plan(desired, observed, &rules),
+                };
+                match observed {
+                    Found::Present(policy) if stands_outside(references, around, policy) => {
+                        departure::shutting(policy, weighing.waits, plan)
+                    }
+                    Found::Present(_) | Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => plan,
+                }
+            }
         }
     }
 
@@ -482,6 +496,11 @@ impl Managed for AssignmentPolicy {
     fn follow(site: &mut Site, place: &str) {
         place.clone_into(&mut site.place.parent_id);
     }
+}
+
+/// Whether no grant allows any more what Entra has of the policy, and it is to be closed for that.
+fn stands_outside(references: &PolicyReferences, around: &Around, policy: &graph::AssignmentPolicy) -> bool {
+    references.limits.closes(policy, &around.package)
 }
 
 /// The package in Entra: every policy is judged with all of its roles.

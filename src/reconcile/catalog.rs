@@ -12,7 +12,7 @@ use super::{
     context::Context,
     directory::Memory,
     execute::{Done, Failure, ServiceTime as _},
-    grants::limit,
+    grants::{NamedByGrants, find_named, limit},
     halt::{Halt, Retry, Step},
     identity::{Place, Site, refuse_unreadable},
     inventory::Freshness,
@@ -54,6 +54,8 @@ pub(crate) struct CatalogReferences {
     roles: DesiredRoles,
     /// Whether it has to be read who has which.
     roles_matter: bool,
+    /// Whom its grants name, and nobody has found.
+    unknown: Vec<Problem>,
     /// What stands in Entra and exceeds the present grants.
     outside: Option<Problem>,
     /// What of it goes at once, and waits for a person.
@@ -178,6 +180,15 @@ impl Managed for Catalog {
         holders
             .into_iter()
             .for_each(|pin| remember(&mut resolved.pins, Some(pin)));
+        let NamedByGrants {
+            pins: named,
+            warning: renamed,
+            unresolved: unknown,
+            retry: unfound,
+        } = find_named(&tenant, &subject.object.spec, memory).await;
+        named
+            .into_iter()
+            .for_each(|pin| remember(&mut resolved.pins, Some(pin)));
         let applied = subject.status.applied();
         let (mark, visibility) = (&context.mark, context.settings.visibility);
         let now = tenant.graph.service_time(context.now());
@@ -190,10 +201,11 @@ impl Managed for Catalog {
             known: subject.status.resources.clone(),
             resources: resolved.resources,
             pins: resolved.pins,
-            warning: resolved.warning.or(moved),
+            warning: resolved.warning.or(moved).or(renamed),
+            unknown,
             outside: limits::told_outside(&context.cluster.outside_grants(&subject.object.name_any())),
             prune: brake::told(&context.cluster, &subject.object, subject.now),
-            retry: resolved.retry.or(missing),
+            retry: resolved.retry.or(missing).or(unfound),
         })
     }
 
@@ -383,13 +395,15 @@ impl Managed for Catalog {
                     .filter_map(|resource| resource.as_ref().err().cloned()),
             );
         }
-        problems.extend(references.roles.unresolved.iter().cloned());
+        problems.extend(references.roles.unresolved.iter().chain(&references.unknown).cloned());
         subject.status.resolved.clone_from(&references.pins);
+        subject.status.effective = limits::effective(&subject.object.spec);
         let unresolved = references
             .resources
             .iter()
             .find_map(|resource| resource.as_ref().err().cloned())
-            .or_else(|| references.roles.unresolved.first().cloned());
+            .or_else(|| references.roles.unresolved.first().cloned())
+            .or_else(|| references.unknown.first().cloned());
         let reopen = subject.request_command();
         let held = plan.held_problem(&reopen);
         let sync = held

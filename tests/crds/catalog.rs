@@ -24,6 +24,10 @@ fn catalogs_as_people_write_them_are_accepted() {
                 "a grant of each sort",
                 "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader]}], grants: [{name: a, namespaces: {names: [marketing]}, resources: [crm]}, {name: b, namespaces: {selector: {matchLabels: {team: marketing}}}}, {name: c, namespaces: {selector: {matchExpressions: [{key: team, operator: In, values: [a, b]}, {key: test, operator: DoesNotExist}]}}}, {name: d, namespaces: {all: {}}, limits: {requestorScopes: [AllExternalUsers], approval: Optional, maxDuration: PT8H, unlimitedDuration: Allowed, adoption: Allowed, references: IdsOnly, deletion: [Delete, Orphan]}}]}",
             ),
+            (
+                "every choice that a grant leaves to a team",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, onWithdrawal: CloseRequests, limits: {approvers: {kinds: [RequestorManager, AnyGroup], users: [{userPrincipalName: bob@contoso.com}, {id: 7deff43e-1f17-44ef-9e5f-d516b0ba11d4}], groups: [{displayName: Approvers}]}, extension: Denied, targets: {kinds: [AnyUser], groups: [{mailNickname: marketing}]}, onBehalfRequestors: {kinds: [], users: [{mail: ann@contoso.com}]}, mustAsk: [{name: ticket, regex: \"^CHG[0-9]+$\", message: Name it.}, {name: why, prompt: Why?}], maxPackages: 0, maxPolicies: 60, displayNamePrefix: \"Marketing \"}}]}",
+            ),
         ],
     );
 }
@@ -366,6 +370,29 @@ fn a_grant_says_to_whom_it_speaks_and_of_what() {
                 &[
                     "spec.grants[0].limits.requestorScopes[0]: Unsupported value: \"Everybody\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"SpecificConnectedOrganizationUsers\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
                     NOT_CHECKED,
+                ],
+            ),
+            (
+                "an approver in no way",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {approvers: {users: [{}], groups: [{}]}}}]}",
+                &[
+                    "spec.grants[0].limits.approvers.groups[0]: Invalid value: a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}",
+                    "spec.grants[0].limits.approvers.users[0]: Invalid value: a user needs exactly one of id, userPrincipalName, mail; for example user: {userPrincipalName: ann@contoso.com}",
+                ],
+            ),
+            (
+                "a demand that says nothing",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {mustAsk: [{name: ticket}]}}]}",
+                &[
+                    "spec.grants[0].limits.mustAsk[0]: Invalid value: say what is to be asked: a prompt, a regex for the answer, or both; for example regex: \"^CHG[0-9]+$\"",
+                ],
+            ),
+            (
+                "less than none",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {maxPackages: -1, maxPolicies: -1}}]}",
+                &[
+                    "spec.grants[0].limits.maxPackages: Invalid value: -1: must be a number of packages, or 0 for none",
+                    "spec.grants[0].limits.maxPolicies: Invalid value: -1: must be a number of policies, or 0 for none",
                 ],
             ),
             (

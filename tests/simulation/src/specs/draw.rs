@@ -720,6 +720,34 @@ impl Draw {
         }
     }
 
+    fn approver_limit(&mut self) -> Value {
+        const KINDS: [&str; 9] = [
+            "RequestorManager",
+            "TargetManager",
+            "InternalSponsors",
+            "ExternalSponsors",
+            "TargetUserSponsors",
+            "TargetApplicationOwners",
+            "TargetAgentIdentitySponsorsOrOwners",
+            "AnyUser",
+            "AnyGroup",
+        ];
+        self.people_limit(&KINDS)
+    }
+
+    /// Whom a grant lets policies name, of these kinds.
+    fn people_limit(&mut self, kinds: &[&'static str]) -> Value {
+        let mut limit = Map::new();
+        self.maybe(&mut limit, "kinds", 50, |draw| draw.some(kinds, 0, kinds.len()).into());
+        for (people, one) in [("users", "user"), ("groups", "group")] {
+            self.maybe(&mut limit, people, 50, |draw| {
+                let named = draw.people(0, 4).into_iter();
+                named.filter_map(|person| person.get(one).cloned()).collect()
+            });
+        }
+        Value::Object(limit)
+    }
+
     fn limits(&mut self) -> Value {
         const SCOPES: [&str; 10] = [
             "None",
@@ -740,6 +768,27 @@ impl Draw {
         self.maybe(&mut limits, "approval", 50, |draw| {
             draw.one(&["Required", "Optional"]).into()
         });
+        self.maybe(&mut limits, "approvers", 50, Self::approver_limit);
+        self.maybe(&mut limits, "extension", 50, |draw| {
+            draw.one(&["Denied", "Approved", "Allowed"]).into()
+        });
+        self.maybe(&mut limits, "targets", 50, |draw| {
+            draw.people_limit(&["AnyUser", "AnyGroup"])
+        });
+        self.maybe(&mut limits, "onBehalfRequestors", 50, |draw| {
+            draw.people_limit(&["TargetManager", "AnyUser", "AnyGroup"])
+        });
+        self.maybe(&mut limits, "mustAsk", 30, |draw| {
+            let mut ticket = json!({"name": "ticket", "regex": "^CHG[0-9]+$"});
+            if draw.by(50) {
+                ticket["prompt"] = "Which change ticket is this for?".into();
+            }
+            json!([ticket])
+        });
+        for most in ["maxPackages", "maxPolicies"] {
+            self.maybe(&mut limits, most, 20, |draw| draw.below(4).into());
+        }
+        self.maybe(&mut limits, "displayNamePrefix", 20, |_| "Marketing ".into());
         self.maybe(&mut limits, "maxDuration", 50, |draw| {
             draw.one(&["P90D", "PT8H30M"]).into()
         });
