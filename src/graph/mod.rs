@@ -60,7 +60,7 @@ pub use access_package::{
     AccessPackage, AccessPackagePatch, Incompatible, IncompatibleKind, NewAccessPackage, NewResourceRoleScope,
     ResourceRoleScope,
 };
-pub use assignment::{Assignment, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
+pub use assignment::{Assignment, AssignmentSchedule, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
 pub use assignment_policy::{
     AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, AutomaticRequestSettings, Expiration,
     ExpirationKind, NotificationSettings, PolicyBody, PolicyRead, RequestorSettings,

@@ -11,7 +11,8 @@ use super::{
 use crate::{
     api::{Reason, ResourceStatus},
     graph::{
-        Catalog, CatalogFields, CatalogPatch, CatalogState, NewResource, Read, Resource, ResourceId, RoleAssignment,
+        AccessPackage, Catalog, CatalogFields, CatalogPatch, CatalogState, Listed, NewResource, Read, Resource,
+        ResourceId, RoleAssignment,
     },
 };
 
@@ -58,6 +59,8 @@ pub struct SeenCatalog {
     pub unreadable: bool,
     /// Who has which role on it; read where that matters.
     pub roles: Read<Vec<RoleAssignment>>,
+    /// The packages in it; read where a resource is to be taken out of it, or it is to go.
+    pub packages: Read<Listed<AccessPackage>>,
 }
 
 /// A resource to be brought in.
@@ -265,6 +268,7 @@ fn create(desired: &DesiredCatalog) -> Plan<CatalogAct> {
         resources: Vec::new(),
         unreadable: false,
         roles: Read::Unread,
+        packages: Read::Unread,
     };
     plan.extend(resources(desired, &empty, &[]));
     plan.extend(roles::of_new(desired));
@@ -375,35 +379,86 @@ fn resources(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStat
     }
     // What seems to be too much may be what does not resolve.
     if desired.unresolved.is_empty() && !seen.unreadable {
-        plan.steps.extend(removals(desired, seen, known));
+        plan.extend(removals(desired, seen, known));
     }
     plan
 }
 
-/// Resources that we brought in and that the spec no longer names; those of others stay.
-fn removals(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStatus]) -> Vec<Step<CatalogAct>> {
+/// The resources that we brought in and that the spec no longer names; those of others stay.
+pub fn unwanted<'a>(
+    wanted: &[DesiredResource],
+    known: &'a [ResourceStatus],
+) -> impl Iterator<Item = &'a ResourceStatus> {
+    known.iter().filter(move |known| {
+        let is_it = |wanted: &DesiredResource| same_origin(&wanted.resource.origin_id, &known.origin_id);
+        known.added && !wanted.iter().any(is_it)
+    })
+}
+
+/// What is not wanted any more goes, once no package hands it out: Entra would refuse, and is not asked again and again.
+fn removals(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStatus]) -> Plan<CatalogAct> {
     let mut taken: Vec<&ResourceId> = Vec::new();
-    let mut steps = Vec::new();
-    for known in known.iter().filter(|known| known.added) {
-        let is_wanted = desired
-            .resources
-            .iter()
-            .any(|wanted| same_origin(&wanted.resource.origin_id, &known.origin_id));
+    let mut plan = Plan::default();
+    for known in unwanted(&desired.resources, known) {
         let there = seen
             .resources
             .iter()
             .find(|resource| same_origin(&resource.origin_id, &known.origin_id));
         // Known by two names, it goes once.
-        if let (false, Some(resource)) = (is_wanted, there.filter(|resource| !taken.contains(&&resource.id))) {
-            taken.push(&resource.id);
-            let remove = CatalogAct::RemoveResource {
-                name: known.name.clone(),
-                id: resource.id.clone(),
-            };
-            steps.push(Step::new(remove, Stake::NEUTRAL));
+        let Some(resource) = there.filter(|resource| !taken.contains(&&resource.id)) else {
+            continue;
+        };
+        taken.push(&resource.id);
+        let remove = CatalogAct::RemoveResource {
+            name: known.name.clone(),
+            id: resource.id.clone(),
+        };
+        let step = Step::new(remove, Stake::NEUTRAL);
+        match in_use(&known.name, &known.origin_id, &seen.packages) {
+            Some(problem) => plan.held.push((step, Hold::Waits(problem))),
+            None => plan.steps.push(step),
         }
     }
-    steps
+    plan
+}
+
+/// How many packages are named to whoever reads a Catalog.
+const NAMED: usize = 5;
+
+/// That packages of the catalog still hand out roles of the resource; `None` also where that cannot be told: then Entra says so.
+#[must_use]
+pub fn in_use(name: &str, origin_id: &str, packages: &Read<Listed<AccessPackage>>) -> Option<Problem> {
+    let hands_out = |package: &&AccessPackage| {
+        let scopes = package.resource_role_scopes.known();
+        scopes.is_some_and(|scopes| {
+            let mut scopes = scopes.elements.iter();
+            scopes.any(|scope| same_origin(&scope.scope.origin_id, origin_id))
+        })
+    };
+    let packages = packages.known()?.elements.iter().filter(hands_out);
+    let mut names: Vec<String> = packages.map(|package| format!("{:?}", package.display_name)).collect();
+    names.sort(); // the service answers in any order
+    let number = names.len();
+    let more = number.saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let (names, hand) = match (number, more) {
+        (0, _) => return None,
+        (1, _) => (names.join(", "), "access package of the catalog hands"),
+        (_, 0) => (names.join(", "), "access packages of the catalog hand"),
+        (_, more) => (
+            format!("{} and {more} more", names.join(", ")),
+            "access packages of the catalog hand",
+        ),
+    };
+    Some(
+        Problem::new(
+            Reason::InUse,
+            format!(
+                "resource {name}: {number} {hand} out its roles, so it stays in the catalog until they stop: {names}"
+            ),
+        )
+        .remedy("take its roles out of them, or list the resource again"),
+    )
 }
 
 #[cfg(test)]

@@ -394,21 +394,26 @@ pub fn catalog(
         description: spec.description.clone().or(is_ours.then(String::new)),
         state: state.or(is_ours.then_some(CatalogState::Published)),
         externally_visible: spec.externally_visible.or(is_ours.then_some(false)),
-        resources: resources
-            .iter()
-            .flatten()
-            .map(|resolved| DesiredResource {
-                name: resolved.name.clone(),
-                resource: resolved.resource.clone(),
-                is_seen: resolved.is_seen,
-            })
-            .collect(),
+        resources: self::resources(resources),
         unresolved: resources
             .iter()
             .filter_map(|resource| resource.as_ref().err().cloned())
             .collect(),
         roles,
     }
+}
+
+/// Those resources of a catalog that could be resolved.
+#[must_use]
+pub fn resources(resolved: &[Result<ResolvedResource, Problem>]) -> Vec<DesiredResource> {
+    let resolved = resolved.iter().flatten();
+    resolved
+        .map(|resolved| DesiredResource {
+            name: resolved.name.clone(),
+            resource: resolved.resource.clone(),
+            is_seen: resolved.is_seen,
+        })
+        .collect()
 }
 
 /// A connected organization as its spec wants it, with its sponsors. What is left unset in one of somebody else stays as it is;

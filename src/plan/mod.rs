@@ -14,6 +14,7 @@
 //! | `limits` | what the grants of a catalog allow |
 //! | `departure` | how an object goes |
 //! | `roles` | which role a name means |
+//! | `outlook` | what is worth a look of a person, and keeps nobody from working |
 
 pub mod access_package;
 pub mod assignment_policy;
@@ -28,6 +29,7 @@ pub mod identity;
 pub mod judge;
 pub mod limits;
 pub mod members;
+pub mod outlook;
 pub mod people;
 mod problem;
 pub mod resources;

@@ -30,8 +30,10 @@ use crate::{
     graph::{self, CatalogId, Read, Removed, RoleAssignment},
     plan::{
         self, Base, Canonical as _, Found, Plan, Problem, Rules,
-        bindings::remember,
-        catalog::{CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan},
+        bindings::{DirectoryKey, given_by_id, remember},
+        catalog::{
+            CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan, unwanted,
+        },
         departure::Next,
         desire,
         identity::Candidate,
@@ -63,8 +65,6 @@ pub(crate) struct CatalogReferences {
 #[derive(Clone, Debug)]
 pub(crate) struct Observed {
     pub(crate) seen: SeenCatalog,
-    /// The packages in it, where the catalog is about to go.
-    pub(crate) packages: Option<graph::Listed<graph::AccessPackage>>,
     pub(crate) troubles: BTreeMap<String, Trouble>,
     pub(crate) removing: Vec<Problem>,
 }
@@ -78,8 +78,8 @@ impl Observed {
                 unreadable: false,
                 // What was just made has nobody's but the one of whoever made it.
                 roles: Read::Read(Vec::new()),
+                packages: Read::Unread,
             },
-            packages: None,
             troubles: BTreeMap::new(),
             removing: Vec::new(),
         }
@@ -125,6 +125,10 @@ impl Managed for Catalog {
             id: self.spec.id.as_deref(),
             adoption: Adoption::Never,
         }
+    }
+
+    fn given_by_id(&self) -> Vec<(String, DirectoryKey)> {
+        given_by_id(&self.spec)
     }
 
     fn management(&self) -> Management {
@@ -215,6 +219,10 @@ impl Managed for Catalog {
                 let mut found = look(tenant, id, freshness, known, resources).await?;
                 if let (Found::Present(observed), true) = (&mut found, *roles_matter) {
                     observed.seen.roles = Read::Read(roles(tenant, &id.into()).await?);
+                }
+                if let (Found::Present(observed), true) = (&mut found, may_remove(known, resources)) {
+                    let packages = tenant.inventory.packages(&id.into(), freshness).await?;
+                    observed.seen.packages = Read::Read(packages);
                 }
                 Ok(found)
             }
@@ -476,7 +484,7 @@ impl Managed for Catalog {
         let mut found = look(&site.tenant, id, Freshness::Now, &[], &[]).await?;
         if let Found::Present(observed) = &mut found {
             let id = CatalogId::from(id);
-            observed.packages = Some(site.tenant.inventory.packages(&id, Freshness::Now).await?);
+            observed.seen.packages = Read::Read(site.tenant.inventory.packages(&id, Freshness::Now).await?);
         }
         Ok(found)
     }
@@ -491,7 +499,7 @@ impl Managed for Catalog {
         let Found::Present(observed) = observed else {
             return (Plan::default(), Next::Done);
         };
-        let packages: Option<Vec<&str>> = observed.packages.as_ref().map(|packages| {
+        let packages: Option<Vec<&str>> = observed.seen.packages.known().map(|packages| {
             let readable = packages.elements.iter().map(|package| package.display_name.as_str());
             // What cannot be read is there too.
             let unreadable = packages
@@ -513,6 +521,12 @@ impl Managed for Catalog {
     }
 
     fn follow(_site: &mut Site, _place: &str) {} // a catalog has no other place to be
+}
+
+/// Whether something may have to be taken out of the catalog: then it matters who uses it.
+fn may_remove(known: &[ResourceStatus], resolved: &[Result<ResolvedResource, Problem>]) -> bool {
+    let wanted = desire::resources(resolved);
+    wanted.len() == resolved.len() && unwanted(&wanted, known).next().is_some()
 }
 
 /// What is said where the packages of the catalog could not be listed for long: nobody notices what is done to them.
@@ -562,8 +576,8 @@ async fn look(
             resources,
             unreadable: !listed.unreadable.is_empty(),
             roles: Read::Unread,
+            packages: Read::Unread,
         },
-        packages: None,
         troubles: BTreeMap::new(),
         removing: Vec::new(),
     }))

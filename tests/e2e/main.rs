@@ -19,6 +19,7 @@
 //! | `partners` | connected organizations, who vouches for their people, and the policies that let them in |
 //! | `people` | who decides: what somebody changes about approvers stays |
 //! | `names` | names that are taken, differ by case, are swapped; many resources at once |
+//! | `outlook` | what people should look at: told, read seldom, never an obstacle |
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
 //! | `sign_in` | consent that is given later, tokens that are refused |
 //! | `authorities` | several clouds and tenants: whom the operator asks for tokens, and what it takes them for |
@@ -50,6 +51,7 @@ mod grants;
 mod identity;
 mod kstatus;
 mod names;
+mod outlook;
 mod partners;
 mod people;
 mod reading;

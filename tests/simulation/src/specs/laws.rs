@@ -505,6 +505,7 @@ impl Catalog {
             unreadable: !resources.unreadable.is_empty(),
             resources: resources.elements,
             roles: Read::Read(bench.graph.list_role_assignments(id).await.map_err(refused)?),
+            packages: Read::Unread,
         }))
     }
 
