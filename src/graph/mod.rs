@@ -26,6 +26,7 @@ pub mod access_package;
 pub mod assignment;
 pub mod assignment_policy;
 mod attempt;
+mod attribute;
 mod auth;
 mod batch;
 mod call;
@@ -65,6 +66,7 @@ pub use assignment_policy::{
     AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, AutomaticRequestSettings, Expiration,
     ExpirationKind, NotificationSettings, PolicyBody, PolicyRead, RequestorSettings,
 };
+pub use attribute::ResourceAttribute;
 pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
 pub use closing::Doors;

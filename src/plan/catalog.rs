@@ -1,5 +1,6 @@
 //! What to do about a catalog and the resources in it.
 
+mod attributes;
 mod roles;
 
 use std::fmt;
@@ -46,6 +47,8 @@ pub struct DesiredResource {
     pub resource: NewResource,
     /// The directory has shown it.
     pub is_seen: bool,
+    /// What requestors are to be asked for its sake.
+    pub attributes: Vec<ResourceAttribute>,
 }
 
 /// A catalog with everything in it.
@@ -107,6 +110,15 @@ pub enum CatalogAct {
         /// Its id in the catalog.
         id: ResourceId,
     },
+    /// Have requestors asked for the sake of a resource.
+    UpdateAttributes {
+        /// The name of the resource in the spec.
+        name: String,
+        /// What it stands for: it may be brought in by the same plan, and has no id before.
+        origin_id: String,
+        /// All that is asked.
+        attributes: Vec<ResourceAttribute>,
+    },
     /// Give somebody a role on it.
     AssignRole(DesiredAssignment),
     /// Take somebody's role on it away.
@@ -123,6 +135,7 @@ impl Act for CatalogAct {
             | Self::Update(_)
             | Self::AddResources(_)
             | Self::RemoveResource { .. }
+            | Self::UpdateAttributes { .. }
             | Self::AssignRole(_)
             | Self::RemoveRole(_)
             | Self::Delete => None,
@@ -134,7 +147,7 @@ impl Act for CatalogAct {
     }
 
     fn changes_fields(&self) -> bool {
-        matches!(self, Self::Update(_))
+        matches!(self, Self::Update(_) | Self::UpdateAttributes { .. })
     }
 
     fn done(&self) -> Reason {
@@ -144,6 +157,7 @@ impl Act for CatalogAct {
             Self::Update(_)
             | Self::AddResources(_)
             | Self::RemoveResource { .. }
+            | Self::UpdateAttributes { .. }
             | Self::AssignRole(_)
             | Self::RemoveRole(_) => Reason::Updated,
             Self::Delete => Reason::Deleted,
@@ -168,6 +182,7 @@ impl fmt::Display for CatalogAct {
                 formatter.write_str(&words.join("; "))
             }
             Self::RemoveResource { name, .. } => write!(formatter, "remove resource {name}"),
+            Self::UpdateAttributes { .. } => formatter.write_str("change"),
             Self::AssignRole(DesiredAssignment { name, role, principal }) => {
                 write!(formatter, "give {principal} the role {} ({name})", roles::words(role))
             }
@@ -203,6 +218,7 @@ pub fn plan(
         Found::Present(seen) => {
             let mut plan = update(desired, &seen.catalog, rules);
             plan.extend(resources(desired, seen, known));
+            plan.extend(attributes::reconcile(desired, seen, known, rules));
             plan.extend(roles::reconcile(desired, &seen.roles, rules));
             plan
         }
@@ -271,6 +287,7 @@ fn create(desired: &DesiredCatalog) -> Plan<CatalogAct> {
         packages: Read::Unread,
     };
     plan.extend(resources(desired, &empty, &[]));
+    plan.extend(attributes::of_new(&desired.resources));
     plan.extend(roles::of_new(desired));
     plan
 }

@@ -403,6 +403,22 @@ pub fn catalog(
     }
 }
 
+/// What requestors are asked for the sake of a resource, as Graph wants it.
+#[must_use]
+pub fn attributes(resource: &api::CatalogResource) -> Vec<graph::ResourceAttribute> {
+    let attributes = resource.attributes.iter();
+    let asked = attributes.flat_map(|attribute| {
+        let questions = wanted(&[attribute.as_question()], &[]).into_iter();
+        questions.map(|question| graph::ResourceAttribute::Asked {
+            name: attribute.name.clone(),
+            is_editable: attribute.editable,
+            is_persisted: attribute.kept_after_removal,
+            question,
+        })
+    });
+    asked.collect()
+}
+
 /// Those resources of a catalog that could be resolved.
 #[must_use]
 pub fn resources(resolved: &[Result<ResolvedResource, Problem>]) -> Vec<DesiredResource> {
@@ -412,6 +428,7 @@ pub fn resources(resolved: &[Result<ResolvedResource, Problem>]) -> Vec<DesiredR
             name: resolved.name.clone(),
             resource: resolved.resource.clone(),
             is_seen: resolved.is_seen,
+            attributes: resolved.attributes.clone(),
         })
         .collect()
 }

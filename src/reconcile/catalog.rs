@@ -27,7 +27,7 @@ use crate::{
         PinnedReference, Reason, ResourceStatus,
     },
     cluster::Lookup,
-    graph::{self, CatalogId, Read, Removed, RoleAssignment},
+    graph::{self, CatalogId, Read, Removed, RequestState, RoleAssignment},
     plan::{
         self, Base, Canonical as _, Found, Plan, Problem, Rules,
         bindings::{DirectoryKey, given_by_id, remember},
@@ -39,6 +39,7 @@ use crate::{
         identity::Candidate,
         limits,
         resources::{self, ResolvedResource, Trouble},
+        sites::same_origin,
     },
     report::Report,
 };
@@ -297,6 +298,30 @@ impl Managed for Catalog {
                 }
                 return Ok(done);
             }
+            CatalogAct::UpdateAttributes {
+                name: _,
+                origin_id,
+                attributes,
+            } => {
+                let SeenCatalog { catalog, resources, .. } = &mut observed.seen;
+                let mut resources = resources.iter_mut();
+                let it = resources.find(|resource| same_origin(&resource.origin_id, origin_id));
+                // It was to be brought in, and is not: its own trouble tells.
+                let Some(resource) = it else {
+                    return Ok(Done::Nothing);
+                };
+                let asked = tenant
+                    .graph
+                    .request_resource_update(&catalog.id, &resource.id, attributes)
+                    .await?;
+                if matches!(asked.state, RequestState::DeliveryFailed | RequestState::Denied) {
+                    let what = format!("Entra could not change it (request {} is {})", asked.id, asked.state);
+                    let halt = Halt::sync(Reason::GraphRefused, what, Retry::Backoff);
+                    return Err(halt.into());
+                }
+                resource.attributes = Read::Read(attributes.clone());
+                tenant.inventory.resource_changed(&catalog.id, resource.clone());
+            }
             CatalogAct::AssignRole(DesiredAssignment {
                 name: _,
                 role,
@@ -350,6 +375,7 @@ impl Managed for Catalog {
             | CatalogAct::Update(_)
             | CatalogAct::AddResources(_)
             | CatalogAct::RemoveResource { .. }
+            | CatalogAct::UpdateAttributes { .. }
             | CatalogAct::AssignRole(_)
             | CatalogAct::RemoveRole(_) => step.to_string(),
         }

@@ -25,8 +25,10 @@ fn desired(state: Option<CatalogState>, resources: &[&str]) -> DesiredCatalog {
                     origin_id: (*origin).to_owned(),
                     display_name: None,
                     description: None,
+                    environment: None,
                 },
                 is_seen: true,
+                attributes: Vec::new(),
             })
             .collect(),
         unresolved: Vec::new(),
@@ -54,6 +56,7 @@ fn observed(state: CatalogState, resources: &[&str]) -> Found<SeenCatalog> {
                 origin_system: OriginSystem::AadGroup,
                 roles: Read::Unread,
                 scopes: Read::Unread,
+                attributes: Read::Unread,
             })
             .collect(),
         unreadable: false,

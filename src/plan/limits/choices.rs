@@ -12,6 +12,7 @@ use crate::{
     },
     plan::{Problem, outlook::means_outside},
 };
+pub use settings::well_asked;
 use settings::{automatic, questions, review};
 
 /// Whether everything that the policy has to say is said, and said once.

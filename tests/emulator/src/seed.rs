@@ -2,6 +2,7 @@
 //! every start.
 
 mod directory;
+pub(crate) use directory::environment_of;
 mod entitlement;
 
 use serde_json::{Value, json};
