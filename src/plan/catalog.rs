@@ -13,7 +13,7 @@ use crate::{
     api::{Reason, ResourceStatus},
     graph::{
         AccessPackage, Catalog, CatalogFields, CatalogPatch, CatalogState, Listed, NewResource, Read, Resource,
-        ResourceId, RoleAssignment,
+        ResourceAttribute, ResourceId, RoleAssignment,
     },
 };
 

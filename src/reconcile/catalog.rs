@@ -320,7 +320,10 @@ impl Managed for Catalog {
                     return Err(halt.into());
                 }
                 resource.attributes = Read::Read(attributes.clone());
-                tenant.inventory.resource_changed(&catalog.id, resource.clone());
+                // A site that no list shows is none that a list has shown.
+                if resource.origin_system.is_listed() {
+                    tenant.inventory.resource_changed(&catalog.id, resource.clone());
+                }
             }
             CatalogAct::AssignRole(DesiredAssignment {
                 name: _,

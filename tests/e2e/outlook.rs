@@ -256,7 +256,7 @@ fn a_resource_that_packages_use_waits_for_them_with_their_number_and_goes_afterw
 #[test]
 fn an_id_that_stands_for_nothing_is_told_by_its_field() -> Outcome {
     let stage = prepared()?;
-    let mut with = |excluded: Value| {
+    let with = |excluded: Value| {
         apply_not_ready(
             &stage,
             &patched(package(), json!({"spec": {"incompatibleWith": excluded}})),

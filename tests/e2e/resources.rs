@@ -24,7 +24,10 @@ fn catalog_of(resource: &Value) -> Value {
 
 /// [`package`] that hands out one role of `it`.
 fn handing_out(role: &str) -> Value {
-    patched(package(), json!({"spec": {"resourceRoles": [{"resource": "it", "role": role}]}}))
+    patched(
+        package(),
+        json!({"spec": {"resourceRoles": [{"resource": "it", "role": role}]}}),
+    )
 }
 
 /// The group in the directory, with whoever is in which role of it.
@@ -54,7 +57,11 @@ fn a_group_under_privileged_identity_management_makes_people_eligible() -> Outco
     let policy = apply_ready(&stage, &policy())?;
     Portal::open(&stage)?.assign(&stage, &entra_id(&package), &entra_id(&policy))?;
     let held = group(&stage);
-    assert_eq!((&held["eligibleMembers"], &held["members"]), (&json!([world::ANN_ID]), &json!([])), "{held:#}");
+    assert_eq!(
+        (&held["eligibleMembers"], &held["members"]),
+        (&json!([world::ANN_ID]), &json!([])),
+        "{held:#}"
+    );
     let from = mark(&stage);
     intervals(&stage, 2)?;
     assert_eq!(writes_since(&stage, from), [""; 0]);
@@ -77,7 +84,9 @@ fn a_group_that_is_not_under_it_says_what_eligible_roles_need() -> Outcome {
 }
 
 fn crm(attributes: &Value) -> Value {
-    catalog_of(&json!({"name": "it", "application": {"appId": world::CRM_APP_ID}, "roles": ["Reader"], "attributes": attributes}))
+    catalog_of(
+        &json!({"name": "it", "application": {"appId": world::CRM_APP_ID}, "roles": ["Reader"], "attributes": attributes}),
+    )
 }
 
 fn cost_center(is_required: bool) -> Value {
@@ -88,7 +97,10 @@ fn cost_center(is_required: bool) -> Value {
 /// What requestors are asked for the sake of the only resource.
 fn asked(stage: &Stage) -> Vec<Value> {
     let state = stage.emulator().state();
-    state["resources"][0]["attributes"].as_array().cloned().unwrap_or_default()
+    state["resources"][0]["attributes"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
 }
 
 #[test]
@@ -101,7 +113,10 @@ fn requestors_are_asked_what_a_resource_needs_and_the_same_question_keeps_its_id
     assert_eq!(one["name"], "extension_0f7c_costCenter");
     assert_eq!(one["isPersistedOnAssignmentRemoval"], true);
     let question = &one["source"]["question"];
-    assert_eq!((&question["text"], &question["isRequired"]), (&json!("Which cost center pays?"), &json!(false)));
+    assert_eq!(
+        (&question["text"], &question["isRequired"]),
+        (&json!("Which cost center pays?"), &json!(false))
+    );
     let from = mark(&stage);
     intervals(&stage, 2)?;
     assert_eq!(writes_since(&stage, from), [""; 0], "nothing is asked twice");
@@ -112,7 +127,10 @@ fn requestors_are_asked_what_a_resource_needs_and_the_same_question_keeps_its_id
         state["resources"][0]["attributes"].as_array().map(Vec::len) == Some(2)
     })?;
     let now = asked(&stage);
-    let same = now.iter().find(|one| one["name"] == "extension_0f7c_costCenter").ok_or("it is gone")?;
+    let same = now
+        .iter()
+        .find(|one| one["name"] == "extension_0f7c_costCenter")
+        .ok_or("it is gone")?;
     assert_eq!(same["source"]["question"]["id"], question["id"], "the same question");
     assert_eq!(writes_since(&stage, from), ["POST resourceRequests"]);
 
@@ -155,7 +173,8 @@ fn what_somebody_else_has_asked_stays_where_the_spec_says_nothing_and_a_laxer_on
 fn a_site_of_another_location_comes_in_by_its_environment() -> Outcome {
     let stage = prepared()?;
     let url = "https://contosoeur.sharepoint.com/sites/team";
-    let made = json!({"webUrl": url, "displayName": "Team", "roles": [{"originId": "4", "displayName": "Team Visitors"}]});
+    let made =
+        json!({"webUrl": url, "displayName": "Team", "roles": [{"originId": "4", "displayName": "Team Visitors"}]});
     stage.emulator().create_state("sites", &made)?;
     let site = |environment: &Value| {
         let mut site = json!({"name": "it", "sharePointSite": {"url": url}, "roles": ["Team Visitors"]});
@@ -170,7 +189,12 @@ fn a_site_of_another_location_comes_in_by_its_environment() -> Outcome {
     let resources = collection(&stage, "resources")?;
     assert_eq!(resources[0]["originId"], url);
     let environments = collection(&stage, "resourceEnvironments")?;
-    let own = environments.iter().find(|one| one["id"] == resources[0]["environmentId"]);
-    assert_eq!(own.map(|one| &one["originId"]), Some(&json!("https://contosoeur-admin.sharepoint.com/")));
+    let own = environments
+        .iter()
+        .find(|one| one["id"] == resources[0]["environmentId"]);
+    assert_eq!(
+        own.map(|one| &one["originId"]),
+        Some(&json!("https://contosoeur-admin.sharepoint.com/"))
+    );
     Ok(())
 }

@@ -16,7 +16,8 @@ const WORKFLOWS: Answer =
 const AZURE_ROLES: Answer = Not(
     "it tells apart roles of Azure resources, which are no resources here; eligible roles of groups have names of their own: EligibleMember, EligibleOwner",
 );
-const ENVIRONMENTS: Answer = Not("the service describes the environment; a site is put into one by its address, which is originId");
+const ENVIRONMENTS: Answer =
+    Not("the service describes the environment; a site is put into one by its address, which is originId");
 
 const TIME: Answer = Not("the service writes it");
 const LABEL: Answer = Not("a label beside the id, which is what counts");
@@ -308,7 +309,10 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
         "accessPackageResourceAttributeQuestion",
         &[("question", By(&["Catalog resources[].attributes[].question"]))],
     ),
-    ("accessPackageUserDirectoryAttributeStore", &[(ALL, By(&["Catalog resources[].attributes"]))]),
+    (
+        "accessPackageUserDirectoryAttributeStore",
+        &[(ALL, By(&["Catalog resources[].attributes"]))],
+    ),
     (
         "accessPackageResourceEnvironment",
         &[
@@ -319,8 +323,14 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ("isDefaultEnvironment", ENVIRONMENTS),
             ("modifiedDateTime", TIME),
             ("originId", By(&["Catalog resources[].environment"])),
-            ("originSystem", Not("SharePointOnline always: no other system has environments")),
-            ("resources", Not("the service lists them; each resource says which environment it is in")),
+            (
+                "originSystem",
+                Not("SharePointOnline always: no other system has environments"),
+            ),
+            (
+                "resources",
+                Not("the service lists them; each resource says which environment it is in"),
+            ),
         ],
     ),
     ("connectionInfo", &[(ALL, ENVIRONMENTS)]),

@@ -99,7 +99,12 @@ fn rules(base: Base<'_>) -> Rules<'_> {
 
 fn of(attributes: Vec<ResourceAttribute>, before: Read<Vec<ResourceAttribute>>, base: Base<'_>) -> Plan<CatalogAct> {
     let app = || OriginSystem::AadApplication;
-    reconcile(&desired(vec![wanted("crm", app(), attributes)]), &seen(app(), before), &[], &rules(base))
+    reconcile(
+        &desired(vec![wanted("crm", app(), attributes)]),
+        &seen(app(), before),
+        &[],
+        &rules(base),
+    )
 }
 
 /// What is sent.
@@ -116,14 +121,22 @@ fn sent(plan: &Plan<CatalogAct>) -> Vec<ResourceAttribute> {
 #[test]
 fn what_is_asked_already_is_written_no_more_whatever_its_ids_and_order() {
     let there = vec![asked("b", Some("2"), true), asked("a", Some("1"), false)];
-    let plan = of(vec![asked("a", None, false), asked("b", None, true)], Read::Read(there), Base::none());
+    let plan = of(
+        vec![asked("a", None, false), asked("b", None, true)],
+        Read::Read(there),
+        Base::none(),
+    );
     assert!(plan.is_quiet(), "{plan:?}");
 }
 
 #[test]
 fn a_question_that_changes_keeps_its_id_and_one_that_is_new_has_none() {
     let there = vec![asked("a", Some("1"), false)];
-    let plan = of(vec![asked("a", None, true), asked("b", None, false)], Read::Read(there), Base::none());
+    let plan = of(
+        vec![asked("a", None, true), asked("b", None, false)],
+        Read::Read(there),
+        Base::none(),
+    );
     assert_eq!(sent(&plan), [asked("a", Some("1"), true), asked("b", None, false)]);
     assert_eq!(plan.steps[0].stake.door, Door::Narrows);
 }
@@ -163,9 +176,10 @@ fn of_a_site_that_no_list_shows_what_was_applied_stands_and_only_ours_is_written
     let site = || OriginSystem::SharePointOnline;
     let desired = desired(vec![wanted("portal", site(), vec![asked("a", None, true)])]);
     let unread = seen(site(), Read::Unread);
-    let status: ResourceStatus = serde_json::from_value(serde_json::json!({"name": "portal", "id": "r", "originId": "crm",
+    let status: ResourceStatus =
+        serde_json::from_value(serde_json::json!({"name": "portal", "id": "r", "originId": "crm",
         "originSystem": "SharePointOnline", "roles": [], "added": true, "state": "Ready"}))
-    .unwrap();
+        .unwrap();
     let ours = reconcile(&desired, &unread, &[status.clone()], &rules(Base::none()));
     assert_eq!(sent(&ours), [asked("a", None, true)]);
     let applied = crate::plan::applied(&ours.steps[0].memories);
@@ -182,6 +196,11 @@ fn a_resource_of_two_names_is_asked_about_by_the_first_that_says_what() {
         wanted("one", app(), vec![asked("a", None, true)]),
         wanted("two", app(), vec![asked("b", None, true)]),
     ];
-    let plan = reconcile(&desired(resources), &seen(app(), Read::Read(Vec::new())), &[], &rules(Base::none()));
+    let plan = reconcile(
+        &desired(resources),
+        &seen(app(), Read::Read(Vec::new())),
+        &[],
+        &rules(Base::none()),
+    );
     assert_eq!(sent(&plan), [asked("a", None, true)]);
 }
