@@ -263,8 +263,25 @@ fn create(call: &mut Call<'_>) -> Answer {
     policy.insert("createdDateTime".into(), json!(now));
     policy.insert("modifiedDateTime".into(), json!(now));
     policy.insert("accessPackageId".into(), json!(text(&package, "id")));
+    let series = review_series(call.store, &policy, &Value::Null);
+    policy.insert("reviewSeries".into(), series);
     call.store.insert(Kind::AssignmentPolicies, &id, policy.clone());
     call.one(201, SHOWN, &policy)
+}
+
+/// The series of reviews that a policy has: the same one as long as when it is reviewed stays the same, a new one where that
+/// changes, none without reviews. Inferred from terraform-provider-azuread, "once an access review has been created you cannot
+/// update its start date".
+fn review_series(store: &Store, policy: &Object, before: &Value) -> Value {
+    let review = policy.get("reviewSettings").unwrap_or(&Value::Null);
+    if review["isEnabled"] != true {
+        return Value::Null;
+    }
+    let when = json!([review["schedule"]["startDateTime"], review["schedule"]["recurrence"]]);
+    if before["when"] == when {
+        return before.clone();
+    }
+    json!({"id": store.ids.fresh(), "when": when})
 }
 
 /// The properties that the current update page calls required.
@@ -301,6 +318,9 @@ fn replace(call: &mut Call<'_>, id: &str) -> Answer {
     );
     policy.insert("modifiedDateTime".into(), json!(call.store.clock.text()));
     policy.insert("accessPackageId".into(), json!(text(&package, "id")));
+    let before = old.get("reviewSeries").cloned().unwrap_or_default();
+    let series = review_series(call.store, &policy, &before);
+    policy.insert("reviewSeries".into(), series);
     let new = policy.clone();
     call.store.update(Kind::AssignmentPolicies, id, |policy| *policy = new);
     call.one(200, SHOWN, &policy)

@@ -60,7 +60,12 @@ pub(super) fn add_user(store: &mut Store, user: &User) -> Result<String, SeedErr
         "jobTitle": user.job_title, "givenName": null, "surname": null, "mailNickname": upn.split('@').next(),
         "employeeId": null, "externalUserState": guest.then_some("Accepted"), "otherMails": [],
         "createdDateTime": BIRTH, "deletedDateTime": null});
-    store.place(Kind::Users, &id, object(value));
+    let mut value = object(value);
+    if user.governed {
+        value.insert("governed".into(), json!(true));
+        store.governs = true;
+    }
+    store.place(Kind::Users, &id, value);
     Ok(id)
 }
 
