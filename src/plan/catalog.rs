@@ -17,6 +17,7 @@ use crate::{
     },
 };
 
+pub use attributes::{merge as merge_attributes, told as told_attributes};
 pub use roles::{DesiredAssignment, DesiredRoles, NamedAssignment, matter, named, role_set};
 
 /// A catalog as the spec wants it, its resources resolved. `None`: left as it is.

@@ -32,7 +32,8 @@ use crate::{
         self, Base, Canonical as _, Found, Plan, Problem, Rules,
         bindings::{DirectoryKey, given_by_id, remember},
         catalog::{
-            CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan, unwanted,
+            CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan,
+            told_attributes, unwanted,
         },
         departure::Next,
         desire,
@@ -299,7 +300,7 @@ impl Managed for Catalog {
                 return Ok(done);
             }
             CatalogAct::UpdateAttributes {
-                name: _,
+                name,
                 origin_id,
                 attributes,
             } => {
@@ -324,6 +325,7 @@ impl Managed for Catalog {
                 if resource.origin_system.is_listed() {
                     tenant.inventory.resource_changed(&catalog.id, resource.clone());
                 }
+                return Ok(Done::Told(told_attributes(name, attributes)));
             }
             CatalogAct::AssignRole(DesiredAssignment {
                 name: _,

@@ -57,6 +57,7 @@ impl Attributes {
         other.0.iter().any(|before| match before {
             ResourceAttribute::Asked { name, question, .. } if question.is_required => {
                 let after = self.question(name);
+                // One that is gone asks nothing.
                 after.is_none_or(|after| !after.is_required || !asks_as_much(&after.answer, &question.answer))
             }
             ResourceAttribute::Asked { .. } => false,
@@ -100,6 +101,38 @@ fn act(wanted: &DesiredResource, attributes: Attributes) -> CatalogAct {
     }
 }
 
+/// What is sent of the attributes of the resource of this name: all of them are one field.
+pub fn merge(
+    name: &str,
+    after: Vec<ResourceAttribute>,
+    before: &[ResourceAttribute],
+    judge: &mut Judge<'_>,
+) -> Vec<ResourceAttribute> {
+    let before = Attributes(before.to_vec());
+    let is_unknown = |one: &ResourceAttribute| matches!(one, ResourceAttribute::Unknown { .. });
+    if before.0.iter().any(is_unknown) {
+        judge.unmanaged(WORDS, |(): &()| true, &());
+    }
+    let sent = judge.optional(
+        &path(name),
+        WORDS,
+        |attributes: &Attributes| !attributes.0.is_empty(),
+        |before, after| match (after.asks_less_than(before), before.asks_less_than(after)) {
+            (true, _) => Stake::widening(true),
+            (false, true) => Stake::widening(false),
+            (false, false) => Stake::NEUTRAL,
+        },
+        (Attributes(after).known_as(&before), &before),
+    );
+    sent.0
+}
+
+/// What is to be remembered once this was sent.
+#[must_use]
+pub fn told(name: &str, attributes: &[ResourceAttribute]) -> Memory {
+    Memory::keep(path(name), Attributes(attributes.to_vec()).canonical())
+}
+
 /// What is asked for the sake of resources that are being brought in.
 pub(super) fn of_new(resources: &[DesiredResource]) -> Plan<CatalogAct> {
     let asked = resources.iter().filter(|wanted| !wanted.attributes.is_empty());
@@ -111,17 +144,14 @@ pub(super) fn of_new(resources: &[DesiredResource]) -> Plan<CatalogAct> {
 fn written(wanted: &DesiredResource, attributes: Attributes) -> Step<CatalogAct> {
     let (path, after) = (path(&wanted.name), attributes.canonical());
     let difference = crate::plan::Difference {
-        path: path.clone(),
+        path,
         before: "none".into(),
-        after: after.clone(),
+        after,
         cause: crate::plan::Cause::Spec,
         stake: Stake::NEUTRAL,
     };
-    Step::changing(
-        act(wanted, attributes),
-        vec![difference],
-        vec![Memory::keep(path, after)],
-    )
+    // Remembered once it was sent: see `told`.
+    Step::changing(act(wanted, attributes), vec![difference], Vec::new())
 }
 
 /// What is asked for the sake of the catalog's resources, each judged by itself.
@@ -150,23 +180,8 @@ pub(super) fn reconcile(
         }
         match &resource.attributes {
             Read::Read(before) => {
-                let before = Attributes(before.clone());
-                let is_unknown = |one: &&ResourceAttribute| matches!(one, ResourceAttribute::Unknown { .. });
                 let mut judge = Judge::new(*rules);
-                if before.0.iter().any(|one| is_unknown(&one)) {
-                    judge.unmanaged(WORDS, |_: &()| true, &());
-                }
-                let sent = judge.optional(
-                    &path,
-                    WORDS,
-                    |attributes: &Attributes| !attributes.0.is_empty(),
-                    |before, after| match (after.asks_less_than(before), before.asks_less_than(after)) {
-                        (true, _) => Stake::widening(true),
-                        (false, true) => Stake::widening(false),
-                        (false, false) => Stake::NEUTRAL,
-                    },
-                    (after.clone().known_as(&before), &before),
-                );
+                let sent = Attributes(merge(&wanted.name, after.0.clone(), before, &mut judge));
                 let hold = || act(wanted, after.clone());
                 plan.extend(judge.judgement().plan(act(wanted, sent), hold));
             }

@@ -20,13 +20,10 @@ pub(crate) fn follow(store: &mut Store) {
     let blocks = text(&store.settings, "externalUserLifecycleAction") != "none";
     for guest in governed(store) {
         let id = text(&guest, "id").to_owned();
-        let mut own = store
-            .all(Kind::Assignments)
-            .filter(|held| same(text(held, "targetId"), &id))
-            .peekable();
+        let is_own = |held: &&Object| same(text(held, "targetId"), &id);
+        let own: Vec<bool> = store.all(Kind::Assignments).filter(is_own).map(is_live).collect();
         // Who never held anything has lost nothing.
-        let has_held = own.peek().is_some();
-        let holds = own.any(is_live);
+        let (has_held, holds) = (!own.is_empty(), own.contains(&true));
         let is_blocked = guest.contains_key("blockedSince");
         let now = store.clock.text();
         match (holds, is_blocked) {

@@ -182,7 +182,8 @@ fn of_a_site_that_no_list_shows_what_was_applied_stands_and_only_ours_is_written
         .unwrap();
     let ours = reconcile(&desired, &unread, &[status.clone()], &rules(Base::none()));
     assert_eq!(sent(&ours), [asked("a", None, true)]);
-    let applied = crate::plan::applied(&ours.steps[0].memories);
+    assert!(ours.steps[0].memories.is_empty(), "nothing was sent yet");
+    let applied = crate::plan::applied(&[told("portal", &sent(&ours))]);
     assert!(reconcile(&desired, &unread, &[status], &rules(Base::of(Some(&applied)))).is_quiet());
     let theirs = reconcile(&desired, &unread, &[], &rules(Base::none()));
     assert!(matches!(theirs.held[0].1, Hold::UnmanagedSettings(_)), "{theirs:?}");
