@@ -15,7 +15,7 @@ use super::{
     rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
-pub use attribute::{AttributeQuestion, ResourceAttribute};
+pub use attribute::{AttributeChoice, AttributeChoices, AttributeQuestion, ResourceAttribute};
 pub use role_assignment::{CatalogRole, Principal, RoleAssignment};
 
 /// A catalog of Entra: the resources that access packages may hand out, and which namespaces may use which of them
@@ -185,7 +185,7 @@ pub struct CatalogResource {
     /// `[{name: extension_0f7c_costCenter, question: {prompt: Which cost center pays?, required: true, text: {singleLine: true}}}]`.
     /// The answers are written to the user in the directory. Absent: what was set up by hand stays. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20))]
+    #[schemars(length(max = 5))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub attributes: Vec<ResourceAttribute>,
     /// The environment that the site is in, where SharePoint has several geographic locations: the address of that location's

@@ -30,9 +30,9 @@ pub use assignment_policy::{
     TargetManagerLevel, TextQuestion,
 };
 pub use catalog::{
-    ApprovalLimit, AttributeQuestion, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec,
-    CatalogState, CatalogStatus, Grant, Limits, NamespaceScope, Permission, Principal, References, ResourceAttribute,
-    ResourceState, ResourceStatus, RoleAssignment, RoleStatus,
+    ApprovalLimit, AttributeChoice, AttributeChoices, AttributeQuestion, Catalog, CatalogDeletionPolicy,
+    CatalogResource, CatalogRole, CatalogSpec, CatalogState, CatalogStatus, Grant, Limits, NamespaceScope, Permission,
+    Principal, References, ResourceAttribute, ResourceState, ResourceStatus, RoleAssignment, RoleStatus,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,

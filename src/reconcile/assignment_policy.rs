@@ -28,7 +28,7 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{self, AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
+    api::{self, AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason, References},
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, CatalogId, Listed, PolicyBody, PolicyId, Read, Removed},
     plan::{
@@ -410,7 +410,13 @@ impl Managed for AssignmentPolicy {
         asks: Asks,
     ) -> Vec<Problem> {
         let tenant = &references.tenant;
-        let mut problems = of_deciders(tenant, &references.deciders, &subject.object.spec, asks).await;
+        // Who may name people by id only is not told who they are.
+        let grants = &references.limits.grants;
+        let deciders = match grants.iter().any(|grant| grant.limits.references == References::Any) {
+            true => references.deciders.as_slice(),
+            false => &[],
+        };
+        let mut problems = of_deciders(tenant, deciders, &subject.object.spec, asks).await;
         problems.extend(outliving::look(subject, references, observed, asks).await);
         problems
     }

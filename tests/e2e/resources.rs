@@ -118,7 +118,7 @@ fn requestors_are_asked_what_a_resource_needs_and_the_same_question_keeps_its_id
         (&json!("Which cost center pays?"), &json!(false))
     );
     let from = mark(&stage);
-    intervals(&stage, 2)?;
+    visits(&stage, &catalog(), 2)?;
     assert_eq!(writes_since(&stage, from), [""; 0], "nothing is asked twice");
 
     let title = json!({"name": "jobTitle", "question": {"prompt": "Title?", "choice": {"choices": [{"value": "a"}, {"value": "b"}]}}});

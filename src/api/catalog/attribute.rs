@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{ChoiceQuestion, Localization, Question, TextQuestion, rules};
+use crate::api::{Choice, ChoiceQuestion, Localization, Question, TextQuestion, rules};
 
 /// An attribute of the user in the directory that a resource needs: whoever requests a package with a role of it is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -36,7 +36,7 @@ pub struct AttributeQuestion {
     pub prompt: String,
     /// The same in other languages, for example `[{language: de, text: Welche Kostenstelle zahlt?}]`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 10))]
+    #[schemars(length(max = 5))]
     pub localizations: Vec<Localization>,
     /// Whether it must be answered. Default `false`.
     #[serde(default)]
@@ -46,7 +46,34 @@ pub struct AttributeQuestion {
     pub text: Option<TextQuestion>,
     /// It is answered by choosing, for example `{choices: [{value: emea, text: Europe}, {value: apac}]}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub choice: Option<ChoiceQuestion>,
+    pub choice: Option<AttributeChoices>,
+}
+
+/// An answer by choosing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::at_least_one("choices", "say what can be chosen, for example choices: [{value: emea, text: Europe}, {value: apac}]"))]
+pub struct AttributeChoices {
+    /// Whether several may be chosen. Default `false`.
+    #[serde(default)]
+    pub multiple: bool,
+    /// What can be chosen, for example `[{value: emea, text: Europe}, {value: apac}]`. Required.
+    #[schemars(length(max = 20))]
+    pub choices: Vec<AttributeChoice>,
+}
+
+/// One of the answers. Its text has no other languages, as that of a policy's questions has: the API server allows no more rules
+/// in one definition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = rules::required("value", "say what is kept, for example value: emea"))]
+pub struct AttributeChoice {
+    /// What is kept with the user, for example `emea`. Required.
+    #[schemars(length(min = 1, max = 256))]
+    pub value: String,
+    /// What is shown, for example `Europe`. Default: the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub text: Option<String>,
 }
 
 impl ResourceAttribute {
@@ -67,7 +94,17 @@ impl ResourceAttribute {
             required,
             editable: self.editable,
             text,
-            choice,
+            choice: choice.map(|AttributeChoices { multiple, choices }| ChoiceQuestion {
+                multiple,
+                choices: choices
+                    .into_iter()
+                    .map(|AttributeChoice { value, text }| Choice {
+                        value,
+                        text,
+                        localizations: Vec::new(),
+                    })
+                    .collect(),
+            }),
         }
     }
 }

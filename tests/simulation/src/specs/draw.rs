@@ -687,6 +687,12 @@ impl Draw {
             if let Some(question) = question.as_object_mut() {
                 question.remove("name");
                 question.remove("editable");
+                let choices = question
+                    .get_mut("choice")
+                    .and_then(|choice| choice["choices"].as_array_mut());
+                for choice in choices.into_iter().flatten().filter_map(Value::as_object_mut) {
+                    choice.remove("localizations");
+                }
             }
             attribute.insert("name".into(), name.into());
             attribute.insert("question".into(), question);
