@@ -442,6 +442,8 @@ impl Refers for CatalogSpec {
                 share_point_site,
                 roles: _,
                 role_assignable: _,
+                attributes: _,
+                environment: _,
             } = resource;
             let field = format!("spec.resources[{index}]");
             found.group(&field, group.as_ref());

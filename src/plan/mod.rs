@@ -16,6 +16,7 @@
 //! | `admission` | whether the admission policy of the cluster protects what identity rests on |
 //! | `brake` | which deletions wait, since there are too many |
 //! | `roles` | which role a name means |
+//! | `outlook` | what is worth a look of a person, and keeps nobody from working |
 
 pub mod access_package;
 pub mod admission;
@@ -32,6 +33,7 @@ pub mod identity;
 pub mod judge;
 pub mod limits;
 pub mod members;
+pub mod outlook;
 pub mod people;
 mod problem;
 pub mod resources;

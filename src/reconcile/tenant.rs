@@ -21,6 +21,7 @@ use super::{
     halt::{Halt, Retry, Stage, Step},
     inventory::{Freshness, Inventory},
     machine::Machine,
+    outlook::Counted,
     settings::Settings,
     site_roles::SiteRoles,
 };
@@ -65,6 +66,8 @@ pub(crate) struct Tenant {
     pub(crate) site_roles: SiteRoles,
     /// What was written to roles on catalogs, and need not show yet.
     pub(crate) role_writes: RoleWrites,
+    /// What was counted for people to look at.
+    pub(crate) counted: Counted,
     /// How long a write may take to show.
     pub(crate) visibility: Duration,
     uid: String,
@@ -138,6 +141,7 @@ impl Tenant {
             asked: Mutex::default(),
             acknowledge: spec.acknowledge,
             role_writes: RoleWrites::new(machine.clock.clone(), settings.visibility),
+            counted: Counted::default(),
             visibility: settings.visibility,
             uid: object.uid().unwrap_or_default(), // equals none, as `is_current` asks
             generation: object.metadata.generation.unwrap_or_default(), // likewise

@@ -20,7 +20,9 @@
 //! | `partners` | connected organizations, who vouches for their people, and the policies that let them in |
 //! | `people` | who decides: what somebody changes about approvers stays |
 //! | `names` | names that are taken, differ by case, are swapped; many resources at once |
+//! | `outlook` | what people should look at: told, read seldom, never an obstacle |
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
+//! | `resources` | what a Catalog says of its resources: eligible roles, what requestors are asked, where a site is |
 //! | `sign_in` | consent that is given later, tokens that are refused |
 //! | `authorities` | several clouds and tenants: whom the operator asks for tokens, and what it takes them for |
 //! | `sites` | SharePoint sites, which no list shows to an application |
@@ -52,9 +54,11 @@ mod grants;
 mod identity;
 mod kstatus;
 mod names;
+mod outlook;
 mod partners;
 mod people;
 mod reading;
+mod resources;
 mod review;
 mod scenarios;
 mod scene;
