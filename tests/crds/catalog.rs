@@ -418,9 +418,8 @@ fn a_grant_says_to_whom_it_speaks_and_of_what() {
             ),
             (
                 "an approver in no way",
-                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {approvers: {users: [{}], groups: [{}]}}}]}",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {approvers: {users: [{}]}}}]}",
                 &[
-                    "spec.grants[0].limits.approvers.groups[0]: Invalid value: a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}",
                     "spec.grants[0].limits.approvers.users[0]: Invalid value: a user needs exactly one of id, userPrincipalName, mail; for example user: {userPrincipalName: ann@contoso.com}",
                 ],
             ),
@@ -428,16 +427,18 @@ fn a_grant_says_to_whom_it_speaks_and_of_what() {
                 "a demand that says nothing",
                 "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {mustAsk: [{name: ticket}]}}]}",
                 &[
-                    "spec.grants[0].limits.mustAsk[0]: Invalid value: say what is to be asked: a prompt, a regex for the answer, or both; for example regex: \"^CHG[0-9]+$\"",
+                    r#"spec.grants[0].limits.mustAsk[0]: Invalid value: say what is to be asked: a prompt, a regex for the answer, or both; for example regex: "^CHG[0-9]+$""#,
                 ],
             ),
             (
-                "less than none",
-                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {maxPackages: -1, maxPolicies: -1}}]}",
-                &[
-                    "spec.grants[0].limits.maxPackages: Invalid value: -1: must be a number of packages, or 0 for none",
-                    "spec.grants[0].limits.maxPolicies: Invalid value: -1: must be a number of policies, or 0 for none",
-                ],
+                "fewer packages than none",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {maxPackages: -1}}]}",
+                &["spec.grants[0].limits.maxPackages: Invalid value: -1: must be a number of packages, or 0 for none"],
+            ),
+            (
+                "fewer policies than none",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {maxPolicies: -1}}]}",
+                &["spec.grants[0].limits.maxPolicies: Invalid value: -1: must be a number of policies, or 0 for none"],
             ),
             (
                 "a limit that is none",

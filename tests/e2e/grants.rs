@@ -238,8 +238,11 @@ fn nobody_acts_for_others_without_the_grants_leave_not_even_to_give_access_back(
 fn a_suspended_grant_stops_at_once_and_what_was_made_stays() -> Result<()> {
     let stage = with_package(&catalog(), &package())?;
     apply_ready(&stage, &policy())?;
-    let grant =
-        |suspended: bool| json!([{"name": "marketing", "namespaces": {"names": [NAMESPACE]}, "suspended": suspended}]);
+    let grant = |suspended: bool| {
+        let mut grants = catalog_with_limits(json!({}))["spec"]["grants"].clone();
+        grants[0]["suspended"] = suspended.into();
+        grants
+    };
     patch_grants(&stage, &grant(true))?;
     let from = mark(&stage);
     let reworded = |manifest: Value| patched(manifest, json!({"spec": {"description": "Other words"}}));

@@ -138,7 +138,9 @@ impl Walk<'_> {
             self.set(Class::Empty, at, pointer, "  ".into());
         }
         if value.is_number() && rules("self") {
-            self.set(Class::OutOfRange, at, pointer, 9.into());
+            // There is no most of what is the most.
+            let outside = if field.starts_with("max") { -1 } else { 9 };
+            self.set(Class::OutOfRange, at, pointer, outside.into());
         }
         let Some([first, ..]) = value.as_array().map(Vec::as_slice) else {
             return;

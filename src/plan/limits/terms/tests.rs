@@ -40,7 +40,7 @@ fn what_a_spec_says_and_what_entra_then_has_are_the_same_terms() {
     if let Consent::Asked(stages) = &mut written.add {
         stages.iter_mut().flatten().for_each(|chosen| chosen.field = None);
     }
-    assert_eq!(written, entra(json!({})));
+    assert_eq!(written, entra(json!({"questions": []})));
 }
 
 #[test]
