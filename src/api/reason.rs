@@ -24,6 +24,7 @@ pub enum Reason {
     ReferenceMoved,
     OneWaySeparation,
     NobodyCanRequest,
+    WeakestWayIn,
     ApproverUnavailable,
     ResourceNotInCatalog,
     ResourceNotReady,
@@ -92,6 +93,7 @@ impl Reason {
         Self::ReferenceMoved,
         Self::OneWaySeparation,
         Self::NobodyCanRequest,
+        Self::WeakestWayIn,
         Self::ApproverUnavailable,
         Self::ResourceNotInCatalog,
         Self::ResourceNotReady,
@@ -204,6 +206,7 @@ impl Reason {
             | Self::ReferenceMoved
             | Self::OneWaySeparation
             | Self::NobodyCanRequest
+            | Self::WeakestWayIn
             | Self::ApproverUnavailable
             | Self::ResourceNotInCatalog
             | Self::ResourceNotReady
@@ -264,6 +267,9 @@ impl Reason {
                 "A package is incompatible with another one way only: its holders can still request the other."
             }
             Self::NobodyCanRequest => "The catalog keeps those whom the policy means from requesting the package.",
+            Self::WeakestWayIn => {
+                "Who is to be approved by one policy of the package can pick another by which fewer approve."
+            }
             Self::ApproverUnavailable => {
                 "Somebody who is to approve or to review does not exist any more, or is disabled."
             }

@@ -26,9 +26,9 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{self, AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
+    api::{self, AccessPackage, Adoption, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
     cluster::{Identity, Lookup},
-    graph::{self, AccessPackageId, CatalogId, Listed, PolicyBody, PolicyId, Read, Removed},
+    graph::{self, AccessPackageId, CatalogId, Listed, PolicyBody, PolicyId, PolicyRead, Read, Removed},
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         assignment_policy::{PolicyAct, plan, plan_ended, questions},
@@ -36,7 +36,7 @@ use crate::{
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::{Way, out_of_reach, past_end},
+        limits::{Judged, Terms, Way, out_of_reach, past_end, remember_way, ways_so_far},
         people::People,
     },
     report::Report,
@@ -188,6 +188,13 @@ impl Managed for AssignmentPolicy {
         } = bind_people(&tenant, &spec, &entra.catalog_id.as_str().into(), memory).await?;
         organizations.into_iter().for_each(|pin| remember(&mut pins, Some(pin)));
         subject.status.access_package_id = Some(entra.id.clone());
+        // Noted with the intent to make it: what nobody else has made has no past of which nobody knows.
+        if is_new && subject.object.spec.id.is_none() && subject.object.spec.adoption == Adoption::Never {
+            subject.status.ways_so_far = Some(match &limits.way.terms {
+                Judged::Terms(terms) => ways_so_far(terms),
+                Judged::Unjudgeable(_) => Vec::new(), // of a spec there are terms
+            });
+        }
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
             package_id: entra.id.as_str().into(),
@@ -276,7 +283,7 @@ impl Managed for AssignmentPolicy {
 
     async fn perform(
         context: &Context,
-        _subject: &mut Subject<Self>,
+        subject: &mut Subject<Self>,
         site: &Site,
         act: &PolicyAct,
         observed: &mut Found<Box<graph::AssignmentPolicy>>,
@@ -296,6 +303,8 @@ impl Managed for AssignmentPolicy {
         match act {
             PolicyAct::Identity(_) | PolicyAct::Create(_) => {} // not requests, or done above
             PolicyAct::Replace(body) => {
+                // Before it is sent: whatever becomes of the answer, people may come in by it.
+                note_ways(subject, &(**body).clone().into());
                 graph.replace_assignment_policy(&policy.id, &package, body).await?;
                 policy.fields = (**body).clone().into();
                 // Those that are new have ids now, which the next read tells.
@@ -358,6 +367,9 @@ impl Managed for AssignmentPolicy {
             Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => &Read::Unread,
         };
         subject.status.questions = questions::told(asked, &desired.questions, there);
+        if let Found::Present(policy) = observed {
+            note_ways(subject, &policy.fields);
+        }
         let reopen = subject.request_command();
         subject.status.resolved.clone_from(&references.pins);
         let of = format!("policy of access package {:?}", references.package);
@@ -481,6 +493,13 @@ impl Managed for AssignmentPolicy {
 
     fn follow(site: &mut Site, place: &str) {
         place.clone_into(&mut site.place.parent_id);
+    }
+}
+
+/// Remembers what the policy lets people do, where it is known what it did before.
+fn note_ways(subject: &mut Subject<AssignmentPolicy>, policy: &PolicyRead) {
+    if let Some(so_far) = &mut subject.status.ways_so_far {
+        remember_way(so_far, &Terms::of_entra(policy));
     }
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     breach,
-    terms::{Consent, Door, Lasting, Terms, Wishes, scope_of},
+    terms::{Consent, Door, Lasting, Terms, Wishes, scope_name, scope_of},
 };
 use crate::{
     api::{
@@ -86,7 +86,7 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
                 format!("allows no scope that this version does not know: {scope}")
             }
             (scope, allowed) => {
-                let asked = asked(scope);
+                let asked = scope_name(scope);
                 format!("allows {allowed:?} only, not {asked} (limits.requestorScopes)")
             }
         };
@@ -181,16 +181,6 @@ fn lets(allowed: &[RequestorScope], scope: &AllowedTargetScope) -> bool {
         | AllowedTargetScope::AllExternalUsers
         | AllowedTargetScope::AllDirectoryAgentIdentities => allowed.iter().any(|one| scope_of(*one) == *scope),
     }
-}
-
-/// The scope as people write it in a spec: Graph's name with a capital.
-fn asked(scope: &AllowedTargetScope) -> String {
-    let name = scope.to_string();
-    let mut letters = name.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or(name)
 }
 
 /// Ways in that take a leave of their own.

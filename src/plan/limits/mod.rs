@@ -8,18 +8,22 @@
 //! | `choices` | an empty choice is no choice |
 //! | `terms` | what a policy lets people do, written in a spec or found in Entra |
 //! | `way` | a policy through which somebody could come in, told in words |
+//! | `weakest` | the easiest of all ways into a package |
 //! | `roles` | the roles of a package, and which grants speak of them |
 //! | `fit` | one grant and one policy's terms: every limit is judged there |
+//! | `entry` | by what those came in who hold the package |
 //! | `admission` | which roles go with which ways in |
 //! | `leave` | whose leave it takes to leave something behind |
 
 mod admission;
 mod choices;
+mod entry;
 mod fit;
 mod leave;
 mod roles;
 mod terms;
 mod way;
+mod weakest;
 
 use std::collections::BTreeMap;
 
@@ -28,10 +32,12 @@ use k8s_openapi::jiff::Timestamp;
 
 pub use admission::{admits, admits_takeover, outside};
 pub use choices::{named as well_named, named_once, out_of_reach, past_end, well_formed};
+pub use entry::{CameBy, of_holders, remember as remember_way, ways as ways_so_far};
 pub use leave::{Keeper, leave};
 pub use roles::{Beyond, RoleAt};
 pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
 pub use way::{Judged, Way};
+pub use weakest::{easier_way, weakest_way_in};
 
 use super::Problem;
 use crate::api::{AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, Grant, NamespaceScope, Reason};

@@ -249,6 +249,16 @@ pub fn scope_of(scope: RequestorScope) -> AllowedTargetScope {
     }
 }
 
+/// The scope as people write it in a spec: Graph's name with a capital.
+pub(super) fn scope_name(scope: &AllowedTargetScope) -> String {
+    let name = scope.to_string();
+    let mut letters = name.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or(name)
+}
+
 fn doors(open: &[(bool, Door)]) -> Vec<Door> {
     open.iter().filter(|(is, _)| *is).map(|(_, door)| *door).collect()
 }

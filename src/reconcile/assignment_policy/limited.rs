@@ -7,6 +7,7 @@ use super::{Around, PolicyReferences};
 use crate::{
     api::{AccessPackage, Catalog, EntraStatus, Grant, Reason},
     graph,
+    layer::{Layer, is_out},
     plan::{
         Base, Found, Problem,
         limits::{self, Beyond, RoleAt, Way},
@@ -93,7 +94,9 @@ impl Limited {
                     there.extend(RoleAt::beyond_reads(beyond, &self.catalog.spec, status));
                     // Entra lists them in no order; words that change say nothing new.
                     there.sort_by(|one, other| one.words.cmp(&other.words));
-                    roles.extend(there);
+                    if !is_out(Layer::RolesInEntra) {
+                        roles.extend(there);
+                    }
                 }
                 Some(_) => return untold("a role cannot be read"),
                 None => return untold("nothing is told of the roles"),

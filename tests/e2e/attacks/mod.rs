@@ -2,6 +2,7 @@
 //! counts is what Entra holds afterwards: each pair of a package and a policy through which somebody comes in is allowed
 //! by one single grant.
 
+mod holders;
 mod leave;
 mod limits;
 
