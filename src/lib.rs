@@ -20,6 +20,7 @@
 //! | [`operator`] | news in, visits out | `cluster`, `reconcile` |
 //! | [`controllers`] | the watches, and a queue for each kind | `cluster`, `reconcile` |
 //! | [`clock`], [`chance`], [`tenure`] | the one clock, the one source of chance, and until when this process may write | nothing of ours |
+//! | [`layer`] | what a simulation can take out, in a build for tests alone | nothing of ours |
 //! | [`leadership`], [`server`], [`metrics`], [`telemetry`] | one leader; health and figures over HTTP; log and traces | |
 //! | [`commands`] | what the binary can do | all |
 //!
@@ -35,6 +36,7 @@ mod cluster;
 pub mod commands;
 pub mod controllers;
 pub mod graph;
+pub mod layer;
 pub mod leadership;
 pub mod metrics;
 pub mod operator;

@@ -32,6 +32,11 @@ use super::{
         json_path = ".status.conditions[?(@.type=='Ready')].reason"
     ),
     printcolumn(name = "Catalog", type_ = "string", json_path = ".spec.catalogRef.name"),
+    printcolumn(
+        name = "Weakest way in",
+        type_ = "string",
+        json_path = ".status.weakestWayIn.summary"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "ID", type_ = "string", json_path = ".status.entra.id", priority = 1)
 )]
@@ -179,6 +184,21 @@ pub struct AccessPackageStatus {
     /// Policies of the package that no AssignmentPolicy manages; never touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmanaged_policies: Vec<UnmanagedPolicy>,
+    /// The easiest way in, over all policies that the package has in Entra; absent where nobody can come in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weakest_way_in: Option<WeakestWayIn>,
+}
+
+/// The easiest way into a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WeakestWayIn {
+    /// Who can come in, approved by how many, for how long: `AllMemberUsers, 1 approval, for P90D`.
+    pub summary: String,
+    /// Id of the policy.
+    pub policy_id: String,
+    /// Its display name.
+    pub display_name: String,
 }
 
 impl ManagedStatus for AccessPackageStatus {

@@ -252,6 +252,31 @@ pub struct AssignmentPolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
     pub resolved: Vec<PinnedReference>,
+    /// Every way in that the policy has been since the operator made it: whoever holds the package may have come in by any of
+    /// them. Absent where that is not known: of a policy that was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ways_so_far: Option<Vec<WaySoFar>>,
+}
+
+/// A way in that a policy is, or was.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaySoFar {
+    /// `Request`, `RequestOfOthers` or `Rule`; a later version may know more.
+    pub by: String,
+    /// Who could come in, as Graph names it: `allMemberUsers`. Empty where that could not be told.
+    pub scope: String,
+    /// Whom the scope meant, where it named them: `user 7deff43e-…`, `group 0282e19d-…`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// Whether somebody had to approve.
+    pub approved: bool,
+    /// Who was asked, a line for each stage: `user 7deff43e-…, RequestorManager`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// How long access lasted: `for 7776000 s`, `until 2027-12-31T00:00:00Z`, `never ends`, `while the rule matches`. Empty where
+    /// that could not be told.
+    pub lasts: String,
 }
 
 /// A question in Entra.

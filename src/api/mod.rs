@@ -20,14 +20,14 @@ mod status;
 
 pub use access_package::{
     AccessPackage, AccessPackageSpec, AccessPackageStatus, IncompatiblePackage, IncompatibleStatus, IncompatibleWith,
-    ResourceRole, ResourceRoleStatus,
+    ResourceRole, ResourceRoleStatus, WeakestWayIn,
 };
 pub use assignment_policy::{
     Approval, ApprovalStage, Approver, ApproverVisibility, AssignmentPolicy, AssignmentPolicySpec,
     AssignmentPolicyStatus, Automatic, Choice, ChoiceQuestion, Escalation, Expiration, Extension, ExtensionStage,
     Localization, ManagerLevel, NamedApprover, NoDecision, Notification, Notifications, OnBehalf, OnBehalfRequestor,
     Question, QuestionStatus, RequestorScope, Requestors, Review, ReviewInterval, Reviewer, SelfService, Target,
-    TargetManagerLevel, TextQuestion,
+    TargetManagerLevel, TextQuestion, WaySoFar,
 };
 pub use catalog::{
     ApprovalLimit, ApproverKind, ApproverLimit, AttributeChoice, AttributeChoices, AttributeQuestion, Catalog,

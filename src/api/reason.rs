@@ -24,6 +24,7 @@ pub enum Reason {
     ReferenceMoved,
     OneWaySeparation,
     NobodyCanRequest,
+    WeakestWayIn,
     ApproverUnavailable,
     ApproverIsGuest,
     PolicyShadowed,
@@ -99,6 +100,7 @@ impl Reason {
         Self::ReferenceMoved,
         Self::OneWaySeparation,
         Self::NobodyCanRequest,
+        Self::WeakestWayIn,
         Self::ApproverUnavailable,
         Self::ApproverIsGuest,
         Self::PolicyShadowed,
@@ -218,6 +220,7 @@ impl Reason {
             | Self::ReferenceMoved
             | Self::OneWaySeparation
             | Self::NobodyCanRequest
+            | Self::WeakestWayIn
             | Self::ApproverUnavailable
             | Self::ApproverIsGuest
             | Self::PolicyShadowed
@@ -285,6 +288,9 @@ impl Reason {
                 "A package is incompatible with another one way only: its holders can still request the other."
             }
             Self::NobodyCanRequest => "The catalog keeps those whom the policy means from requesting the package.",
+            Self::WeakestWayIn => {
+                "Who is to be approved by one policy of the package can pick another by which fewer approve."
+            }
             Self::ApproverUnavailable => {
                 "Somebody who is to approve or to review does not exist any more, is disabled, or is a group without members."
             }

@@ -39,7 +39,7 @@ use crate::{
         AssignmentPolicyStatus, Catalog, CatalogSpec, CatalogStatus, ConnectedOrganization,
         ConnectedOrganizationStatus, EntraObject, EntraTenant, EntraTenantSpec, EntraTenantStatus, Grant, Intent,
         KindName, ManagedStatus, OnWithdrawal, PinnedReference, Reason, ResourceRoleStatus, ResourceStatus,
-        UnmanagedPolicy,
+        UnmanagedPolicy, WaySoFar,
     },
     plan::limits::{self, Namespace},
 };
@@ -283,6 +283,7 @@ fn seen_package(package: &AccessPackage) -> SeenPackage<'_> {
             incompatible_with: _, // what lacks is in Ready
             resolved: _,          // ids for its own visits
             unmanaged_policies,
+            weakest_way_in: _, // it is told, and decides nothing
         } = status;
         seen.entra = entra.as_ref();
         seen.intent = intent.as_ref();
@@ -303,6 +304,7 @@ struct SeenPolicy<'a> {
     applied: Option<&'a Applied>,
     resolved: Option<&'a [PinnedReference]>,
     package: Option<&'a str>,
+    ways_so_far: Option<&'a [WaySoFar]>,
     ready: Option<(&'a str, &'a str)>,
     exceeds: bool,
 }
@@ -320,6 +322,7 @@ fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
         applied: None,
         resolved: None,
         package: None,
+        ways_so_far: None,
         ready: None,
         exceeds: exceeds_its_grant(policy),
     };
@@ -329,6 +332,7 @@ fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
             identity: api::Identity { entra, intent, applied },
             access_package_id,
             questions: _, // ids for its own visits
+            ways_so_far,
             resolved,
         } = status;
         seen.entra = entra.as_ref();
@@ -336,6 +340,7 @@ fn seen_policy(policy: &AssignmentPolicy) -> SeenPolicy<'_> {
         seen.applied = applied.as_ref();
         seen.resolved = Some(resolved);
         seen.package = access_package_id.as_deref();
+        seen.ways_so_far = ways_so_far.as_deref();
         seen.ready = ready(status).map(|(status, reason, _, _)| (status, reason));
     }
     seen

@@ -33,7 +33,7 @@ use crate::{
         ObjectId, Read, Removed, ResourceRoleScope,
     },
     plan::{
-        self, Canonical as _, Found, Hold, Plan, Problem, Rules,
+        self, Canonical as _, Found, Hold, Holders, Plan, Problem, Rules,
         access_package::{DesiredPackage, PackageAct, made_here, plan, scope_told},
         bindings::{DirectoryKey, given_by_id},
         departure::{self, Next},
@@ -45,7 +45,7 @@ use crate::{
     report::Report,
 };
 use incompatible::{BEFORE, Incompatibles};
-use ways::{limit_of, tell_questions, unmanaged};
+use ways::{is_managed, limit_of, tell_questions, unmanaged};
 
 /// How long a resource that was just added may be unknown to the package.
 const ROLE_WAIT: Duration = Duration::from_secs(20);
@@ -245,7 +245,7 @@ impl Managed for AccessPackage {
         _around: &(),
         weighing: Weighing<'_>,
     ) -> Plan<PackageAct> {
-        let limit = limit_of(subject, references, observed, weighing.becomes);
+        let limit = limit_of(subject, references, observed, weighing.becomes, None);
         let rules = Rules {
             base: weighing.base,
             drift: subject.drift(subject.object.spec.drift_policy),
@@ -273,6 +273,14 @@ impl Managed for AccessPackage {
             }
             (_, _) => {
                 let mut plan = plan(&desired, observed, &rules); // the rules have the limit
+                if let (None, Some(_)) = (&limit, weighing.holders) {
+                    // What goes to those who hold it is held to what they came in by; all else goes ahead.
+                    let breach = limit_of(subject, references, observed, weighing.becomes, weighing.holders);
+                    plan = plan.hold(|step| {
+                        let hands_out = step.stake.holders == Holders::HandsOut;
+                        breach.clone().filter(|_| hands_out).map(Hold::Limit)
+                    });
+                }
                 if weighing.becomes == Some(Becomes::Recognised) {
                     plan.found.push(made_here());
                 }
@@ -461,6 +469,7 @@ impl Managed for AccessPackage {
             }
             if let Some(policies) = package.policies.known() {
                 status.unmanaged_policies = unmanaged(policies, &references.policies);
+                status.weakest_way_in = limits::weakest_way_in(policies);
             }
             status.url = url(&references.tenant, &package.id);
         }
@@ -472,8 +481,13 @@ impl Managed for AccessPackage {
             Management::Observe => Problem::new(Reason::Observed, format!("access package with {roles} roles")),
             Management::Full => Problem::new(Reason::InSync, format!("access package with {roles} roles")),
         };
+        let seen = observed
+            .present()
+            .filter(|_| own)
+            .and_then(|package| package.policies.known());
+        let easier = seen.and_then(|policies| limits::easier_way(policies, |id| is_managed(id, &references.policies)));
         // What the spec names wrongly is told before what is held back for it.
-        let limit = limit_of(subject, references, observed, None);
+        let limit = limit_of(subject, references, observed, None, None);
         let obstacle = plan.obstacle(&reopen).or(limit);
         let ready = match (unresolved.clone(), obstacle.clone(), plan.held_problem(&reopen)) {
             (Some(problem), _, _) | (None, Some(problem), _) => Err(problem),
@@ -484,7 +498,7 @@ impl Managed for AccessPackage {
             ready,
             references: unresolved.clone(),
             sync: obstacle.or(plan.held_problem(&reopen)).or(unresolved),
-            warning: references.incompatible.warning.clone(),
+            warning: references.incompatible.warning.clone().or(easier),
         }
     }
 

@@ -28,9 +28,12 @@ use super::{
     tenant::Tenant,
 };
 use crate::{
-    api::{self, AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason, References},
+    api::{
+        self, AccessPackage, Adoption, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason,
+        References,
+    },
     cluster::{Identity, Lookup},
-    graph::{self, AccessPackageId, CatalogId, Listed, PolicyBody, PolicyId, Read, Removed},
+    graph::{self, AccessPackageId, CatalogId, Listed, PolicyBody, PolicyId, PolicyRead, Read, Removed},
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         assignment_policy::{PolicyAct, plan, plan_ended, questions},
@@ -38,7 +41,7 @@ use crate::{
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::{Counted, Way, out_of_reach, past_end},
+        limits::{Counted, Judged, Terms, Way, out_of_reach, past_end, remember_way, ways_so_far},
         outlook::{Decider, beside, shadowed, unbilled},
         people::People,
     },
@@ -215,6 +218,13 @@ impl Managed for AssignmentPolicy {
         limits.way = Way::of_this(&subject.object.spec, &pins).map_err(limit)?;
         warnings.extend(moved);
         subject.status.access_package_id = Some(entra.id.clone());
+        // Noted with the intent to make it: what nobody else has made has no past of which nobody knows.
+        if is_new && subject.object.spec.id.is_none() && subject.object.spec.adoption == Adoption::Never {
+            subject.status.ways_so_far = Some(match &limits.way.terms {
+                Judged::Terms(terms) => ways_so_far(terms),
+                Judged::Unjudgeable(_) => Vec::new(), // of a spec there are terms
+            });
+        }
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
             package_id: entra.id.as_str().into(),
@@ -312,7 +322,7 @@ impl Managed for AssignmentPolicy {
 
     async fn perform(
         context: &Context,
-        _subject: &mut Subject<Self>,
+        subject: &mut Subject<Self>,
         site: &Site,
         act: &PolicyAct,
         observed: &mut Found<Box<graph::AssignmentPolicy>>,
@@ -332,6 +342,8 @@ impl Managed for AssignmentPolicy {
         match act {
             PolicyAct::Identity(_) | PolicyAct::Create(_) => {} // not requests, or done above
             PolicyAct::Replace(body) => {
+                // Before it is sent: whatever becomes of the answer, people may come in by it.
+                note_ways(subject, &(**body).clone().into());
                 graph.replace_assignment_policy(&policy.id, &package, body).await?;
                 policy.fields = (**body).clone().into();
                 // Those that are new have ids now, which the next read tells.
@@ -394,6 +406,9 @@ impl Managed for AssignmentPolicy {
             Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => &Read::Unread,
         };
         subject.status.questions = questions::told(asked, &desired.questions, there);
+        if let Found::Present(policy) = observed {
+            note_ways(subject, &policy.fields);
+        }
         let reopen = subject.request_command();
         subject.status.resolved.clone_from(&references.pins);
         let of = format!("policy of access package {:?}", references.package);
@@ -546,6 +561,13 @@ impl Managed for AssignmentPolicy {
 /// Whether no grant allows any more what Entra has of the policy, and it is to be closed for that.
 fn stands_outside(references: &PolicyReferences, around: &Around, policy: &graph::AssignmentPolicy) -> bool {
     references.limits.closes(policy, &around.package)
+}
+
+/// Remembers what the policy lets people do, where it is known what it did before.
+fn note_ways(subject: &mut Subject<AssignmentPolicy>, policy: &PolicyRead) {
+    if let Some(so_far) = &mut subject.status.ways_so_far {
+        remember_way(so_far, &Terms::of_entra(policy));
+    }
 }
 
 /// The package in Entra: every policy is judged with all of its roles.

@@ -9,7 +9,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::plan::limits::{RoleAt, Way};
+use crate::{
+    layer::{Layer, is_out},
+    plan::limits::{RoleAt, Way},
+};
 
 /// What one visit is about to write.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +64,9 @@ impl Coming {
 
     fn of_others(&self, package: &str, uid: &str) -> impl Iterator<Item = Announced> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = table.get(&package.to_lowercase()).into_iter().flatten();
+        let is_known = !is_out(Layer::Announcements);
+        let others = table.get(&package.to_lowercase()).filter(|_| is_known);
+        let others = others.into_iter().flatten();
         let others: Vec<Announced> = others
             .filter(|(other, _)| other != uid)
             .map(|(_, what)| what.clone())

@@ -15,9 +15,9 @@ pub(super) async fn with_consent<K: Managed>(
     subject: &Subject<K>,
     site: &Site,
     stand: &Stand,
-    again: impl Fn(Waits) -> Plan<K::Act>,
+    again: impl Fn(Waits, Option<&Listed<Assignment>>) -> Plan<K::Act>,
 ) -> Step<Plan<K::Act>> {
-    let plan = again(Waits::NONE);
+    let plan = again(Waits::NONE, None);
     let id = match stand {
         Stand::Known { id } | Stand::Becomes { id, .. } => id,
         // Nobody holds what is not there.
@@ -28,6 +28,8 @@ pub(super) async fn with_consent<K: Managed>(
     }
     let package = AccessPackageId::from(K::package_of(site, id));
     let holders = site.tenant.graph.list_live_assignments(&package).await?; // reads Graph
+    let again = |waits| again(waits, Some(&holders));
+    let plan = again(Waits::NONE);
     Ok(asked(subject, site, id, &holders, again).unwrap_or(plan))
 }
 

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     api::{EntraObject, EntraStatus, Reason},
+    layer::{Layer, is_out},
     plan::{
         Found, Problem,
         identity::{Candidate, Facts, Question, Search, Stand, attempt, claimed, goes_first},
@@ -63,14 +64,17 @@ where
     K: Resource<DynamicType = ()> + HasStatus<Status: EntraStatus>,
 {
     let entra = object.status().and_then(EntraStatus::entra)?;
-    (object.meta().uid.as_ref() == Some(&entra.owner_uid)).then_some(entra)
+    let is_own = object.meta().uid.as_ref() == Some(&entra.owner_uid) || is_out(Layer::Ownership);
+    is_own.then_some(entra)
 }
 
 /// The identity that status proves: written for this very object, in this cloud and tenant.
 pub(crate) fn proven<K: Managed>(subject: &Subject<K>, tenant: &Tenant) -> Option<EntraObject> {
     let uid = subject.uid();
     subject.status.entra().cloned().filter(|entra| {
-        entra.owner_uid == uid && entra.cloud == tenant.cloud_name() && entra.tenant_id.eq_ignore_ascii_case(&tenant.id)
+        (entra.owner_uid == uid || is_out(Layer::Ownership))
+            && entra.cloud == tenant.cloud_name()
+            && entra.tenant_id.eq_ignore_ascii_case(&tenant.id)
     })
 }
 
@@ -139,9 +143,17 @@ async fn ask<K: Managed>(
             // A time that cannot be read, or has not come, is now: the search goes on for as long as it may take.
             K::search(site, &name, ago.unwrap_or(Duration::ZERO)).await?
         }
-        Question::ById(id) => match K::look_by_id(site, &id).await? {
-            Found::Present(candidate) => vec![candidate],
-            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => Vec::new(),
+        Question::ById(id) => match K::look_by_id(site, &id).await {
+            Ok(Found::Present(candidate)) => vec![candidate],
+            Ok(Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. }) => Vec::new(),
+            // Nothing is made in its place, so nothing need be certain; and whoever guesses ids is not told by a doubt that
+            // there is nothing, where they are told at once of what others have.
+            Err(halt)
+                if subject.object.takeover().id == Some(&*id) && halt.problem.reason == Reason::OutcomeUnknown =>
+            {
+                Vec::new()
+            }
+            Err(halt) => return Err(halt),
         },
         Question::ByName(name) => K::look_by_name(site, &name).await?,
     };

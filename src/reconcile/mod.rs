@@ -61,9 +61,9 @@ use tracing::Instrument as _;
 
 use crate::{
     api::{Adoption, DeletionPolicy, EntraStatus, FINALIZER, ManagedStatus, Management, Reason},
-    graph,
+    graph::{self, Assignment, Listed},
     plan::{
-        self, Base, Found, Hold, IdentityAct, Plan, Problem, Stake, Waits,
+        self, Base, Found, Hold, Holders, IdentityAct, Plan, Problem, Stake, Waits,
         bindings::DirectoryKey,
         departure::Next,
         identity::{Candidate, Stand},
@@ -270,6 +270,8 @@ pub(crate) struct Weighing<'a> {
     pub(crate) confirmed: bool,
     /// Which changes of what people have wait for a person.
     pub(crate) waits: Waits,
+    /// Those who hold the package, read just now; `None` where the plan touches nobody.
+    pub(crate) holders: Option<&'a Listed<Assignment>>,
     /// How the object gets its identity by this plan, where it does.
     pub(crate) becomes: Option<Becomes>,
 }
@@ -319,14 +321,14 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
         _announced = K::announce(subject, &references); // others see it until the visit ends
         observed = observe::<K>(&references, &stand, Freshness::Now).await?; // reads Graph, this object alone
         around = K::look_around(&references, Freshness::Now).await?; // reads Graph
-        let again = |waits| {
+        let again = |waits, holders: Option<&Listed<Assignment>>| {
             weigh(
                 subject,
                 &references,
                 &desired,
                 (&observed, &around),
                 &stand,
-                Round::Last(waits),
+                Round::Last(waits, holders),
             )
         }; // pure
         plan = consent::with_consent(subject, &site, &stand, again).await?; // reads Graph where people are touched
@@ -373,11 +375,11 @@ async fn observe<K: Managed>(
 
 /// How often a plan was made in this visit.
 #[derive(Clone, Copy)]
-enum Round {
+enum Round<'a> {
     /// Of what is known: it tells whether there is something to do.
     First,
-    /// Of what was read just now; these changes of what people have wait.
-    Last(Waits),
+    /// Of what was read just now; these changes of what people have wait, and these people have it, where they were asked for.
+    Last(Waits, Option<&'a Listed<Assignment>>),
 }
 
 /// The plan with everything that has to go before it, and with what is held back.
@@ -387,7 +389,7 @@ fn weigh<K: Managed>(
     desired: &K::Desired,
     (observed, around): (&Found<K::Observed>, &K::Around),
     stand: &Stand,
-    round: Round,
+    round: Round<'_>,
 ) -> Plan<K::Act> {
     let site = K::site(references);
     let becomes = match stand {
@@ -403,10 +405,14 @@ fn weigh<K: Managed>(
     };
     let weighing = Weighing {
         base,
-        confirmed: matches!(round, Round::Last(_)),
+        confirmed: matches!(round, Round::Last(..)),
         waits: match round {
             Round::First => Waits::NONE,
-            Round::Last(waits) => waits,
+            Round::Last(waits, _) => waits,
+        },
+        holders: match round {
+            Round::First => None,
+            Round::Last(_, holders) => holders,
         },
         becomes: becomes.as_ref().and_then(|act| match act {
             IdentityAct::TakeOver { .. } => Some(Becomes::TakenOver),
@@ -433,8 +439,11 @@ fn weigh<K: Managed>(
         };
         plan.steps.insert(0, before(intent));
     }
-    // A take-over that is held back is not begun.
-    let is_refused = weighing.takes_over() && plan.held.iter().any(|(_, hold)| matches!(hold, Hold::Limit(_)));
+    // A take-over that is held back is not begun; what it would hand out beside is held back by itself.
+    let is_of_all = |step: &plan::Step<K::Act>| step.stake.holders != Holders::HandsOut;
+    let mut held = plan.held.iter();
+    let is_refused =
+        weighing.takes_over() && held.any(|(step, hold)| matches!(hold, Hold::Limit(_)) && is_of_all(step));
     if is_refused {
         plan.steps.clear();
     } else if let Some(act) = becomes {

@@ -19,6 +19,7 @@ use crate::{
     api::{Catalog, DeletionPolicy, EntraObject, EntraStatus as _, Intent, Management, ORPHAN, Reason},
     cluster::{Identity, Lookup},
     graph::{AccessPackageId, AssignmentPolicy, GraphError, GraphErrorKind, PolicyId},
+    layer::{Layer, is_out},
     plan::{
         Act, Found, Plan, Problem, Waits,
         departure::Next,
@@ -79,6 +80,9 @@ pub(crate) fn parting<K: Managed>(
             name: &namespace,
             labels: labels.as_deref(),
         };
+        if is_out(Layer::Leave) {
+            return Ok(());
+        }
         limits::leave(method, &keepers, namespace)
     };
     match (leaves, *method) {

@@ -149,6 +149,21 @@ pub enum ApproverKind {
     AnyGroup,
 }
 
+impl ApproverKind {
+    /// Every one.
+    pub const ALL: [Self; 9] = [
+        Self::RequestorManager,
+        Self::TargetManager,
+        Self::InternalSponsors,
+        Self::ExternalSponsors,
+        Self::TargetUserSponsors,
+        Self::TargetApplicationOwners,
+        Self::TargetAgentIdentitySponsorsOrOwners,
+        Self::AnyUser,
+        Self::AnyGroup,
+    ];
+}
+
 /// Whom the scope `SpecificDirectoryUsers` may mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 pub struct TargetLimit {

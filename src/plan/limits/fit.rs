@@ -8,7 +8,7 @@ use super::{
     breach,
     chosen::{Allowed, Chosen},
     inquiry::Inquiry,
-    terms::{Consent, Door, Lasting, Terms, Wishes, scope_of},
+    terms::{Consent, Door, Lasting, Terms, Wishes, scope_name, scope_of},
 };
 use crate::{
     api::{
@@ -110,7 +110,7 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
                 format!("allows no scope that this version does not know: {scope}")
             }
             (scope, allowed) => {
-                let asked = asked(scope);
+                let asked = scope_name(scope);
                 format!("allows {allowed:?} only, not {asked} (limits.requestorScopes)")
             }
         };
@@ -137,8 +137,8 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         check_approval(terms, *extension, &Allowed::approvers(approvers.as_ref()), &limited)?;
     }
     // A rule asks nobody.
-    if terms.doors != [Door::ByRule] {
-        check_questions(&terms.questions, must_ask, &limited)?;
+    if let (Some(questions), true) = (&terms.questions, terms.doors != [Door::ByRule]) {
+        check_questions(questions, must_ask, &limited)?;
     }
     check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
     check_references(
@@ -239,16 +239,6 @@ fn lets(allowed: &[RequestorScope], scope: &AllowedTargetScope) -> bool {
         | AllowedTargetScope::AllExternalUsers
         | AllowedTargetScope::AllDirectoryAgentIdentities => allowed.iter().any(|one| scope_of(*one) == *scope),
     }
-}
-
-/// The scope as people write it in a spec: Graph's name with a capital.
-fn asked(scope: &AllowedTargetScope) -> String {
-    let name = scope.to_string();
-    let mut letters = name.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or(name)
 }
 
 /// Whether everything is asked that must be. What was not read may be anything.

@@ -10,8 +10,10 @@
 //! | `inquiry` | a question that a policy asks, and one that it must ask |
 //! | `terms` | what a policy lets people do, written in a spec or found in Entra |
 //! | `way` | a policy through which somebody could come in, told in words |
+//! | `weakest` | the easiest of all ways into a package |
 //! | `roles` | the roles of a package, and which grants speak of them |
 //! | `fit` | one grant and one policy's terms: every limit is judged there |
+//! | `entry` | by what those came in who hold the package |
 //! | `admission` | which roles go with which ways in |
 //! | `quota` | how many objects a namespace may have |
 //! | `effective` | the limits that hold, and where each comes from |
@@ -21,6 +23,7 @@ mod admission;
 mod choices;
 mod chosen;
 mod effective;
+mod entry;
 mod fit;
 mod inquiry;
 mod leave;
@@ -28,6 +31,7 @@ mod quota;
 mod roles;
 mod terms;
 mod way;
+mod weakest;
 
 use std::collections::BTreeMap;
 
@@ -38,12 +42,14 @@ pub use admission::{admits, admits_takeover, outside};
 pub use choices::{named as well_named, named_once, out_of_reach, past_end, well_asked, well_formed};
 pub use chosen::{Chosen, Named, Who, named_by_grants, with_ids};
 pub use effective::effective;
+pub use entry::{CameBy, of_holders, remember as remember_way, ways as ways_so_far};
 pub use inquiry::Inquiry;
 pub use leave::{Keeper, leave};
 pub use quota::{Counted, Kin, within_quota};
 pub use roles::{Beyond, RoleAt};
 pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
 pub use way::{Judged, Way};
+pub use weakest::{easier_way, weakest_way_in};
 
 use super::Problem;
 use crate::api::{AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, Grant, NamespaceScope, Reason};

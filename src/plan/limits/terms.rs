@@ -90,8 +90,8 @@ pub struct Terms {
     pub targets: Vec<Chosen>,
     /// Who may request for others.
     pub on_behalf: Vec<Chosen>,
-    /// What they are asked, where that is known.
-    pub questions: Read<Vec<Inquiry>>,
+    /// What they are asked, where that is known; `None` of those who are in already: what they were asked is no matter any more.
+    pub questions: Option<Read<Vec<Inquiry>>>,
     /// Whether somebody approves before access begins.
     pub add: Consent,
     /// Whether somebody approves before access goes on.
@@ -118,7 +118,7 @@ impl Terms {
                 scope: AllowedTargetScope::SpecificDirectoryUsers,
                 targets: Vec::new(), // whom the rule matches
                 on_behalf: Vec::new(),
-                questions: Read::Read(Vec::new()),
+                questions: Some(Read::Read(Vec::new())),
                 add: Consent::NotAsked,
                 update: Consent::NotAsked,
                 lasting: if automatic.remove_when_no_longer_matching {
@@ -178,7 +178,7 @@ impl Terms {
             scope: scope_of(requestors.scope),
             targets: of_persons("spec.requestors.targets", targets, pins),
             on_behalf: of_persons("spec.requestors.onBehalf.requestors", others, pins),
-            questions: Read::Read(spec.questions.iter().map(Inquiry::of_spec).collect()),
+            questions: Some(Read::Read(spec.questions.iter().map(Inquiry::of_spec).collect())),
             add: asked(has_stages),
             update: asked(has_stages && approval.required_for_update),
             lasting,
@@ -254,10 +254,10 @@ impl Terms {
             scope: allowed_target_scope.clone(),
             targets: of_entra_list(specific_allowed_targets),
             on_behalf: of_entra_list(on_behalf_requestors),
-            questions: match questions {
+            questions: Some(match questions {
                 Read::Read(questions) => Read::Read(questions.iter().map(Inquiry::of_entra).collect()),
                 Read::Unread => Read::Unread,
-            },
+            }),
             add: consent(*is_approval_required_for_add),
             update: consent(*is_approval_required_for_update),
             lasting,
@@ -283,7 +283,7 @@ impl Terms {
         } = self;
         let is_known = |consent: &Consent| !matches!(consent, Consent::Unknown(_));
         unknown.is_empty()
-            && questions.known().is_some()
+            && questions.as_ref().is_none_or(|questions| questions.known().is_some()) // no matter
             && is_known(add)
             && is_known(update)
             && !matches!(scope, AllowedTargetScope::Unknown(_))
@@ -315,6 +315,16 @@ pub fn scope_of(scope: RequestorScope) -> AllowedTargetScope {
         }
         RequestorScope::AllExternalUsers => AllowedTargetScope::AllExternalUsers,
     }
+}
+
+/// The scope as people write it in a spec: Graph's name with a capital.
+pub(super) fn scope_name(scope: &AllowedTargetScope) -> String {
+    let name = scope.to_string();
+    let mut letters = name.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or(name)
 }
 
 fn doors(open: &[(bool, Door)]) -> Vec<Door> {

@@ -14,10 +14,11 @@ use super::{
 use crate::{
     api::{AccessPackage, AssignmentPolicy, EntraStatus as _, Grant, ResourceRole, UnmanagedPolicy},
     cluster::{Identity, Lookup},
-    graph::{self, CatalogId, Listed},
+    graph::{self, Assignment, CatalogId, Listed},
+    layer::{Layer, is_out},
     plan::{
         Base, Found, Problem, desire,
-        limits::{self, Beyond, Judged, RoleAt, Way},
+        limits::{self, Beyond, CameBy, Judged, RoleAt, Way},
     },
 };
 
@@ -28,6 +29,7 @@ pub(super) fn limit_of(
     references: &PackageReferences,
     observed: &Found<Box<graph::AccessPackage>>,
     becomes: Option<Becomes>,
+    holders: Option<&Listed<Assignment>>,
 ) -> Option<Problem> {
     let spec = &subject.object.spec;
     if let Some(full) = &references.quota {
@@ -63,8 +65,14 @@ pub(super) fn limit_of(
         there.extend(RoleAt::beyond_reads(beyond, catalog, status));
         // Entra lists them in no order; words that change say nothing new.
         there.sort_by(|one, other| one.words.cmp(&other.words));
-        let open = ways_in(package, &references.policies);
-        if takes_over {
+        let mut open = ways_in(package, &references.policies);
+        if is_out(Layer::RolesInEntra) {
+            there.clear();
+        }
+        if is_out(Layer::WaysInEntra) {
+            open.clear();
+        }
+        if takes_over && !is_out(Layer::Takeover) {
             let field = if spec.id.is_some() { "spec.id" } else { "spec.adoption" };
             if let Err(problem) = limits::admits_takeover(field, &grants, catalog, &there, &open, subject.now) {
                 return Some(problem);
@@ -73,6 +81,13 @@ pub(super) fn limit_of(
         roles.extend(there);
         ways.extend(open);
         ways.extend(references.tenant.coming.ways(package.id.as_str(), &subject.uid()));
+        // A role that is added goes to them as well.
+        let holders = holders.filter(|_| !is_out(Layer::Holders));
+        ways.extend(
+            holders
+                .into_iter()
+                .flat_map(|holders| ways_of_holders(holders, &references.policies)),
+        );
     }
     limits::admits(&grants, catalog, &roles, &ways, subject.now).err()
 }
@@ -104,6 +119,31 @@ pub(super) fn ways_in(package: &graph::AccessPackage, policies: &[Lookup<Assignm
     ways
 }
 
+/// By what those came in who hold the package.
+fn ways_of_holders(holders: &Listed<Assignment>, policies: &[Lookup<AssignmentPolicy>]) -> Vec<Way> {
+    limits::of_holders(holders, |id| {
+        let is_it = |policy: &&Lookup<AssignmentPolicy>| match policy.own_identity() {
+            Identity::Known(entra) => entra.id.eq_ignore_ascii_case(id),
+            Identity::None | Identity::Unclear => false,
+        };
+        let Some(policy) = policies.iter().find(is_it) else {
+            let why = "no AssignmentPolicy of this package manages it, so what it let people do is not known";
+            return (format!("policy {id} in Entra"), CameBy::Unknown(why));
+        };
+        let so_far = policy
+            .readable()
+            .and_then(|policy| policy.status.as_ref())
+            .and_then(|status| status.ways_so_far.clone());
+        let came_by = match so_far {
+            Some(ways) => CameBy::Ways(ways),
+            None => {
+                CameBy::Unknown("it was taken over, or cannot be read, so what it let people do before is not known")
+            }
+        };
+        (policy.title(), came_by)
+    })
+}
+
 /// The way in that an object stands for: one that is in force as its spec wants it, and one that cannot be read, whatever it
 /// wants.
 pub(super) fn way_of_object(policy: &Lookup<AssignmentPolicy>) -> Option<Way> {
@@ -122,6 +162,14 @@ pub(super) fn is_in_force(policy: &AssignmentPolicy) -> bool {
         .status
         .as_ref()
         .is_some_and(|status| status.identity.entra.is_some() || status.identity.intent.is_some())
+}
+
+/// Whether an AssignmentPolicy of the package stands for this policy.
+pub(super) fn is_managed(id: &str, policies: &[Lookup<AssignmentPolicy>]) -> bool {
+    policies.iter().any(|policy| match policy.own_identity() {
+        Identity::Known(entra) => entra.id.eq_ignore_ascii_case(id),
+        Identity::None | Identity::Unclear => false,
+    })
 }
 
 /// The package's policies that no AssignmentPolicy claims.

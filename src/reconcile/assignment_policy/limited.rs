@@ -7,6 +7,7 @@ use super::{Around, PolicyReferences};
 use crate::{
     api::{AccessPackage, Catalog, EntraStatus, Grant, ManagedStatus as _, OnWithdrawal, Reason},
     graph,
+    layer::{Layer, is_out},
     plan::{
         Base, Found, Problem,
         limits::{self, Beyond, RoleAt, Terms, Way},
@@ -98,7 +99,9 @@ impl Limited {
                     there.extend(RoleAt::beyond_reads(beyond, &self.catalog.spec, status));
                     // Entra lists them in no order; words that change say nothing new.
                     there.sort_by(|one, other| one.words.cmp(&other.words));
-                    roles.extend(there);
+                    if !is_out(Layer::RolesInEntra) {
+                        roles.extend(there);
+                    }
                 }
                 Some(_) => return untold("a role cannot be read"),
                 None => return untold("nothing is told of the roles"),

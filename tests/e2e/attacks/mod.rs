@@ -4,6 +4,7 @@
 
 mod approvers;
 mod choices;
+mod holders;
 mod leave;
 mod limits;
 

@@ -12,9 +12,11 @@
 //! | [`table`] | operation × failure |
 //! | [`outage`] | a quarter of an hour without Graph |
 //! | [`specs`] | specs by the ten thousand, and what holds for any two of them |
+//! | [`attacks`] | a team that may do everything in its namespace, and an oracle that knows its grants |
 //! | [`stage`], [`due`] | all of it together, and who is visited when |
 
 pub mod api_server;
+pub mod attacks;
 pub mod due;
 pub mod fault;
 pub mod judge;

@@ -19,6 +19,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use simulation::{
+    attacks::{self, Without, oracle::Finding},
     fault::Fault,
     judge::{Picture, Wrong},
     matrix::{Character, Disturbance, KILLS, Run, run},
@@ -111,6 +112,20 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// So many steps of a team that may do everything in its namespace, by seed, against an oracle that knows its grants
+    Attacks {
+        /// How many steps
+        steps: usize,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Without this layer of protection
+        #[arg(long)]
+        without: Option<String>,
+        /// Shows every step of the first seed
+        #[arg(long)]
+        show: bool,
+    },
     /// One run by its seed, with what the operator sent
     Replay {
         /// The seed
@@ -173,6 +188,12 @@ fn main() -> ExitCode {
             replay(&chosen, &characters, seed, exact)
         }
         Command::Outage { objects } => Ok(outage(objects)),
+        Command::Attacks {
+            steps,
+            seed,
+            without,
+            show,
+        } => Ok(attacks(steps, seed, without.as_deref(), show)),
     };
     outcome.unwrap_or_else(|code| code)
 }
@@ -516,6 +537,85 @@ fn specs(first: u64, count: u64) -> ExitCode {
     }
 }
 
+/// Sieges on all cores until so many steps are played, with one line of figures.
+fn attacks(steps: usize, first: u64, without: Option<&str>, show: bool) -> ExitCode {
+    let Some(layer) = without.map_or(Some(Without::Nothing), Without::named) else {
+        let names: Vec<&str> = Without::all().into_iter().map(Without::name).collect();
+        println!("there is no such layer; there are {}", names.join(", "));
+        return ExitCode::from(2);
+    };
+    let begun = Instant::now();
+    let (next, all) = (AtomicUsize::new(0), Mutex::new(attacks::Outcome::default()));
+    let found: Mutex<BTreeMap<&str, Vec<usize>>> = Mutex::default();
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let played = all.lock().unwrap_or_else(PoisonError::into_inner).steps;
+                    let seed = first + next.fetch_add(1, Ordering::Relaxed) as u64;
+                    if played >= steps || (show && seed > first) {
+                        return;
+                    }
+                    let deeds = attacks::siege(seed);
+                    if show {
+                        for (number, deed) in (1..).zip(&deeds) {
+                            println!("{number:>4} {deed}");
+                        }
+                    }
+                    let outcome = attacks::play(seed, &deeds, layer);
+                    if let Some(finding) = outcome.findings.first() {
+                        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                        let of_kind = found.entry(finding.kind()).or_default();
+                        of_kind.push(outcome.first.unwrap_or_default());
+                        let is_new = of_kind.len() <= SHRUNK_OF_A_KIND;
+                        drop(found);
+                        println!("FOUND by seed {seed} in {} steps: {finding}", outcome.steps);
+                        if is_new {
+                            let smallest = attacks::shrunk(seed, &deeds, layer, finding.kind());
+                            let steps: Vec<String> = smallest.iter().map(|deed| format!("    {deed}")).collect();
+                            println!("  the fewest steps to it:\n{}", steps.join("\n"));
+                        }
+                    }
+                    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                    let before = all.steps;
+                    all.steps += outcome.steps;
+                    all.refused += outcome.refused;
+                    all.writes += outcome.writes;
+                    all.came_in += outcome.came_in;
+                    if before / 50_000 != all.steps / 50_000 {
+                        println!("{} of {steps} steps, {:.0} s", all.steps, begun.elapsed().as_secs_f64());
+                    }
+                }
+            });
+        }
+    });
+    let all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let count = |kind: &str| found.get(kind).map_or(0, Vec::len);
+    let counts: Vec<String> = Finding::KINDS
+        .iter()
+        .map(|kind| format!("{} {kind}", count(kind)))
+        .collect();
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{} steps in {} worlds ({} refused, {} people came in, {} writes to Entra){}: {}; {seconds:.0} s, {:.0} a minute",
+        all.steps,
+        next.into_inner().saturating_sub(workers),
+        all.refused,
+        all.came_in,
+        all.writes,
+        without.map(|layer| format!(", without {layer}")).unwrap_or_default(),
+        counts.join(", "),
+        all.steps as f64 / seconds * 60.0,
+    );
+    if found.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
 fn table(write: Option<&std::path::Path>) -> ExitCode {
     let begun = Instant::now();
     let cells = table::cells(|words| println!("{words}"));
@@ -638,6 +738,8 @@ fn smallest(task: &Task<'_>, options: &Narrowed) -> String {
 
 /// So many failing seeds are shrunk.
 const SHRUNK: usize = 5;
+/// So many sieges that find the same kind are shrunk.
+const SHRUNK_OF_A_KIND: usize = 2;
 
 /// Runs everything on all cores, saying how far it is, and ends with one line of figures. What is by seed is shrunk where it
 /// fails.
