@@ -1,5 +1,7 @@
 //! Catalog: what the platform team delegates: resources, and grants of parts of them to namespaces.
 
+mod attribute;
+mod limits;
 mod role_assignment;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -8,11 +10,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DEFAULT_TENANT, DeletionPolicy, DriftPolicy, IsoDuration, Management, NameRef, PinnedReference, RequestorScope,
+    DEFAULT_TENANT, Management, NameRef, PinnedReference,
     management::Empty,
     reference::{ApplicationRef, GroupRef, SharePointSiteRef},
     rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
+};
+pub use attribute::{AttributeChoice, AttributeChoices, AttributeQuestion, ResourceAttribute};
+pub use limits::{
+    ApprovalLimit, ApproverKind, ApproverLimit, ExtensionLimit, Limits, MustAsk, OnBehalfKind, OnBehalfLimit,
+    References, TargetKind, TargetLimit,
 };
 pub use role_assignment::{CatalogRole, Principal, RoleAssignment};
 
@@ -140,9 +147,16 @@ pub enum CatalogDeletionPolicy {
 #[x_kube(validation = Rule::new("!(has(self.application) || has(self.sharePointSite)) || (has(self.roles) && self.roles.size() > 0)")
     .message("say which roles packages may hand out, for example roles: [Reader]")
     .field_path(".roles").reason(Reason::FieldValueRequired))]
-#[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner'])")
-    .message("the roles of a group are Member and Owner: write no others")
+#[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner', 'EligibleMember', 'EligibleOwner'])")
+    .message("the roles of a group are Member, Owner, EligibleMember and EligibleOwner: write no others")
     .field_path(".roles"))]
+#[x_kube(validation = Rule::new("!has(self.attributes) || self.attributes.size() == 0 || !has(self.group)")
+    .message("requestors are asked for attributes of applications and sites only: remove it from the group")
+    .field_path(".attributes"))]
+#[x_kube(validation = Rule::new("!has(self.environment) || has(self.sharePointSite)")
+    .message("only SharePoint sites are in an environment: remove it")
+    .field_path(".environment"))]
+#[x_kube(validation = rules::fixed("environment", "environment is immutable, and can be neither added nor removed: the resource is in it; remove this entry, and add the site under a new name"))]
 #[x_kube(validation = Rule::new("self.roleAssignable == 'Denied' || has(self.group)")
     .message("only groups can be role-assignable: remove it, or write Denied")
     .field_path(".roleAssignable"))]
@@ -160,9 +174,9 @@ pub struct CatalogResource {
     /// A SharePoint Online site, for example `{url: https://contoso.sharepoint.com/sites/marketing}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_point_site: Option<SharePointSiteRef>,
-    /// The roles that packages may hand out, for example `[Reader]`: `Member` or `Owner` of a group, the value or display
-    /// name of an application's roles, the display name of a site's roles. Default for a group: `[Member]`; required for
-    /// the others.
+    /// The roles that packages may hand out, for example `[Reader]`: `Member` or `Owner` of a group, and `EligibleMember` or
+    /// `EligibleOwner` of one that is enabled for Privileged Identity Management; the value or display name of an application's
+    /// roles, the display name of a site's roles. Default for a group: `[Member]`; required for the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
     pub roles: Vec<String>,
@@ -172,6 +186,19 @@ pub struct CatalogResource {
     /// only. Default `Denied`.
     #[serde(default)]
     pub role_assignable: Permission,
+    /// What whoever requests a package with a role of this application or site is asked, for example
+    /// `[{name: extension_0f7c_costCenter, question: {prompt: Which cost center pays?, required: true, text: {singleLine: true}}}]`.
+    /// The answers are written to the user in the directory. Absent: what was set up by hand stays. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub attributes: Vec<ResourceAttribute>,
+    /// The environment that the site is in, where SharePoint has several geographic locations: the address of that location's
+    /// admin center, for example `https://contosoeur-admin.sharepoint.com/`. Default: the tenant's own location. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::matching("^https://[^/?# ]+-admin[.][^/?# ]+/?$", "must be the address of an admin center of SharePoint, such as https://contosoeur-admin.sharepoint.com/"))]
+    pub environment: Option<String>,
 }
 
 impl CatalogResource {
@@ -206,9 +233,25 @@ pub struct Grant {
     /// closed. What stands in Entra stays. Default `false`.
     #[serde(default)]
     pub suspended: bool,
+    /// What becomes of a policy in Entra that the grant allowed and no grant allows any more, since this one was narrowed or
+    /// suspended. `Keep`: it stays as it is, and people go on requesting. `CloseRequests`: it is closed for new requests, and
+    /// opened again only when somebody asks for it (`reconcile-requested-at`). Nobody loses access by either. To take a grant
+    /// away with this, suspend it first. Default `Keep`.
+    #[serde(default)]
+    pub on_withdrawal: OnWithdrawal,
     /// How far packages and policies may go. Default: each limit at its strict value.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// What becomes of a policy that no grant allows any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OnWithdrawal {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is closed for new requests.
+    CloseRequests,
 }
 
 /// Which namespaces: exactly one of the three.
@@ -236,65 +279,6 @@ pub struct NamespaceScope {
     pub all: Option<Empty>,
 }
 
-/// How far the packages and policies of a grant may go. Each absent limit has its strict value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Limits {
-    /// Who may be allowed to request, for example `[SpecificDirectoryUsers, AllExternalUsers]`. Absent, the strict value:
-    /// `[SpecificDirectoryUsers, AllMemberUsers]`. `None` (direct assignment only) opens nothing and is always allowed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
-    pub requestor_scopes: Option<Vec<RequestorScope>>,
-    /// `Required`: whoever comes in was approved, and whoever may extend is approved anew (`approval.requiredForUpdate`).
-    /// `Optional`: a policy may do without. Default, the strict value: `Required`.
-    #[serde(default)]
-    pub approval: ApprovalLimit,
-    /// The longest that an assignment may last, for example `P90D`. Absent, the strict value: `P365D`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,5}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
-        .message("must be an ISO 8601 duration of days, hours and minutes such as P365D or PT8H"))]
-    pub max_duration: Option<IsoDuration>,
-    /// Whether assignments may last for ever: `Denied` or `Allowed`. Default, the strict value: `Denied`.
-    #[serde(default)]
-    pub unlimited_duration: Permission,
-    /// Whether a rule may assign by itself, without a request and without approval: `Denied` or `Allowed`. Default, the
-    /// strict value: `Denied`.
-    #[serde(default)]
-    pub automatic_assignment: Permission,
-    /// Whether others may request for those who are to have access: `Denied` or `Allowed`. Default, the strict value:
-    /// `Denied`.
-    #[serde(default)]
-    pub on_behalf: Permission,
-    /// Whether objects that exist in Entra already may be taken over: `Denied` or `Allowed`. Default, the strict value:
-    /// `Denied`.
-    #[serde(default)]
-    pub adoption: Permission,
-    /// How users, groups and service principals may be given. `Any`: by id or by a name that is looked up in the
-    /// directory. `IdsOnly`: by id. Default: `Any`.
-    #[serde(default)]
-    pub references: References,
-    /// What deletion policies may be used, of `Delete`, `DeleteWithAssignments` and `Orphan`. Absent, the strict value:
-    /// `[Delete]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 3))]
-    pub deletion: Option<Vec<DeletionPolicy>>,
-    /// What drift policies may be used, of `Cautious`, `Correct` and `Report`. `Correct` opens again what an administrator has
-    /// closed in Entra. Absent, the strict value: `[Cautious, Report]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 3))]
-    pub drift_policy: Option<Vec<DriftPolicy>>,
-}
-
-/// Whether somebody must approve.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ApprovalLimit {
-    /// Whoever comes in, or stays longer, was approved.
-    #[default]
-    Required,
-    /// A policy may do without approval.
-    Optional,
-}
-
 /// Whether something is allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Permission {
@@ -303,16 +287,6 @@ pub enum Permission {
     Denied,
     /// Yes.
     Allowed,
-}
-
-/// How objects of the directory may be named.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum References {
-    /// By id or by name.
-    #[default]
-    Any,
-    /// By id only: no look-up in the directory is made for this namespace.
-    IdsOnly,
 }
 
 /// What Entra has.
@@ -333,6 +307,31 @@ pub struct CatalogStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["reference"]))]
     pub resolved: Vec<PinnedReference>,
+    /// The limits that hold under each grant, those that are not written included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub effective: Vec<EffectiveGrant>,
+}
+
+/// The limits that hold under a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectiveGrant {
+    /// Name of the grant.
+    pub name: String,
+    /// Each of them.
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["limit"]))]
+    pub limits: Vec<EffectiveLimit>,
+}
+
+/// A limit that holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EffectiveLimit {
+    /// Its field, for example `maxDuration`.
+    pub limit: String,
+    /// What holds, for example `P365D`.
+    pub value: String,
+    /// `Strict`: the strict value, whether the grant writes it or leaves it out. `Grant`: the grant says otherwise.
+    pub from: String,
 }
 
 impl ManagedStatus for CatalogStatus {

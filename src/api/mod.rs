@@ -30,9 +30,11 @@ pub use assignment_policy::{
     TargetManagerLevel, TextQuestion, WaySoFar,
 };
 pub use catalog::{
-    ApprovalLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState,
-    CatalogStatus, Grant, Limits, NamespaceScope, Permission, Principal, References, ResourceState, ResourceStatus,
-    RoleAssignment, RoleStatus,
+    ApprovalLimit, ApproverKind, ApproverLimit, AttributeChoice, AttributeChoices, AttributeQuestion, Catalog,
+    CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState, CatalogStatus, EffectiveGrant,
+    EffectiveLimit, ExtensionLimit, Grant, Limits, MustAsk, NamespaceScope, OnBehalfKind, OnBehalfLimit, OnWithdrawal,
+    Permission, Principal, References, ResourceAttribute, ResourceState, ResourceStatus, RoleAssignment, RoleStatus,
+    TargetKind, TargetLimit,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,
@@ -41,8 +43,9 @@ pub use connected_organization::{
 };
 pub use duration::IsoDuration;
 pub use entra_tenant::{
-    Acknowledge, ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
-    EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef, WorkloadIdentityCredential,
+    Acknowledge, ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, Deletion, EntraTenant,
+    EntraTenantSpec, EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef,
+    WorkloadIdentityCredential,
 };
 pub use kind::KindName;
 pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};

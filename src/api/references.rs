@@ -4,10 +4,11 @@
 //! something.
 
 use super::{
-    AccessPackageSpec, Approval, ApprovalStage, Approver, AssignmentPolicySpec, CatalogResource, CatalogSpec,
-    ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials, EntraTenantSpec,
-    Escalation, Extension, IncompatiblePackage, IncompatibleWith, NamedApprover, OnBehalf, OnBehalfRequestor,
-    Principal, Requestors, ResourceRole, Review, Reviewer, RoleAssignment, SecretKeyRef, SecretRef, Sponsor, Target,
+    AccessPackageSpec, Approval, ApprovalStage, Approver, ApproverLimit, AssignmentPolicySpec, CatalogResource,
+    CatalogSpec, ClientCertificateCredential, ClientSecretCredential, ConnectedOrganizationSpec, Credentials,
+    EntraTenantSpec, Escalation, Extension, IncompatiblePackage, IncompatibleWith, Limits, NamedApprover, OnBehalf,
+    OnBehalfLimit, OnBehalfRequestor, Principal, Requestors, ResourceRole, Review, Reviewer, RoleAssignment,
+    SecretKeyRef, SecretRef, Sponsor, Target, TargetLimit,
     reference::{
         ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
     },
@@ -194,6 +195,15 @@ impl<'a> Found<'a> {
     fn group(&mut self, field: &str, group: Option<&'a GroupRef>) {
         if let Some(group) = group {
             self.add(format!("{field}.group"), Reference::Group(group));
+        }
+    }
+
+    fn people(&mut self, field: &str, users: &'a [UserRef], groups: &'a [GroupRef]) {
+        for (index, user) in users.iter().enumerate() {
+            self.add(format!("{field}.users[{index}]"), Reference::User(user));
+        }
+        for (index, group) in groups.iter().enumerate() {
+            self.add(format!("{field}.groups[{index}]"), Reference::Group(group));
         }
     }
 
@@ -419,7 +429,7 @@ impl Refers for CatalogSpec {
             externally_visible: _,
             resources,
             role_assignments,
-            grants: _,
+            grants,
             deletion_policy: _,
         } = self;
         let mut found = Found::default();
@@ -432,6 +442,8 @@ impl Refers for CatalogSpec {
                 share_point_site,
                 roles: _,
                 role_assignable: _,
+                attributes: _,
+                environment: _,
             } = resource;
             let field = format!("spec.resources[{index}]");
             found.group(&field, group.as_ref());
@@ -465,6 +477,64 @@ impl Refers for CatalogSpec {
                     Reference::ServicePrincipal(principal),
                 );
             }
+        }
+        for (index, grant) in grants.iter().enumerate() {
+            found
+                .0
+                .extend(grant.limits.references(&format!("spec.grants[{index}].limits")));
+        }
+        found.0
+    }
+}
+
+impl Limits {
+    /// Everybody whom the limits name, in the order of their fields; `path` is where they stand.
+    #[must_use]
+    pub fn references(&self, path: &str) -> Vec<ReferenceAt<'_>> {
+        let Self {
+            requestor_scopes: _,
+            approval: _,
+            approvers,
+            extension: _,
+            targets,
+            must_ask: _,
+            max_duration: _,
+            unlimited_duration: _,
+            automatic_assignment: _,
+            on_behalf: _,
+            on_behalf_requestors,
+            adoption: _,
+            references: _,
+            max_packages: _,
+            max_policies: _,
+            display_name_prefix: _,
+            deletion: _,
+            drift_policy: _,
+        } = self;
+        let mut found = Found::default();
+        if let Some(ApproverLimit {
+            kinds: _,
+            users,
+            groups,
+        }) = approvers
+        {
+            found.people(&format!("{path}.approvers"), users, groups);
+        }
+        if let Some(TargetLimit {
+            kinds: _,
+            users,
+            groups,
+        }) = targets
+        {
+            found.people(&format!("{path}.targets"), users, groups);
+        }
+        if let Some(OnBehalfLimit {
+            kinds: _,
+            users,
+            groups,
+        }) = on_behalf_requestors
+        {
+            found.people(&format!("{path}.onBehalfRequestors"), users, groups);
         }
         found.0
     }
@@ -511,7 +581,10 @@ impl Refers for EntraTenantSpec {
             credentials,
             mode: _,
             drift_interval: _,
+            require_admission_policy: _,
             acknowledge: _,
+            max_deletions_per_hour: _,
+            max_deletions_percent: _,
         } = self;
         let Credentials {
             workload_identity: _,

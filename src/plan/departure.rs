@@ -12,7 +12,8 @@
 //! that a refused deletion would leave cut.
 
 use super::{
-    Act, Door, Hold, Holders, Plan, Problem, Stake, Step, access_package::PackageAct, assignment_policy::PolicyAct,
+    Act, Door, Hold, Holders, Plan, Problem, Stake, Step, Waits, access_package::PackageAct,
+    assignment_policy::PolicyAct,
 };
 use crate::{
     api::{DeletionPolicy, Reason},
@@ -225,6 +226,24 @@ pub fn policy(
         deletes: vec![PolicyAct::Delete { name }],
     };
     plan(leaving, PolicyAct::RemoveAssignments)
+}
+
+/// How a policy is shut that stays: no other step goes with it, since none may open it again. `rest` is what else is to be said of
+/// it.
+#[must_use]
+pub fn shutting(policy: &AssignmentPolicy, waits: Waits, rest: Plan<PolicyAct>) -> Plan<PolicyAct> {
+    let name = policy.fields.display_name.clone();
+    let holders = of_shutting(policy);
+    let step = Step::new(PolicyAct::Close { name }, Stake::door(Door::Narrows).holders(holders));
+    let mut plan = Plan {
+        steps: Vec::new(),
+        ..rest
+    };
+    match waits.hold(holders) {
+        Some(hold) => plan.held.insert(0, (step, hold)),
+        None => plan.steps.push(step),
+    }
+    plan
 }
 
 /// What it does to people that a policy is shut. A rule that is switched off gives nobody anything any more, and may end the access

@@ -12,10 +12,11 @@ use super::{
     coming::{Announced, Announcement},
     context::Context,
     execute::{Done, Failure, latch},
-    grants::{catalog_of_id, granted, limit},
+    grants::{catalog_of_id, granted, limit, with_room},
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
+    outlook::{Asks, holders_of_both},
     parting::{Departure, Shut, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
@@ -23,25 +24,28 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, IncompatibleStatus, Management, Reason,
+        AccessPackage, AccessPackageSpec, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, IncompatibleStatus,
+        Management, Reason,
     },
     cluster::Lookup,
     graph::{
-        self, AccessPackageId, CatalogId, GraphErrorKind, Incompatible, Listed, NewResourceRoleScope, Read, Removed,
-        ResourceRoleScope,
+        self, AccessPackageId, CatalogId, GraphErrorKind, Incompatible, IncompatibleKind, Listed, NewResourceRoleScope,
+        ObjectId, Read, Removed, ResourceRoleScope,
     },
     plan::{
         self, Canonical as _, Found, Hold, Holders, Plan, Problem, Rules,
         access_package::{DesiredPackage, PackageAct, made_here, plan, scope_told},
+        bindings::{DirectoryKey, given_by_id},
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
-        limits::{self, RoleAt},
+        limits::{self, Counted, RoleAt},
+        outlook::both_held,
     },
     report::Report,
 };
 use incompatible::{BEFORE, Incompatibles};
-use ways::{is_managed, limit_of, unmanaged};
+use ways::{is_managed, limit_of, tell_questions, unmanaged};
 
 /// How long a resource that was just added may be unknown to the package.
 const ROLE_WAIT: Duration = Duration::from_secs(20);
@@ -52,6 +56,8 @@ pub(crate) struct PackageReferences {
     pub(crate) catalog: Catalog,
     pub(crate) catalog_id: CatalogId,
     grants: Vec<Grant>,
+    /// The namespace has as many packages as it may before this one.
+    quota: Option<Problem>,
     /// AssignmentPolicies of the package: what they let people do must be within the grant for its roles.
     policies: Vec<Lookup<AssignmentPolicy>>,
     incompatible: Incompatibles,
@@ -108,6 +114,10 @@ impl Managed for AccessPackage {
         }
     }
 
+    fn given_by_id(&self) -> Vec<(String, DirectoryKey)> {
+        given_by_id(&self.spec)
+    }
+
     fn management(&self) -> Management {
         self.spec.management
     }
@@ -159,6 +169,9 @@ impl Managed for AccessPackage {
             &namespace,
             "spec.catalogRef",
         )?;
+        let asked_of = (catalog.name_any(), subject.uid());
+        let place = (asked_of.0.as_str(), namespace.as_str(), asked_of.1.as_str());
+        let (grants, quota) = with_room(context, grants, Counted::Packages, place);
         let tenant = context.tenant(&catalog.spec.tenant_ref.name).await?;
         subject.drift_interval = tenant.drift_interval;
         let policies = context.cluster.policies_of_package(&namespace, &name);
@@ -173,6 +186,7 @@ impl Managed for AccessPackage {
             tenant,
             catalog,
             grants,
+            quota,
             policies,
         })
     }
@@ -192,7 +206,15 @@ impl Managed for AccessPackage {
         freshness: Freshness,
     ) -> Step<Found<Box<graph::AccessPackage>>> {
         match id {
-            Some(id) => look(&Self::site(references), id, freshness).await,
+            Some(id) => {
+                let site = Self::site(references);
+                let mut found = look(&site, id, freshness).await?;
+                let must_ask = references.grants.iter().any(|grant| !grant.limits.must_ask.is_empty());
+                if let (Found::Present(package), true) = (&mut found, must_ask) {
+                    tell_questions(&site, package).await;
+                }
+                Ok(found)
+            }
             None => Ok(Found::Unborn),
         }
     }
@@ -269,7 +291,7 @@ impl Managed for AccessPackage {
 
     async fn perform(
         context: &Context,
-        _subject: &mut Subject<Self>,
+        subject: &mut Subject<Self>,
         site: &Site,
         act: &PackageAct,
         observed: &mut Found<Box<graph::AccessPackage>>,
@@ -324,7 +346,14 @@ impl Managed for AccessPackage {
                 inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::AddIncompatible { name, kind, id } => {
-                graph.add_incompatible(&package.id, *kind, id).await?;
+                if let Err(error) = graph.add_incompatible(&package.id, *kind, id).await {
+                    return Err(match kind {
+                        IncompatibleKind::AccessPackage if error.kind == GraphErrorKind::NotFound => {
+                            absent(&subject.object.spec, id, &site.tenant.name).into()
+                        }
+                        IncompatibleKind::AccessPackage | IncompatibleKind::Group => error.into(),
+                    });
+                }
                 let with = Incompatible {
                     id: id.clone(),
                     display_name: name.clone(),
@@ -473,6 +502,25 @@ impl Managed for AccessPackage {
         }
     }
 
+    async fn look_out(
+        _subject: &mut Subject<Self>,
+        references: &PackageReferences,
+        observed: &Found<Box<graph::AccessPackage>>,
+        asks: Asks,
+    ) -> Vec<Problem> {
+        let Some(package) = observed.present() else {
+            return Vec::new();
+        };
+        let mut held = Vec::new();
+        let named = references.incompatible.desired.named.iter().flatten();
+        for named in named.filter(|named| named.kind == IncompatibleKind::AccessPackage) {
+            let other = AccessPackageId::from(named.id.as_str());
+            let people = holders_of_both(&references.tenant, &package.id, &other, asks).await;
+            held.extend(people.map(|people| (named.reference.clone(), people)));
+        }
+        both_held(&held).into_iter().collect()
+    }
+
     fn comes_back(_subject: &Subject<Self>, report: &Report, _references: &PackageReferences) -> Retry {
         match &report.ready {
             // Nothing wakes it for what reads do not show yet, nor for what a way into it asks for in Entra.
@@ -562,6 +610,19 @@ async fn look(site: &Site, id: &str, freshness: Freshness) -> Step<Found<Box<gra
         .inventory
         .package(&catalog_of(site), &AccessPackageId::from(id), freshness)
         .await
+}
+
+/// That a package which the spec gives by its id is not in Entra.
+fn absent(spec: &AccessPackageSpec, id: &ObjectId, tenant: &str) -> Halt {
+    let packages = spec.incompatible_with.iter().flat_map(|with| &with.access_packages);
+    let mut numbered = packages.enumerate();
+    let at = numbered.find(|(_, package)| package.id.as_deref().is_some_and(|given| ObjectId::from(given) == *id));
+    let field = at.map_or("spec.incompatibleWith.accessPackages".to_owned(), |(index, _)| {
+        format!("spec.incompatibleWith.accessPackages[{index}]")
+    });
+    let what = format!("no access package with id {:?} in tenant {tenant}", id.as_str());
+    let problem = Problem::new(Reason::ReferenceNotFound, what).at(field);
+    Halt::reference(problem.remedy("correct the id, or take the entry out")).retried(Retry::Backoff)
 }
 
 /// The portals of the other clouds have addresses of their own.

@@ -24,6 +24,10 @@ fn catalogs_as_people_write_them_are_accepted() {
                 "a grant of each sort",
                 "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader]}], grants: [{name: a, namespaces: {names: [marketing]}, resources: [crm]}, {name: b, namespaces: {selector: {matchLabels: {team: marketing}}}}, {name: c, namespaces: {selector: {matchExpressions: [{key: team, operator: In, values: [a, b]}, {key: test, operator: DoesNotExist}]}}}, {name: d, namespaces: {all: {}}, limits: {requestorScopes: [AllExternalUsers], approval: Optional, maxDuration: PT8H, unlimitedDuration: Allowed, adoption: Allowed, references: IdsOnly, deletion: [Delete, Orphan]}}]}",
             ),
+            (
+                "every choice that a grant leaves to a team",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, onWithdrawal: CloseRequests, limits: {approvers: {kinds: [RequestorManager, AnyGroup], users: [{userPrincipalName: bob@contoso.com}, {id: 7deff43e-1f17-44ef-9e5f-d516b0ba11d4}], groups: [{displayName: Approvers}]}, extension: Denied, targets: {kinds: [AnyUser], groups: [{mailNickname: marketing}]}, onBehalfRequestors: {kinds: [], users: [{mail: ann@contoso.com}]}, mustAsk: [{name: ticket, regex: \"^CHG[0-9]+$\", message: Name it.}, {name: why, prompt: Why?}], maxPackages: 0, maxPolicies: 60, displayNamePrefix: \"Marketing \"}}]}",
+            ),
         ],
     );
 }
@@ -137,7 +141,51 @@ fn a_resource_is_one_thing_and_says_what_packages_may_hand_out() {
             (
                 "a role that no group has",
                 "{resources: [{name: campaign-group, group: {displayName: A}, roles: [Member, Reader]}]}",
-                &["spec.resources[0].roles: Invalid value: the roles of a group are Member and Owner: write no others"],
+                &[
+                    "spec.resources[0].roles: Invalid value: the roles of a group are Member, Owner, EligibleMember and EligibleOwner: write no others",
+                ],
+            ),
+            (
+                "attributes of a group",
+                "{resources: [{name: a, group: {displayName: A}, attributes: [{name: jobTitle, question: {prompt: Title?, text: {}}}]}]}",
+                &[
+                    "spec.resources[0].attributes: Invalid value: requestors are asked for attributes of applications and sites only: remove it from the group",
+                ],
+            ),
+            (
+                "an attribute without a question",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: jobTitle}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].question: Required value: say what is asked, for example question: {prompt: Which cost center pays?, text: {singleLine: true}}",
+                ],
+            ),
+            (
+                "an attribute that no user can have",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: cost center, question: {prompt: Which?, text: {}}}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].name: Invalid value: \"cost center\": must be the name of a user attribute, such as jobTitle or extension_0f7c_costCenter",
+                ],
+            ),
+            (
+                "a question that is answered in no way",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: jobTitle, question: {prompt: Title?}}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].question: Required value: a question is answered by exactly one of text, choice; for example text: {singleLine: true}",
+                ],
+            ),
+            (
+                "an application in an environment",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], environment: \"https://contoso-admin.sharepoint.com/\"}]}",
+                &[
+                    "spec.resources[0].environment: Invalid value: only SharePoint sites are in an environment: remove it",
+                ],
+            ),
+            (
+                "an environment that is a site",
+                "{resources: [{name: portal, sharePointSite: {url: \"https://c.sharepoint.com/sites/m\"}, roles: [V], environment: \"https://c.sharepoint.com/sites/m\"}]}",
+                &[
+                    "spec.resources[0].environment: Invalid value: \"https://c.sharepoint.com/sites/m\": must be the address of an admin center of SharePoint, such as https://contosoeur-admin.sharepoint.com/",
+                ],
             ),
             (
                 "an application that is role-assignable",
@@ -366,6 +414,29 @@ fn a_grant_says_to_whom_it_speaks_and_of_what() {
                 &[
                     "spec.grants[0].limits.requestorScopes[0]: Unsupported value: \"Everybody\": supported values: \"None\", \"SpecificDirectoryUsers\", \"SpecificDirectoryServicePrincipals\", \"SpecificConnectedOrganizationUsers\", \"AllMemberUsers\", \"AllDirectoryUsers\", \"AllDirectoryServicePrincipals\", \"AllDirectoryAgentIdentities\", \"AllConfiguredConnectedOrganizationUsers\", \"AllExternalUsers\"",
                     NOT_CHECKED,
+                ],
+            ),
+            (
+                "an approver in no way",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {approvers: {users: [{}], groups: [{}]}}}]}",
+                &[
+                    "spec.grants[0].limits.approvers.groups[0]: Invalid value: a group needs exactly one of id, displayName, mailNickname, uniqueName; for example group: {displayName: Marketing}",
+                    "spec.grants[0].limits.approvers.users[0]: Invalid value: a user needs exactly one of id, userPrincipalName, mail; for example user: {userPrincipalName: ann@contoso.com}",
+                ],
+            ),
+            (
+                "a demand that says nothing",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {mustAsk: [{name: ticket}]}}]}",
+                &[
+                    "spec.grants[0].limits.mustAsk[0]: Invalid value: say what is to be asked: a prompt, a regex for the answer, or both; for example regex: \"^CHG[0-9]+$\"",
+                ],
+            ),
+            (
+                "less than none",
+                "{grants: [{name: a, namespaces: {names: [marketing]}, limits: {maxPackages: -1, maxPolicies: -1}}]}",
+                &[
+                    "spec.grants[0].limits.maxPackages: Invalid value: -1: must be a number of packages, or 0 for none",
+                    "spec.grants[0].limits.maxPolicies: Invalid value: -1: must be a number of policies, or 0 for none",
                 ],
             ),
             (

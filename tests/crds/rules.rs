@@ -75,6 +75,7 @@ fn only_what_tells_the_entries_of_a_list_apart_is_missed_without_words() {
         found,
         [
             "Catalog.grants[].name",
+            "Catalog.grants[].limits.mustAsk[].name",
             "Catalog.grants[].namespaces.selector.matchExpressions[].key",
             "Catalog.grants[].namespaces.selector.matchExpressions[].operator",
             "Catalog.resources[].name",

@@ -93,12 +93,15 @@ fn an_object_of_every_kind_survives_the_way_through_the_types() {
           {name: portal, sharePointSite: {url: 'https://contoso.sharepoint.com/sites/marketing'}, roles: [Visitors]},
           {name: team, group: {mailNickname: team}}],
           grants: [{name: a, namespaces: {selector: {matchLabels: {team: marketing}}}, resources: [crm],
-          limits: {requestorScopes: [None], maxDuration: P90D, deletion: [Orphan]}},
+          limits: {requestorScopes: [None], maxDuration: P90D, deletion: [Orphan],
+          approvers: {kinds: [AnyUser], users: [{mail: ann@contoso.com}], groups: [{displayName: A}]},
+          targets: {groups: [{displayName: A}]}, mustAsk: [{name: t, regex: r}], maxPackages: 3}},
           {name: b, namespaces: {all: {}}}]}",
         &json!({"observedGeneration": 1, "entra": identity, "intent": intent, "applied": applied, "resolved": pins,
             "resources": [{"name": "crm", "id": "r", "originId": "o", "originSystem": "AadApplication",
                 "scopeId": "s", "roles": [{"name": "Reader", "id": "i", "displayName": "Reader"}], "added": true,
-                "state": "Blocked", "message": "m"}]}),
+                "state": "Blocked", "message": "m"}],
+            "effective": [{"name": "a", "limits": [{"limit": "approval", "value": "Required", "from": "Strict"}]}]}),
     );
     round_trip::<ConnectedOrganization>(
         Kind::ConnectedOrganization,

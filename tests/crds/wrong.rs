@@ -161,6 +161,7 @@ fn condition(kind: Kind, spec: &Value) -> String {
                 "AllDirectoryUsers", "AllDirectoryServicePrincipals", "AllDirectoryAgentIdentities",
                 "AllConfiguredConnectedOrganizationUsers", "AllExternalUsers"],
             "approval": "Optional", "unlimitedDuration": "Allowed", "automaticAssignment": "Allowed", "onBehalf": "Allowed",
+            "targets": {"kinds": ["AnyUser", "AnyGroup"]}, "onBehalfRequestors": {"kinds": ["AnyUser", "AnyGroup", "TargetManager"]},
             "adoption": "Allowed", "deletion": ["Delete", "DeleteWithAssignments", "Orphan"], "maxDuration": "P9999D",
         }}]);
         let mut broken = spec.clone();

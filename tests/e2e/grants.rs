@@ -6,8 +6,8 @@ use stage::{Result, world};
 use crate::scene::Stage;
 use crate::support::{
     CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, catalog, catalog_with_limits, collection,
-    furnish, furnished, intervals, line, mark, message, namespace, package, patched, place, policy, reason, renamed,
-    stage, status_of, tenant, text, visits, wait_reason, writes_since,
+    furnish, furnished, intervals, limited, line, mark, message, namespace, package, patched, place, policy, reason,
+    renamed, stage, status_of, tenant, text, visits, wait_reason, writes_since,
 };
 
 /// A stage with tenant, namespace, this catalog and this package, all Ready.
@@ -328,7 +328,7 @@ fn each_written_limit_is_refused_in_words_with_nothing_written() -> Result<()> {
 #[test]
 fn a_limit_that_is_tightened_stops_every_write_and_loosening_it_heals() -> Result<()> {
     let stage = furnished()?;
-    let grant = |limits: Value| json!([{"name": "marketing", "namespaces": {"names": [NAMESPACE]}, "limits": limits}]);
+    let grant = |limits: Value| catalog_with_limits(limits)["spec"]["grants"].clone();
     patch_grants(&stage, &grant(json!({"maxDuration": "P30D"})))?;
     let breach = "spec.expiration.afterDuration: grant \"marketing\" allows at most P30D (limits.maxDuration); stay \
                   within the limit, or ask those who run the catalog to widen it";
@@ -381,7 +381,8 @@ fn what_was_made_can_still_be_deleted_after_the_grant_was_withdrawn() -> Result<
 #[test]
 fn a_grant_by_label_follows_the_labels_of_the_namespace() -> Result<()> {
     let stage = stage()?;
-    let grants = json!([{"name": "teams", "namespaces": {"selector": {"matchLabels": {"team": "marketing"}}}}]);
+    let grants = json!([{"name": "teams", "namespaces": {"selector": {"matchLabels": {"team": "marketing"}}},
+        "limits": limited(&json!({}))}]);
     let catalog = patched(catalog(), json!({"spec": {"grants": grants}}));
     stage.apply_object(&tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
@@ -421,7 +422,7 @@ fn a_lenient_grant_for_one_resource_opens_no_door_to_another() -> Result<()> {
     let names = json!({"names": [NAMESPACE]});
     let grants = json!([
         {"name": "harmless", "namespaces": names, "resources": ["campaign-group"], "limits": {"approval": "Optional"}},
-        {"name": "everything", "namespaces": names},
+        {"name": "everything", "namespaces": names, "limits": limited(&json!({}))},
     ]);
     let group = json!({"resource": "campaign-group", "role": "Member"});
     let harmless = patched(package(), json!({"spec": {"resourceRoles": [group]}}));

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::WaySoFar,
-    graph::{AllowedTargetScope, Assignment, Listed},
+    graph::{AllowedTargetScope, Assignment, Listed, Read},
 };
 
 /// More of them are not remembered one by one.
@@ -58,7 +58,7 @@ fn lets_in(door: Door) -> bool {
 
 fn way(door: Door, terms: &Terms) -> WaySoFar {
     let approved = match &terms.add {
-        Consent::Asked => true,
+        Consent::Asked(_) => true,
         Consent::NotAsked => false,
         Consent::Unknown(_) => return unclear(door),
     };
@@ -118,10 +118,18 @@ fn terms(way: &WaySoFar) -> Option<Terms> {
             (None, length) => Lasting::For(std::time::Duration::from_secs(length.and_then(seconds)?)),
         },
     };
-    let consent = if *approved { Consent::Asked } else { Consent::NotAsked };
+    // Who it was is not told apart: somebody whom the grant of that time allowed.
+    let consent = if *approved {
+        Consent::Asked(vec![Vec::new()])
+    } else {
+        Consent::NotAsked
+    };
     Some(Terms {
         doors: vec![door],
         scope: AllowedTargetScope::from(scope.as_str()),
+        targets: Vec::new(),
+        on_behalf: Vec::new(),
+        questions: Read::Unread,
         add: consent.clone(),
         update: consent,
         lasting,
@@ -135,6 +143,9 @@ fn unapproved() -> Terms {
     Terms {
         doors: vec![Door::SelfAdd],
         scope: AllowedTargetScope::NotSpecified,
+        targets: Vec::new(),
+        on_behalf: Vec::new(),
+        questions: Read::Unread,
         add: Consent::NotAsked,
         update: Consent::NotAsked,
         lasting: Lasting::For(std::time::Duration::ZERO),
@@ -197,7 +208,11 @@ mod tests {
             "requestors": {"scope": scope, "selfService": {"add": scope != "None", "update": true}},
             "approval": approval, "expiration": {"afterDuration": "P90D"},
         }));
-        Terms::of_spec(&spec.unwrap()).unwrap()
+        Terms::of_spec(&spec.unwrap(), &[]).unwrap()
+    }
+
+    fn is_asked(consent: &Consent) -> bool {
+        matches!(consent, Consent::Asked(_))
     }
 
     fn asked() -> serde_json::Value {
@@ -236,14 +251,14 @@ mod tests {
             told[0].0.starts_with("2 people hold the package by policy \"A\""),
             "{told:?}"
         );
-        let consents: Vec<Consent> = told
+        let consents: Vec<bool> = told
             .iter()
             .filter_map(|(_, judged)| match judged {
-                Judged::Terms(terms) => Some(terms.add.clone()),
+                Judged::Terms(terms) => Some(is_asked(&terms.add)),
                 Judged::Unjudgeable(_) => None,
             })
             .collect();
-        assert_eq!(consents, [Consent::NotAsked, Consent::Asked]);
+        assert_eq!(consents, [false, true]);
     }
 
     #[test]
@@ -267,8 +282,8 @@ mod tests {
             let [way] = ways(&before).try_into().unwrap();
             let after = terms(&way).unwrap();
             assert_eq!(
-                (after.scope, after.add, after.lasting),
-                (before.scope, before.add, before.lasting)
+                (after.scope, is_asked(&after.add), after.lasting),
+                (before.scope, is_asked(&before.add), before.lasting)
             );
         }
     }

@@ -6,19 +6,24 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     breach,
+    chosen::{Allowed, Chosen},
+    inquiry::Inquiry,
     terms::{Consent, Door, Lasting, Terms, Wishes, scope_name, scope_of},
 };
 use crate::{
     api::{
-        ApprovalLimit, DeletionPolicy, DriftPolicy, Grant, IsoDuration, Limits, Permission, References, RequestorScope,
+        ApprovalLimit, DeletionPolicy, DriftPolicy, ExtensionLimit, Grant, IsoDuration, Limits, MustAsk, Permission,
+        References, RequestorScope,
     },
-    graph::AllowedTargetScope,
+    graph::{AllowedTargetScope, Read},
     plan::Problem,
 };
 
-const STRICT_SCOPES: [RequestorScope; 2] = [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
+pub(super) const STRICT_SCOPES: [RequestorScope; 2] =
+    [RequestorScope::SpecificDirectoryUsers, RequestorScope::AllMemberUsers];
 /// What an administrator has closed stays closed.
-const STRICT_DRIFT_POLICIES: [DriftPolicy; 2] = [DriftPolicy::Cautious, DriftPolicy::Report];
+pub(super) const STRICT_DRIFT_POLICIES: [DriftPolicy; 2] = [DriftPolicy::Cautious, DriftPolicy::Report];
+pub(super) const STRICT_DURATION_WORDS: &str = "P365D";
 const STRICT_DURATION: Duration = Duration::from_secs(365 * 86_400);
 
 /// Whether this grant allows these terms. Every limit is judged here: a new one does not compile until it is.
@@ -29,12 +34,21 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
     let Limits {
         requestor_scopes,
         approval,
+        approvers,
+        extension,
+        targets,
+        must_ask,
         max_duration,
         unlimited_duration,
         automatic_assignment,
         on_behalf,
+        on_behalf_requestors,
         references,
+        // Of these, `quota` tells which grants are left.
+        max_packages: _,
+        max_policies: _,
         // Wishes, judged below.
+        display_name_prefix: _,
         adoption: _,
         deletion: _,
         drift_policy: _,
@@ -55,9 +69,11 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         deletion,
         drift_policy,
         acts_for_others,
+        display_name,
         named: _,
     }) = &terms.wishes
     {
+        check_name(grant, display_name)?;
         check_wishes(grant, *adopts, *deletion, Some(*drift_policy))?;
         // Who gives others' access back hands none out, and acts for others all the same.
         if *acts_for_others && *on_behalf == Permission::Denied {
@@ -65,6 +81,14 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
                 "spec.requestors.onBehalf",
                 "allows nobody to request for others (limits.onBehalf)",
             ));
+        }
+        if *acts_for_others {
+            check_chosen(
+                &terms.on_behalf,
+                &ON_BEHALF,
+                &Allowed::on_behalf(on_behalf_requestors.as_ref()),
+                &limited,
+            )?;
         }
     }
     if !terms.unknown.is_empty() {
@@ -92,9 +116,29 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         };
         return Err(limited("spec.requestors.scope", &words));
     }
-    check_doors(terms, (*automatic_assignment, *on_behalf), &limited)?;
+    check_doors(terms, (*automatic_assignment, *on_behalf, *extension), &limited)?;
+    // Whom a rule matches is the rule's affair.
+    if terms.scope == AllowedTargetScope::SpecificDirectoryUsers && terms.doors != [Door::ByRule] {
+        check_chosen(&terms.targets, &TARGETS, &Allowed::targets(targets.as_ref()), &limited)?;
+    }
+    if terms
+        .doors
+        .iter()
+        .any(|door| matches!(door, Door::OnBehalfAdd | Door::OnBehalfUpdate))
+    {
+        check_chosen(
+            &terms.on_behalf,
+            &ON_BEHALF,
+            &Allowed::on_behalf(on_behalf_requestors.as_ref()),
+            &limited,
+        )?;
+    }
     if *approval == ApprovalLimit::Required {
-        check_approval(terms, &limited)?;
+        check_approval(terms, *extension, &Allowed::approvers(approvers.as_ref()), &limited)?;
+    }
+    // A rule asks nobody.
+    if terms.doors != [Door::ByRule] {
+        check_questions(&terms.questions, must_ask, &limited)?;
     }
     check_lasting(terms, max_duration.as_ref(), *unlimited_duration, now, &limited)?;
     check_references(
@@ -116,6 +160,20 @@ pub(super) fn check_references(
             "allows users, groups and service principals by id only (limits.references)",
         )),
         (References::IdsOnly, None) | (References::Any, _) => Ok(()),
+    }
+}
+
+/// Whether the display name begins as it must.
+pub(super) fn check_name(grant: &Grant, name: &str) -> Result<(), Problem> {
+    match &grant.limits.display_name_prefix {
+        Some(prefix) if !name.starts_with(prefix.as_str()) => Err(breach(
+            "spec.displayName",
+            &format!(
+                "grant {:?} demands that it begin with {prefix:?} (limits.displayNamePrefix)",
+                grant.name
+            ),
+        )),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -183,13 +241,98 @@ fn lets(allowed: &[RequestorScope], scope: &AllowedTargetScope) -> bool {
     }
 }
 
+/// Whether everything is asked that must be. What was not read may be anything.
+fn check_questions(
+    questions: &Read<Vec<Inquiry>>,
+    must_ask: &[MustAsk],
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    for must in must_ask {
+        let MustAsk {
+            name,
+            prompt,
+            regex,
+            message,
+        } = must;
+        let known = questions.known();
+        if known.is_some_and(|known| known.iter().any(|question| question.satisfies(must))) {
+            continue;
+        }
+        let words = [
+            prompt.as_ref().map(|prompt| format!("with the prompt {prompt:?}")),
+            regex.as_ref().map(|regex| format!("whose answer matches {regex}")),
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        let untold = if known.is_some() {
+            ""
+        } else {
+            ", and Entra has not told what is asked"
+        };
+        let problem = limited(
+            "spec.questions",
+            &format!(
+                "demands the question {name:?}, required, {} (limits.mustAsk){untold}",
+                words.join(" and ")
+            ),
+        );
+        return Err(match message {
+            Some(message) => problem.remedy(message.clone()),
+            None => problem.remedy("add it, or ask those who run the catalog to take it out"),
+        });
+    }
+    Ok(())
+}
+
+/// How a choice of people is spoken of.
+struct Choice {
+    /// What they do.
+    what: &'static str,
+    /// The limit that says who may.
+    limit: &'static str,
+}
+
+const TARGETS: Choice = Choice {
+    what: "lets in only these by name",
+    limit: "limits.targets",
+};
+const ON_BEHALF: Choice = Choice {
+    what: "lets only these request for others",
+    limit: "limits.onBehalfRequestors",
+};
+
+/// Whether each of these may be chosen: any of them suffices to come in.
+fn check_chosen(
+    chosen: &[Chosen],
+    choice: &Choice,
+    allowed: &Allowed<'_>,
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    let Choice { what, limit } = choice;
+    match chosen.iter().find(|chosen| !allowed.lets(&chosen.who)) {
+        None => Ok(()),
+        Some(Chosen { field, who }) => Err(limited(
+            field.as_deref().unwrap_or("spec.requestors"), // what Entra has, no field says
+            &format!("{what}: {allowed}; not {who} ({limit})"),
+        )),
+    }
+}
+
 /// Ways in that take a leave of their own.
 fn check_doors(
     terms: &Terms,
-    (automatic_assignment, on_behalf): (Permission, Permission),
+    (automatic_assignment, on_behalf, extension): (Permission, Permission, ExtensionLimit),
     limited: &impl Fn(&str, &str) -> Problem,
 ) -> Result<(), Problem> {
     for door in &terms.doors {
+        let extends = match door {
+            Door::SelfUpdate => Some("spec.requestors.selfService.update"),
+            Door::OnBehalfUpdate => Some("spec.requestors.onBehalf.update"),
+            Door::SelfAdd | Door::OnBehalfAdd | Door::ByRule => None,
+        };
+        if let (ExtensionLimit::Denied, Some(field)) = (extension, extends) {
+            return Err(limited(field, "allows no extension of a stay (limits.extension)")
+                .remedy("set it to false: whoever still needs access asks for it again"));
+        }
         let (permission, field, what) = match door {
             Door::SelfAdd | Door::SelfUpdate => continue,
             Door::OnBehalfAdd | Door::OnBehalfUpdate => (
@@ -210,30 +353,38 @@ fn check_doors(
     Ok(())
 }
 
-/// Whoever comes in was approved, and whoever stays longer was approved anew.
-fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Result<(), Problem> {
+/// Whoever comes in was approved by somebody who may, and whoever stays longer was approved anew.
+fn check_approval(
+    terms: &Terms,
+    extension: ExtensionLimit,
+    allowed: &Allowed<'_>,
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
     for door in &terms.doors {
         let (consent, is_update) = match door {
             // Nobody can approve what nobody requests: the grant allows rules, or none of this.
             Door::ByRule => continue,
             Door::SelfAdd | Door::OnBehalfAdd => (&terms.add, false),
-            Door::SelfUpdate | Door::OnBehalfUpdate => (&terms.update, true),
+            Door::SelfUpdate | Door::OnBehalfUpdate => match extension {
+                ExtensionLimit::Approved => (&terms.update, true),
+                ExtensionLimit::Denied | ExtensionLimit::Allowed => continue, // judged above, and free
+            },
         };
         match consent {
-            Consent::Asked => {}
+            Consent::Asked(stages) => check_approvers(stages, allowed, limited)?,
             Consent::Unknown(why) => {
                 return Err(limited(
                     "spec.approval",
                     &format!("demands approval, and who approves cannot be judged: {why} (limits.approval)"),
                 ));
             }
-            Consent::NotAsked if is_update && terms.add == Consent::Asked => {
+            Consent::NotAsked if is_update && matches!(terms.add, Consent::Asked(_)) => {
                 return Err(limited(
                     "spec.approval.requiredForUpdate",
-                    "demands approval for an extension as for the first request (limits.approval)",
+                    "demands approval for an extension as for the first request (limits.extension)",
                 )
                 .remedy(
-                    "set requiredForUpdate: true, or requestors.selfService.update: false; or ask those who run the catalog for limits.approval: Optional",
+                    "set requiredForUpdate: true, or requestors.selfService.update: false; or ask those who run the catalog for limits.extension: Allowed",
                 ));
             }
             Consent::NotAsked => {
@@ -247,6 +398,33 @@ fn check_approval(terms: &Terms, limited: &impl Fn(&str, &str) -> Problem) -> Re
     Ok(())
 }
 
+/// One approver decides a stage, and every stage has to be passed: one in which nobody is asked but those who may decide is
+/// enough.
+fn check_approvers(
+    stages: &[Vec<Chosen>],
+    allowed: &Allowed<'_>,
+    limited: &impl Fn(&str, &str) -> Problem,
+) -> Result<(), Problem> {
+    if stages
+        .iter()
+        .any(|stage| stage.iter().all(|chosen| allowed.lets(&chosen.who)))
+    {
+        return Ok(());
+    }
+    let others = stages.iter().flatten().find(|chosen| !allowed.lets(&chosen.who));
+    let (field, who) = match others {
+        Some(Chosen { field, who }) => (field.as_deref(), who.to_string()),
+        None => (None, "nobody".to_owned()),
+    };
+    Err(limited(
+        field.unwrap_or("spec.approval.stages"), // what Entra has, no field says
+        &format!(
+            "demands a stage in which only these approve: {allowed}; {who} is asked beside them (limits.approvers)"
+        ),
+    )
+    .remedy("name approvers whom it allows, in a stage of their own perhaps; or ask those who run the catalog to allow these"))
+}
+
 fn check_lasting(
     terms: &Terms,
     max: Option<&IsoDuration>,
@@ -254,7 +432,7 @@ fn check_lasting(
     now: Timestamp,
     limited: &impl Fn(&str, &str) -> Problem,
 ) -> Result<(), Problem> {
-    let spelled = max.map_or("P365D", IsoDuration::as_str);
+    let spelled = max.map_or(STRICT_DURATION_WORDS, IsoDuration::as_str);
     let limit = match max {
         None => STRICT_DURATION,
         Some(max) => max.as_duration().ok_or_else(|| {

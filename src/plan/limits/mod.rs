@@ -6,6 +6,8 @@
 //! | | |
 //! |---|---|
 //! | `choices` | an empty choice is no choice |
+//! | `chosen` | whom a policy chooses to decide, and whom a grant lets it choose |
+//! | `inquiry` | a question that a policy asks, and one that it must ask |
 //! | `terms` | what a policy lets people do, written in a spec or found in Entra |
 //! | `way` | a policy through which somebody could come in, told in words |
 //! | `weakest` | the easiest of all ways into a package |
@@ -13,13 +15,19 @@
 //! | `fit` | one grant and one policy's terms: every limit is judged there |
 //! | `entry` | by what those came in who hold the package |
 //! | `admission` | which roles go with which ways in |
+//! | `quota` | how many objects a namespace may have |
+//! | `effective` | the limits that hold, and where each comes from |
 //! | `leave` | whose leave it takes to leave something behind |
 
 mod admission;
 mod choices;
+mod chosen;
+mod effective;
 mod entry;
 mod fit;
+mod inquiry;
 mod leave;
+mod quota;
 mod roles;
 mod terms;
 mod way;
@@ -31,9 +39,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
 pub use admission::{admits, admits_takeover, outside};
-pub use choices::{named as well_named, named_once, out_of_reach, past_end, well_formed};
+pub use choices::{named as well_named, named_once, out_of_reach, past_end, well_asked, well_formed};
+pub use chosen::{Chosen, Named, Who, named_by_grants, with_ids};
+pub use effective::effective;
 pub use entry::{CameBy, of_holders, remember as remember_way, ways as ways_so_far};
+pub use inquiry::Inquiry;
 pub use leave::{Keeper, leave};
+pub use quota::{Counted, Kin, within_quota};
 pub use roles::{Beyond, RoleAt};
 pub use terms::{Consent, Door, Lasting, Terms, Wishes, scope_of};
 pub use way::{Judged, Way};
@@ -41,7 +53,7 @@ pub use weakest::{easier_way, weakest_way_in};
 
 use super::Problem;
 use crate::api::{AccessPackageSpec, Adoption, AssignmentPolicySpec, CatalogSpec, Grant, NamespaceScope, Reason};
-use fit::{check_references, check_wishes, fits};
+use fit::{check_name, check_references, check_wishes, fits};
 
 /// A namespace as grants see it.
 #[derive(Clone, Copy, Debug)]
@@ -177,7 +189,7 @@ pub fn check_package<'a>(package: &AccessPackageSpec, grants: &[&'a Grant]) -> R
 /// # Errors
 /// [`Reason::InvalidSpec`] where a choice is empty; [`Reason::LimitExceeded`], naming the field, the grant and the limit.
 pub fn check_policy(policy: &AssignmentPolicySpec, grants: &[&Grant], now: Timestamp) -> Result<(), Problem> {
-    let terms = Terms::of_spec(policy)?;
+    let terms = Terms::of_spec(policy, &[])?;
     first_fitting(grants, |grant| fits(grant, &terms, now)).map(drop)
 }
 
@@ -206,6 +218,7 @@ fn check_common(grant: &Grant, package: &AccessPackageSpec) -> Result<(), Proble
         (None, Adoption::ByName) => Some("spec.adoption"),
         (None, Adoption::Never) => None,
     };
+    check_name(grant, &package.display_name)?;
     check_wishes(grant, adopts, package.deletion_policy(), Some(package.drift_policy))
 }
 

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::choices::well_formed;
+use super::{
+    choices::well_formed,
+    chosen::{Chosen, of_entra_list, of_entra_stage, of_persons, of_stage},
+    inquiry::Inquiry,
+};
 use crate::{
     api::{
-        Adoption, AssignmentPolicySpec, DeletionPolicy, DriftPolicy, IsoDuration, OnBehalf, Reason, Reference, Refers,
-        RequestorScope, SelfService,
+        Adoption, AssignmentPolicySpec, DeletionPolicy, DriftPolicy, IsoDuration, OnBehalf, OnBehalfRequestor,
+        PinnedReference, Reason, Reference, Refers, RequestorScope, SelfService,
     },
     graph::{
         AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, ExpirationKind, PolicyRead,
-        RequestorSettings, SubjectSet,
+        Read, RequestorSettings, SubjectSet,
     },
     plan::Problem,
 };
@@ -35,8 +39,8 @@ pub enum Door {
 /// Whether somebody is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// Somebody has to approve.
-    Asked,
+    /// Somebody has to approve: in each of these stages one of those.
+    Asked(Vec<Vec<Chosen>>),
     /// Nobody has.
     NotAsked,
     /// That cannot be told, for this reason.
@@ -69,6 +73,8 @@ pub struct Wishes {
     pub drift_policy: DriftPolicy,
     /// Whether others may do anything for those who are to have access.
     pub acts_for_others: bool,
+    /// Its name in Entra.
+    pub display_name: String,
     /// The fields that name an object of the directory by anything but its id.
     pub named: Vec<String>,
 }
@@ -80,6 +86,12 @@ pub struct Terms {
     pub doors: Vec<Door>,
     /// Who may use them.
     pub scope: AllowedTargetScope,
+    /// Whom that scope means, where it names them.
+    pub targets: Vec<Chosen>,
+    /// Who may request for others.
+    pub on_behalf: Vec<Chosen>,
+    /// What they are asked, where that is known.
+    pub questions: Read<Vec<Inquiry>>,
     /// Whether somebody approves before access begins.
     pub add: Consent,
     /// Whether somebody approves before access goes on.
@@ -93,17 +105,20 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// What the spec says.
+    /// What the spec says, those whom it names as `pins` have them.
     ///
     /// # Errors
     /// [`Reason::InvalidSpec`] with the field and what to write, where something is missing, empty or said twice.
-    pub fn of_spec(spec: &AssignmentPolicySpec) -> Result<Self, Problem> {
+    pub fn of_spec(spec: &AssignmentPolicySpec, pins: &[PinnedReference]) -> Result<Self, Problem> {
         well_formed(spec)?;
         let required = |field| Problem::new(Reason::InvalidSpec, "it is required").at(field);
         if let Some(automatic) = &spec.automatic {
             return Ok(Self {
                 doors: vec![Door::ByRule],
                 scope: AllowedTargetScope::SpecificDirectoryUsers,
+                targets: Vec::new(), // whom the rule matches
+                on_behalf: Vec::new(),
+                questions: Read::Read(Vec::new()),
                 add: Consent::NotAsked,
                 update: Consent::NotAsked,
                 lasting: if automatic.remove_when_no_longer_matching {
@@ -124,14 +139,34 @@ impl Terms {
             remove: _,
             custom_schedule: _,
         } = requestors.self_service;
-        let asked = |is: bool| if is { Consent::Asked } else { Consent::NotAsked };
-        let has_stages = approval.stages.as_ref().is_some_and(|stages| !stages.is_empty());
+        let numbered = approval.stages.iter().flatten().enumerate();
+        let stages: Vec<Vec<Chosen>> = numbered
+            .map(|(index, stage)| of_stage(&format!("spec.approval.stages[{index}]"), stage, pins))
+            .collect();
+        let has_stages = !stages.is_empty();
+        let asked = |is: bool| {
+            if is {
+                Consent::Asked(stages.clone())
+            } else {
+                Consent::NotAsked
+            }
+        };
         let lasting = match (&expiration.after_date_time, &expiration.after_duration) {
             (Some(end), _) => until(Some(end)),
             (None, Some(duration)) => lasts(Some(duration.as_str())),
             // `well_formed` saw to it that `never` is written.
             (None, None) => Lasting::Never,
         };
+        let targets = requestors.targets.iter();
+        // A service principal and an organization are of other scopes.
+        let targets = targets.map(|target| (target.user.as_ref(), target.group.as_ref(), false));
+        let others = requestors.on_behalf.iter().flat_map(|others| &others.requestors).map(
+            |OnBehalfRequestor {
+                 user,
+                 group,
+                 target_manager,
+             }| (user.as_ref(), group.as_ref(), target_manager.is_some()),
+        );
         let on_behalf = |may: fn(&OnBehalf) -> bool| requestors.on_behalf.as_ref().is_some_and(may);
         Ok(Self {
             doors: doors(&[
@@ -141,6 +176,9 @@ impl Terms {
                 (on_behalf(|others| others.update), Door::OnBehalfUpdate),
             ]),
             scope: scope_of(requestors.scope),
+            targets: of_persons("spec.requestors.targets", targets, pins),
+            on_behalf: of_persons("spec.requestors.onBehalf.requestors", others, pins),
+            questions: Read::Read(spec.questions.iter().map(Inquiry::of_spec).collect()),
             add: asked(has_stages),
             update: asked(has_stages && approval.required_for_update),
             lasting,
@@ -160,11 +198,11 @@ impl Terms {
             expiration,
             requestor_settings,
             request_approval_settings,
-            // Reviews take access away, or leave it; notifications, questions and extensions open no door.
+            // Reviews take access away, or leave it; notifications and extensions open no door.
             review_settings: _,
             automatic_request_settings,
             notification_settings: _,
-            questions: _,
+            questions,
             custom_extension_stage_settings: _,
             undeclared,
         } = policy;
@@ -214,12 +252,42 @@ impl Terms {
         Self {
             doors,
             scope: allowed_target_scope.clone(),
+            targets: of_entra_list(specific_allowed_targets),
+            on_behalf: of_entra_list(on_behalf_requestors),
+            questions: match questions {
+                Read::Read(questions) => Read::Read(questions.iter().map(Inquiry::of_entra).collect()),
+                Read::Unread => Read::Unread,
+            },
             add: consent(*is_approval_required_for_add),
             update: consent(*is_approval_required_for_update),
             lasting,
             unknown,
             wishes: None,
         }
+    }
+
+    /// Whether all of it can be judged.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        let Self {
+            doors: _,
+            scope,
+            targets: _, // strangers among them are unknown
+            on_behalf: _,
+            questions,
+            add,
+            update,
+            lasting,
+            unknown,
+            wishes: _,
+        } = self;
+        let is_known = |consent: &Consent| !matches!(consent, Consent::Unknown(_));
+        unknown.is_empty()
+            && questions.known().is_some()
+            && is_known(add)
+            && is_known(update)
+            && !matches!(scope, AllowedTargetScope::Unknown(_))
+            && !matches!(lasting, Lasting::Unknown(_))
     }
 
     /// Whether anybody can come in, or stay, without an administrator. Who could go through is not asked: a door without
@@ -274,6 +342,7 @@ fn wishes(spec: &AssignmentPolicySpec) -> Wishes {
         deletion: spec.deletion_policy(),
         drift_policy: spec.drift_policy,
         acts_for_others: spec.requestors.iter().any(|requestors| requestors.on_behalf.is_some()),
+        display_name: spec.display_name.clone(),
         named: named(spec),
     }
 }
@@ -281,7 +350,7 @@ fn wishes(spec: &AssignmentPolicySpec) -> Wishes {
 /// Whether a stage has somebody to approve. One approver decides a stage, and every stage has to be passed: a stage of
 /// which all approvers are known is enough, one with somebody unknown among them proves nothing.
 fn approved(stages: &[ApprovalStage]) -> Consent {
-    let mut strange = Vec::new();
+    let (mut strange, mut known) = (Vec::new(), Vec::new());
     for stage in stages {
         let ApprovalStage {
             duration_before_automatic_denial: _,
@@ -304,17 +373,19 @@ fn approved(stages: &[ApprovalStage]) -> Consent {
         .flat_map(|(field, sets)| strangers(field, sets))
         .collect();
         if unknown.is_empty() && !primary_approvers.is_empty() {
-            return Consent::Asked;
+            known.push(of_entra_stage(stage));
         }
         strange.extend(unknown);
     }
-    if strange.is_empty() {
-        Consent::NotAsked
-    } else {
-        // The service keeps no order within a stage.
-        strange.sort();
-        strange.dedup();
-        Consent::Unknown(strange.join(", "))
+    match (known.is_empty(), strange.is_empty()) {
+        (false, _) => Consent::Asked(known),
+        (true, true) => Consent::NotAsked,
+        (true, false) => {
+            // The service keeps no order within a stage.
+            strange.sort();
+            strange.dedup();
+            Consent::Unknown(strange.join(", "))
+        }
     }
 }
 

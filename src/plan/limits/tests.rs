@@ -1,7 +1,11 @@
 use super::*;
 use serde_json::{Value, json};
 
-fn grant(name: &str, resources: Option<&[&str]>, limits: Value) -> Grant {
+/// Any user may approve unless the limits say who.
+fn grant(name: &str, resources: Option<&[&str]>, mut limits: Value) -> Grant {
+    if limits["approvers"].is_null() {
+        limits["approvers"] = json!({"kinds": ["AnyUser"]});
+    }
     serde_json::from_value(json!({
         "name": name, "namespaces": {"names": ["marketing"]}, "resources": resources, "limits": limits,
     }))

@@ -2,7 +2,7 @@
 
 use super::terms::Terms;
 use crate::{
-    api::AssignmentPolicySpec,
+    api::{AssignmentPolicySpec, PinnedReference},
     graph::{AssignmentPolicy, Unreadable},
     plan::Problem,
 };
@@ -26,23 +26,23 @@ pub enum Judged {
 }
 
 impl Way {
-    /// What the object that is being looked at asks for.
+    /// What the object that is being looked at asks for, with what its names were bound to.
     ///
     /// # Errors
     /// [`crate::api::Reason::InvalidSpec`], see [`Terms::of_spec`].
-    pub fn of_this(spec: &AssignmentPolicySpec) -> Result<Self, Problem> {
-        Terms::of_spec(spec).map(|terms| Self {
+    pub fn of_this(spec: &AssignmentPolicySpec, pins: &[PinnedReference]) -> Result<Self, Problem> {
+        Terms::of_spec(spec, pins).map(|terms| Self {
             who: None,
             terms: Judged::Terms(terms),
         })
     }
 
-    /// What another AssignmentPolicy of the package asks for.
+    /// What another AssignmentPolicy of the package asks for, with what its names were bound to.
     #[must_use]
-    pub fn of_object(name: &str, spec: &AssignmentPolicySpec) -> Self {
+    pub fn of_object(name: &str, spec: &AssignmentPolicySpec, pins: &[PinnedReference]) -> Self {
         Self {
             who: Some(format!("AssignmentPolicy {name:?} of this package")),
-            terms: match Terms::of_spec(spec) {
+            terms: match Terms::of_spec(spec, pins) {
                 Ok(terms) => Judged::Terms(terms),
                 Err(problem) => Judged::Unjudgeable(problem.steady()),
             },

@@ -27,11 +27,11 @@ impl<'a> WayIn<'a> {
         };
         let is_open = terms.doors.iter().any(lets_in) && terms.scope != AllowedTargetScope::NotSpecified;
         let approvals = match terms.add {
-            Consent::Asked if !terms.doors.contains(&Door::ByRule) => {
+            Consent::Asked(_) if !terms.doors.contains(&Door::ByRule) => {
                 policy.fields.request_approval_settings.stages.len()
             }
             // Of whom nobody can tell whether somebody approves them, nobody may have.
-            Consent::Asked | Consent::NotAsked | Consent::Unknown(_) => 0,
+            Consent::Asked(_) | Consent::NotAsked | Consent::Unknown(_) => 0,
         };
         is_open.then_some(Self {
             policy,
@@ -65,9 +65,9 @@ impl<'a> WayIn<'a> {
         let asked = match (by_rule, &self.terms.add, self.approvals) {
             (true, _, _) => "by a rule, no approval".to_owned(),
             (false, Consent::Unknown(_), _) => "approval unknown".to_owned(),
-            (false, Consent::Asked | Consent::NotAsked, 0) => "no approval".to_owned(),
-            (false, Consent::Asked | Consent::NotAsked, 1) => "1 approval".to_owned(),
-            (false, Consent::Asked | Consent::NotAsked, count) => format!("{count} approvals"),
+            (false, Consent::Asked(_) | Consent::NotAsked, 0) => "no approval".to_owned(),
+            (false, Consent::Asked(_) | Consent::NotAsked, 1) => "1 approval".to_owned(),
+            (false, Consent::Asked(_) | Consent::NotAsked, count) => format!("{count} approvals"),
         };
         let lasts = match &self.terms.lasting {
             Lasting::Never => "for ever".to_owned(),

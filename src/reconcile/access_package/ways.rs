@@ -3,13 +3,18 @@
 use kube::ResourceExt;
 
 use super::{
-    super::{Becomes, subject::Subject},
+    super::{
+        Becomes,
+        identity::{Place, Site},
+        inventory::Freshness,
+        subject::Subject,
+    },
     PackageReferences,
 };
 use crate::{
     api::{AccessPackage, AssignmentPolicy, EntraStatus as _, Grant, ResourceRole, UnmanagedPolicy},
     cluster::{Identity, Lookup},
-    graph::{self, Assignment, Listed},
+    graph::{self, Assignment, CatalogId, Listed},
     layer::{Layer, is_out},
     plan::{
         Base, Found, Problem, desire,
@@ -27,7 +32,25 @@ pub(super) fn limit_of(
     holders: Option<&Listed<Assignment>>,
 ) -> Option<Problem> {
     let spec = &subject.object.spec;
-    let grants: Vec<&Grant> = references.grants.iter().collect();
+    if let Some(full) = &references.quota {
+        return Some(full.clone());
+    }
+    // What people were asked when they came in is not told any more, and hands nothing out.
+    let asks_holders = |grant: &Grant| {
+        let mut grant = grant.clone();
+        grant.limits.must_ask.clear();
+        grant
+    };
+    let of_holders: Vec<Grant> = holders
+        .iter()
+        .flat_map(|_| references.grants.iter().map(asks_holders))
+        .collect();
+    let of_all = if holders.is_some() {
+        &of_holders
+    } else {
+        &references.grants
+    };
+    let grants: Vec<&Grant> = of_all.iter().collect();
     if let Err(problem) = limits::check_package(spec, &grants) {
         return Some(problem);
     }
@@ -140,7 +163,10 @@ fn ways_of_holders(holders: &Listed<Assignment>, policies: &[Lookup<AssignmentPo
 /// wants.
 pub(super) fn way_of_object(policy: &Lookup<AssignmentPolicy>) -> Option<Way> {
     match policy.read() {
-        Ok(policy) => is_in_force(policy).then(|| Way::of_object(&policy.name_any(), &policy.spec)),
+        Ok(policy) => is_in_force(policy).then(|| {
+            let pins = policy.status.as_ref().map_or(&[][..], |status| &status.resolved);
+            Way::of_object(&policy.name_any(), &policy.spec, pins)
+        }),
         Err(unreadable) => Some(Way::of_unreadable_object(&policy.place().name, &unreadable.error)),
     }
 }
@@ -195,4 +221,31 @@ pub(super) fn unmanaged(
         .collect();
     unmanaged.sort_by(|one, other| one.id.cmp(&other.id));
     unmanaged
+}
+
+/// Lets each policy of the package tell what it asks: lists may leave that out. What is not told stays unread, which satisfies no
+/// grant that demands a question.
+pub(super) async fn tell_questions(site: &Site, package: &mut graph::AccessPackage) {
+    let Place {
+        catalog_id,
+        parent_id: _,
+        parent: _,
+    } = &site.place;
+    let catalog = CatalogId::from(catalog_id.as_str());
+    let id = package.id.clone();
+    for policy in package
+        .policies
+        .known_mut()
+        .into_iter()
+        .flat_map(|listed| &mut listed.elements)
+    {
+        if policy.fields.questions.known().is_some() {
+            continue;
+        }
+        let inventory = &site.tenant.inventory;
+        let read = inventory.policy(&catalog, &id, &policy.id, Freshness::Now).await;
+        if let Ok(Found::Present(read)) = read {
+            policy.fields.questions = read.fields.questions;
+        }
+    }
 }

@@ -5,12 +5,12 @@ use kube::ResourceExt;
 
 use super::{Around, PolicyReferences};
 use crate::{
-    api::{AccessPackage, Catalog, EntraStatus, Grant, Reason},
+    api::{AccessPackage, Catalog, EntraStatus, Grant, ManagedStatus as _, OnWithdrawal, Reason},
     graph,
     layer::{Layer, is_out},
     plan::{
         Base, Found, Problem,
-        limits::{self, Beyond, RoleAt, Way},
+        limits::{self, Beyond, RoleAt, Terms, Way},
     },
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Limited {
     pub(super) package: AccessPackage,
     pub(super) catalog: Catalog,
     pub(super) grants: Vec<Grant>,
+    /// The namespace has as many policies as it may before this one.
+    pub(super) quota: Option<Problem>,
     pub(super) now: Timestamp,
     pub(super) uid: String,
 }
@@ -41,6 +43,9 @@ impl Limited {
 
     /// What the specs alone forbid.
     pub(super) fn by_spec(&self) -> Option<Problem> {
+        if let Some(full) = &self.quota {
+            return Some(full.clone());
+        }
         let spec = &self.package.spec;
         let resources: Vec<&str> = spec.resource_roles.iter().map(|role| role.resource.as_str()).collect();
         let grants = self.grants();
@@ -109,10 +114,39 @@ impl Limited {
         self.admits(&roles)
     }
 
+    /// Whether what Entra has lets people in as no grant allows any more, and a grant says that the policy is closed then. What was
+    /// not told, and a Catalog that is not ready, close nothing.
+    pub(super) fn closes(&self, policy: &graph::AssignmentPolicy, package: &Found<Box<graph::AccessPackage>>) -> bool {
+        let asks = |grant: &Grant| grant.on_withdrawal == OnWithdrawal::CloseRequests;
+        let terms = Terms::of_entra(&policy.fields);
+        if !self.grants.iter().any(asks) || !terms.is_open() || !terms.is_told() || !is_settled(&self.catalog) {
+            return false;
+        }
+        let held = match package {
+            Found::Present(package) => package.resource_role_scopes.known(),
+            Found::Unborn | Found::Gone { .. } | Found::Elsewhere { .. } => None,
+        };
+        held.filter(|held| held.unreadable.is_empty()).is_some_and(|held| {
+            let status = self.catalog.status.as_ref();
+            let held = held.elements.iter();
+            let roles: Vec<RoleAt> = held.map(|held| RoleAt::of_entra(held, status)).collect();
+            let way = [Way::of_entra(policy, None)];
+            limits::admits(&self.grants(), &self.catalog.spec, &roles, &way, self.now).is_err()
+        })
+    }
+
     pub(super) fn admits(&self, roles: &[RoleAt]) -> Option<Problem> {
         let ways = std::slice::from_ref(&self.way);
         limits::admits(&self.grants(), &self.catalog.spec, roles, ways, self.now).err()
     }
+}
+
+/// Whether status of the Catalog is about its present spec, with nothing missing: all resources and names of it are known.
+fn is_settled(catalog: &Catalog) -> bool {
+    let Some(status) = &catalog.status else { return false };
+    status
+        .ready()
+        .is_some_and(|ready| ready.status == "True" && ready.observed_generation == catalog.metadata.generation)
 }
 
 pub(super) fn limit_now(references: &PolicyReferences, around: &Around) -> Option<Problem> {

@@ -2,6 +2,8 @@
 //! counts is what Entra holds afterwards: each pair of a package and a policy through which somebody comes in is allowed
 //! by one single grant.
 
+mod approvers;
+mod choices;
 mod holders;
 mod leave;
 mod limits;
@@ -11,8 +13,8 @@ use stage::{Result, world};
 
 use crate::scene::{Stage, StageBuilder};
 use crate::support::{
-    NAMESPACE, SOON, builder, catalog, element, message, package, patched, place, status_of, tenant, text, wait_reason,
-    writes_since,
+    NAMESPACE, SOON, builder, catalog, element, limited, message, package, patched, place, status_of, tenant, text,
+    wait_reason, writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -24,7 +26,9 @@ const CRM: (&str, &str) = ("crm", "Reader");
 /// A role that no resource has: while it stands in a spec, nothing is taken out of the package.
 const NOPE: (&str, &str) = ("campaign-group", "Nope");
 
+/// A grant; a policy names whom it likes unless its limits say who.
 fn grant(name: &str, resources: &Value, limits: &Value) -> Value {
+    let limits = limited(limits);
     json!({"name": name, "namespaces": {"names": [NAMESPACE]}, "resources": resources, "limits": limits})
 }
 
@@ -77,7 +81,10 @@ fn without_approval(policy: Value) -> Value {
 }
 
 fn approved_by(policy: Value, name: &str) -> Value {
-    let stages = json!([{"approvers": [{"user": {"userPrincipalName": name}}]}]);
+    approved_in(policy, &json!([{"approvers": [{"user": {"userPrincipalName": name}}]}]))
+}
+
+fn approved_in(policy: Value, stages: &Value) -> Value {
     patched(
         policy,
         json!({"spec": {"approval": {"stages": stages, "notRequired": null}}}),

@@ -12,7 +12,8 @@ fn now() -> Timestamp {
 }
 
 /// Two resources, and two grants: `harmless` has one of them without approval, `everything` both with it.
-fn catalog(everything: Value) -> CatalogSpec {
+fn catalog(mut everything: Value) -> CatalogSpec {
+    everything["approvers"] = json!({"users": [{"id": "u"}]});
     serde_json::from_value(json!({"displayName": "C",
     "resources": [
         {"name": "campaign-group", "group": {"id": "g"}},
@@ -66,7 +67,7 @@ fn spec(patch: Value) -> AssignmentPolicySpec {
 }
 
 fn this(patch: Value) -> Way {
-    Way::of_this(&spec(patch)).unwrap()
+    Way::of_this(&spec(patch), &[]).unwrap()
 }
 
 fn without_approval() -> Way {
@@ -196,7 +197,7 @@ fn what_cannot_be_judged_fits_no_grant() {
         entra(json!({"expiration": {"type": "afterReview"}})),
         entra(json!({"specificAllowedTargets": [{"@odata.type": "#microsoft.graph.everybody"}]})),
         Way::of_unreadable_object("x", "it is of a later version"),
-        Way::of_object("x", &spec(json!({"expiration": {}}))),
+        Way::of_object("x", &spec(json!({"expiration": {}})), &[]),
         Way::of_unreadable(&crate::graph::Unreadable {
             id: Some("1".into()),
             display_name: None,
@@ -229,7 +230,7 @@ fn an_extension_needs_the_approval_of_the_first_request() {
     assert!(
         refused.starts_with(
             "spec.approval.requiredForUpdate: grant \"everything\" demands approval for an extension as for the first \
-             request (limits.approval)"
+             request (limits.extension)"
         ) && refused.contains("; set requiredForUpdate: true, or"),
         "{refused}"
     );

@@ -669,7 +669,36 @@ impl Draw {
             ])}, "roles": ["Marketing Visitors"]}),
         };
         resource["name"] = format!("resource-{index}").into();
+        if index >= 3 && self.by(40) {
+            resource["attributes"] = self.attributes();
+        }
+        if index >= 5 && self.by(50) {
+            resource["environment"] = "https://contoso-admin.sharepoint.com/".into();
+        }
         resource
+    }
+
+    /// What requestors are asked for the sake of a resource.
+    fn attributes(&mut self) -> Value {
+        let names = self.some(&["jobTitle", "department", "extension_0f7c_costCenter"], 0, 3);
+        let one = |name: &str| {
+            let mut attribute = self.bits(["editable", "keptAfterRemoval"]);
+            let mut question = self.question(name);
+            if let Some(question) = question.as_object_mut() {
+                question.remove("name");
+                question.remove("editable");
+                let choices = question
+                    .get_mut("choice")
+                    .and_then(|choice| choice["choices"].as_array_mut());
+                for choice in choices.into_iter().flatten().filter_map(Value::as_object_mut) {
+                    choice.remove("localizations");
+                }
+            }
+            attribute.insert("name".into(), name.into());
+            attribute.insert("question".into(), question);
+            Value::Object(attribute)
+        };
+        names.into_iter().map(one).collect::<Vec<_>>().into()
     }
 
     fn roles_of_a_group(&mut self, group: &mut Value) {
@@ -720,6 +749,34 @@ impl Draw {
         }
     }
 
+    fn approver_limit(&mut self) -> Value {
+        const KINDS: [&str; 9] = [
+            "RequestorManager",
+            "TargetManager",
+            "InternalSponsors",
+            "ExternalSponsors",
+            "TargetUserSponsors",
+            "TargetApplicationOwners",
+            "TargetAgentIdentitySponsorsOrOwners",
+            "AnyUser",
+            "AnyGroup",
+        ];
+        self.people_limit(&KINDS)
+    }
+
+    /// Whom a grant lets policies name, of these kinds.
+    fn people_limit(&mut self, kinds: &[&'static str]) -> Value {
+        let mut limit = Map::new();
+        self.maybe(&mut limit, "kinds", 50, |draw| draw.some(kinds, 0, kinds.len()).into());
+        for (people, one) in [("users", "user"), ("groups", "group")] {
+            self.maybe(&mut limit, people, 50, |draw| {
+                let named = draw.people(0, 4).into_iter();
+                named.filter_map(|person| person.get(one).cloned()).collect()
+            });
+        }
+        Value::Object(limit)
+    }
+
     fn limits(&mut self) -> Value {
         const SCOPES: [&str; 10] = [
             "None",
@@ -740,6 +797,27 @@ impl Draw {
         self.maybe(&mut limits, "approval", 50, |draw| {
             draw.one(&["Required", "Optional"]).into()
         });
+        self.maybe(&mut limits, "approvers", 50, Self::approver_limit);
+        self.maybe(&mut limits, "extension", 50, |draw| {
+            draw.one(&["Denied", "Approved", "Allowed"]).into()
+        });
+        self.maybe(&mut limits, "targets", 50, |draw| {
+            draw.people_limit(&["AnyUser", "AnyGroup"])
+        });
+        self.maybe(&mut limits, "onBehalfRequestors", 50, |draw| {
+            draw.people_limit(&["TargetManager", "AnyUser", "AnyGroup"])
+        });
+        self.maybe(&mut limits, "mustAsk", 30, |draw| {
+            let mut ticket = json!({"name": "ticket", "regex": "^CHG[0-9]+$"});
+            if draw.by(50) {
+                ticket["prompt"] = "Which change ticket is this for?".into();
+            }
+            json!([ticket])
+        });
+        for most in ["maxPackages", "maxPolicies"] {
+            self.maybe(&mut limits, most, 20, |draw| draw.below(4).into());
+        }
+        self.maybe(&mut limits, "displayNamePrefix", 20, |_| "Marketing ".into());
         self.maybe(&mut limits, "maxDuration", 50, |draw| {
             draw.one(&["P90D", "PT8H30M"]).into()
         });
