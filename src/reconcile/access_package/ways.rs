@@ -35,7 +35,22 @@ pub(super) fn limit_of(
     if let Some(full) = &references.quota {
         return Some(full.clone());
     }
-    let grants: Vec<&Grant> = references.grants.iter().collect();
+    // What people were asked when they came in is not told any more, and hands nothing out.
+    let asks_holders = |grant: &Grant| {
+        let mut grant = grant.clone();
+        grant.limits.must_ask.clear();
+        grant
+    };
+    let of_holders: Vec<Grant> = holders
+        .iter()
+        .flat_map(|_| references.grants.iter().map(asks_holders))
+        .collect();
+    let of_all = if holders.is_some() {
+        &of_holders
+    } else {
+        &references.grants
+    };
+    let grants: Vec<&Grant> = of_all.iter().collect();
     if let Err(problem) = limits::check_package(spec, &grants) {
         return Some(problem);
     }

@@ -385,8 +385,15 @@ impl Siege {
         if self.0.by(15) {
             limits["driftPolicy"] = json!(["Cautious", "Correct", "Report"]);
         }
+        let limits = world::limited(limits);
         let harmless = json!({"name": "harmless", "namespaces": {"names": [TEAM]}, "resources": ["campaign-group"], "limits": limits});
-        let mut everything = json!({"name": "everything", "namespaces": {"names": [TEAM]}, "limits": {"deletion": ["Delete", "Orphan"]}});
+        let mut everything = json!({"name": "everything", "namespaces": {"names": [TEAM]}, "limits": world::limited(json!({"deletion": ["Delete", "Orphan"]}))});
+        if self.0.by(25) {
+            everything["limits"]["approvers"] = self.0.one(&[0, 1]).pipe(|which| match which {
+                0 => json!({"users": [{"id": world::BOB}]}),
+                _ => json!({"kinds": ["RequestorManager"]}),
+            });
+        }
         let mut grants = vec![harmless];
         match self.0.below(8) {
             0 => {}

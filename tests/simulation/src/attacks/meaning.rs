@@ -22,6 +22,10 @@ pub(super) struct Terms {
     asked_again: usize,
     /// Those who approve, as they are written.
     approvers: String,
+    /// All who are asked in each stage: what they are, and the id of a user.
+    stages: Vec<Vec<(String, String)>>,
+    /// Whom it means by name: what they are, and the id of a user.
+    named: Vec<(String, String)>,
     /// For how many seconds; none for ever.
     lasts: Option<i64>,
 }
@@ -80,7 +84,25 @@ impl Terms {
             ];
             ids.map(|id| set[id].to_string()).join(" ")
         };
+        let person = |set: &Value| {
+            let kind = text(&set["@odata.type"]);
+            let kind = kind.rsplit('.').next().unwrap_or_default();
+            (kind.to_owned(), text(&set["userId"]).to_lowercase())
+        };
+        let everybody = |stage: &Value| {
+            let sets = [
+                "primaryApprovers",
+                "fallbackPrimaryApprovers",
+                "escalationApprovers",
+                "fallbackEscalationApprovers",
+            ];
+            sets.iter()
+                .flat_map(|of| list(&stage[*of]).iter().map(person))
+                .collect()
+        };
         Self {
+            stages: stages.iter().map(everybody).collect(),
+            named: list(&policy["specificAllowedTargets"]).iter().map(person).collect(),
             doors,
             scope,
             targets: list(&policy["specificAllowedTargets"]).iter().map(who).collect(),
@@ -255,6 +277,7 @@ fn lets(limits: &Value, terms: &Terms) -> bool {
     let by_rule = !terms.doors.contains("rule") || allowed("automaticAssignment");
     let comes_in = terms.doors.contains("self") || terms.doors.contains("others");
     let stays = terms.doors.contains("self again") || terms.doors.contains("others again");
+    let has_leave = (limits["approval"] == "Optional" || approved(limits, terms)) && means(limits, terms);
     let asks =
         limits["approval"] == "Optional" || ((!comes_in || terms.asked > 0) && (!stays || terms.asked_again > 0));
     let longest = match &limits["maxDuration"] {
@@ -266,7 +289,50 @@ fn lets(limits: &Value, terms: &Terms) -> bool {
         None => allowed("unlimitedDuration") || terms.doors.iter().all(|door| *door == "rule"),
         Some(lasts) => lasts <= longest,
     };
-    for_these && by_others && by_rule && asks && ends
+    for_these && by_others && by_rule && asks && has_leave && ends
+}
+
+/// Whether a user of this id is among those whom a limit names.
+fn names(limit: &Value, id: &str) -> bool {
+    list(&limit["users"])
+        .iter()
+        .any(|user| text(&user["id"]).eq_ignore_ascii_case(id))
+}
+
+/// Whether one stage asks nobody but those whose approval counts; where nothing is requested nobody has to.
+fn approved(limits: &Value, terms: &Terms) -> bool {
+    let limit = &limits["approvers"];
+    if !limit.is_object() {
+        return true; // the policy's choice, as long as the limit is not written
+    }
+    let kinds: Vec<&str> = match &limit["kinds"] {
+        Value::Array(kinds) => kinds.iter().map(text).collect(),
+        _ => vec!["RequestorManager", "TargetManager", "InternalSponsors"],
+    };
+    let counts = |(kind, id): &(String, String)| match kind.as_str() {
+        "singleUser" => names(limit, id) || kinds.contains(&"AnyUser"),
+        "groupMembers" => kinds.contains(&"AnyGroup"),
+        other => kinds.iter().any(|kind| kind.eq_ignore_ascii_case(other)),
+    };
+    let is_requested = terms.doors.iter().any(|door| *door != "rule");
+    let stage = |stage: &Vec<(String, String)>| !stage.is_empty() && stage.iter().all(counts);
+    !is_requested || terms.stages.iter().any(stage)
+}
+
+/// Whether the limits let a policy mean those whom it names.
+fn means(limits: &Value, terms: &Terms) -> bool {
+    let limit = &limits["targets"];
+    if !limit.is_object() {
+        return true; // likewise
+    }
+    let kinds = list(&limit["kinds"]);
+    let is_by_name = terms.scope == "specificDirectoryUsers" && terms.doors.iter().any(|door| *door != "rule");
+    let may = |(kind, id): &(String, String)| match kind.as_str() {
+        "singleUser" => names(limit, id) || kinds.iter().any(|kind| kind == "AnyUser"),
+        "groupMembers" => kinds.iter().any(|kind| kind == "AnyGroup"),
+        _ => false,
+    };
+    !is_by_name || terms.named.iter().all(may)
 }
 
 /// What a resource of a Catalog is in the world.

@@ -18,7 +18,15 @@ const GENERAL: &str = "bd3d3c48-6afc-4e08-bd5d-e405a4e5e4b0";
 const CRM: &str = "e81d7f57-0840-45e1-894b-f505c1bdcc1f";
 const CRM_READER: &str = "79f9f804-26b8-4ac4-a919-a0c1c0a1a07c";
 const ANN: &str = "46184453-e63b-4f20-86c2-c557ed5d5df9";
-const BOB: &str = "57295564-f74c-4031-97d3-d668fe6e6e0a";
+const CAROL: &str = "683a6675-085d-4142-a8e4-e77a0f7f7f1b";
+pub(super) const BOB: &str = "57295564-f74c-4031-97d3-d668fe6e6e0a";
+
+/// Limits by which Bob and Carol approve, and single users may be let in.
+pub(super) fn limited(mut limits: Value) -> Value {
+    limits["approvers"] = json!({"users": [{"id": BOB}, {"id": CAROL}]});
+    limits["targets"] = json!({"kinds": ["AnyUser"]});
+    limits
+}
 
 /// The resources of the team's catalog.
 pub(super) fn resources() -> Vec<Value> {
@@ -89,8 +97,8 @@ pub(super) async fn set_up(stage: &mut Stage, oracle: &Oracle, has_admission: bo
             None,
             TEAM,
             &json!({"displayName": "Marketing", "state": "Published", "resources": resources(), "grants": [
-                {"name": "harmless", "namespaces": {"names": [TEAM]}, "resources": ["campaign-group"], "limits": {"approval": "Optional"}},
-                {"name": "everything", "namespaces": {"names": [TEAM]}, "limits": {"deletion": ["Delete", "Orphan"]}}]}),
+                {"name": "harmless", "namespaces": {"names": [TEAM]}, "resources": ["campaign-group"], "limits": limited(json!({"approval": "Optional"}))},
+                {"name": "everything", "namespaces": {"names": [TEAM]}, "limits": limited(json!({"deletion": ["Delete", "Orphan"]}))}]}),
         ),
         object(
             "Catalog",
@@ -98,7 +106,7 @@ pub(super) async fn set_up(stage: &mut Stage, oracle: &Oracle, has_admission: bo
             "finance",
             &json!({"displayName": "Finance", "state": "Published",
                 "resources": [{"name": "auditors", "group": {"displayName": "Auditors"}}],
-                "grants": [{"name": "finance", "namespaces": {"names": ["finance"]}}]}),
+                "grants": [{"name": "finance", "namespaces": {"names": ["finance"]}, "limits": limited(json!({}))}]}),
         ),
         object(
             "AccessPackage",
