@@ -335,11 +335,16 @@ impl Managed for Catalog {
                     let halt = Halt::sync(Reason::GraphRefused, what, Retry::Backoff);
                     return Err(halt.into());
                 }
-                // Those that are new have ids now, which the next list tells.
                 resource.attributes = if knows_all(attributes) {
                     Read::Read(attributes.clone())
                 } else {
-                    Read::Unread
+                    // Those that are new have ids now, by which they stay the same ones.
+                    let found = tenant.graph.find_resource(&catalog.id, origin_id).await;
+                    let told = found.ok().flatten().map(|found| found.attributes);
+                    let wanted = told_attributes(name, attributes);
+                    let shows = |read: &Vec<_>| told_attributes(name, read) == wanted;
+                    told.filter(|told| told.known().is_some_and(shows))
+                        .unwrap_or(Read::Unread)
                 };
                 // A site that no list shows is none that a list has shown.
                 if resource.origin_system.is_listed() {
