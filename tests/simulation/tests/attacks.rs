@@ -1,5 +1,7 @@
 //! A team that may do everything in its namespace, by seed. `cargo simulate attacks 1000000` does the same by the million.
 
+#![expect(clippy::expect_used, reason = "what the tests share fails as a test does")]
+
 use simulation::attacks::{self, Outcome, Without};
 
 /// What came of these sieges, on two cores.
