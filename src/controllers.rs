@@ -35,8 +35,8 @@ use crate::{
     cluster::{Aftermath, Cluster, Key, Labels, Lookup, NamespaceNews, News, Place, slim},
     metrics::Metrics,
     reconcile::{
-        Again, Alarm, Context, Kind, KindVisitor, LeftBehind, Machine, PLACES, Settings, Unfinished, each_kind,
-        reconcile, tell_standing,
+        Again, Alarm, Context, Kind, KindVisitor, LeftBehind, Machine, Settings, Unfinished, each_kind, reconcile,
+        tell_standing,
     },
     server::Health,
 };
@@ -287,7 +287,8 @@ fn drive<K: Kind>(
     // Objects of the kind itself ring the same bell, so the stream of its own is silent.
     let silent = futures::stream::pending::<Result<Lookup<K>, watcher::Error>>();
     Controller::for_stream(silent, store)
-        .with_config(Config::default().concurrency(PLACES))
+        // Who waits stands in a line of ours, which knows namespaces: `visit`.
+        .with_config(Config::default().concurrency(0))
         .reconcile_on(rings)
         .graceful_shutdown_on(stop)
         .run(
@@ -301,11 +302,23 @@ fn drive<K: Kind>(
 
 /// The queue's own store knows only what the watch has told; the cluster also knows what was answered to this process.
 async fn visit<K: Kind>(queued: Arc<Lookup<K>>, context: Arc<Context>) -> Result<Action, Unfinished> {
-    let Place { namespace, name } = queued.place();
+    let place = queued.place();
+    drop(queued);
+    let line = context.attendance.queued(Key {
+        kind: K::KIND,
+        place: place.clone(),
+    });
+    let Place { namespace, name } = place;
+    let own = namespace.as_deref().unwrap_or_default(); // what belongs to the cluster is a namespace of its own
+    let turn = context.turns.take(K::KIND, own).await;
+    drop(line);
     let Some(object) = context.cluster.get::<K>(namespace.as_deref(), &name) else {
         return Ok(Action::await_change());
     };
-    reconcile(Arc::new(object), context).await.map(|again| match again {
+    // In a box of its own: those who stand in line need not carry it.
+    let again = Box::pin(reconcile(Arc::new(object), Arc::clone(&context))).await;
+    drop(turn);
+    again.map(|again| match again {
         Again::After(after) => Action::requeue(after),
         Again::OnNews => Action::await_change(),
     })

@@ -1,5 +1,7 @@
 //! What the operator says of itself over HTTP: alive, ready, measured.
 
+mod bounded;
+
 use std::{
     net::SocketAddr,
     sync::{
@@ -17,6 +19,7 @@ use axum::{
 };
 
 use crate::metrics::Metrics;
+use bounded::Bounded;
 
 /// How the process is.
 #[derive(Debug, Default)]
@@ -49,7 +52,7 @@ pub async fn serve(address: SocketAddr, health: Arc<Health>, metrics: Arc<Metric
         .route("/metrics", get(measured))
         .with_state(App { health, metrics });
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, app).await {
+        if let Err(error) = axum::serve(Bounded::new(listener), app).await {
             tracing::error!(%error, "the health endpoint has ended");
         }
     });

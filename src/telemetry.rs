@@ -113,7 +113,9 @@ fn filter(level: &str) -> Result<EnvFilter, io::Error> {
     const QUIET: &str = "azure_core=warn,azure_identity=warn,typespec_client_core=warn,hyper=warn,hyper_util=warn,\
                          reqwest=warn,rustls=warn,h2=warn,tower=warn,kube_runtime=warn,opentelemetry=warn,\
                          opentelemetry_sdk=warn,opentelemetry_otlp=warn,opentelemetry_http=warn";
-    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|error| {
+    // What was written in Entra is told at any level; a filter that names the target says otherwise.
+    const AUDIT: &str = "entra_access_operator::audit=info";
+    EnvFilter::try_new(format!("{QUIET},{AUDIT},{level}")).map_err(|error| {
         io::Error::other(format!(
             "log level {level:?}: {error}; use error, warn, info, debug, trace, or a filter such as entra_access_operator=debug"
         ))

@@ -79,6 +79,64 @@ fn a_visit_leaves_one_line_that_says_what_was_done_and_by_which_requests() -> Ou
     Ok(())
 }
 
+const AUDIT: &str = "entra_access_operator::audit";
+
+#[test]
+fn each_write_to_entra_leaves_a_record_of_who_asked_for_it_what_was_sent_and_what_came_of_it() -> Outcome {
+    let stage = builder().argument("--log-level=warn").start()?;
+    furnish(&stage)?;
+    let patch = json!({"spec": {"description": "Said by a person"}});
+    stage.patch("Catalog", "marketing", None, &patch)?;
+    let records = || -> Vec<Value> {
+        let log = stage.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["target"] == AUDIT).collect()
+    };
+    let record = wait_for("the record of the change", SOON, || {
+        let all = records();
+        let change = all.iter().find(|record| record["changes"].is_string());
+        change.cloned().ok_or_else(|| stage.log())
+    })?;
+    let uid = stage.get("Catalog", "marketing", None)?.unwrap_or_default()["metadata"]["uid"].clone();
+    for (field, value) in [
+        ("object", json!("Catalog marketing")),
+        ("uid", uid),
+        ("generation", json!(2)),
+        ("is_deleted", json!(false)),
+        ("cause", json!("spec")),
+        (
+            "changes",
+            json!("description: \"For marketing\" -> \"Said by a person\""),
+        ),
+        ("result", json!("done")),
+    ] {
+        assert_eq!(record[field], value, "{field}: {record:#}");
+    }
+    assert!(
+        record["changed_by"].is_string() && record["changed_at"].is_string(),
+        "{record:#}"
+    );
+    let id = record["request_ids"].as_str().unwrap_or_default();
+    let served = stage.emulator().requests();
+    let change = served.iter().find(|request| request["requestId"] == id);
+    assert_eq!(
+        change.map(|request| &request["method"]),
+        Some(&json!("PATCH")),
+        "{id}: {served:#?}"
+    );
+    let made = records();
+    let made = made
+        .iter()
+        .find(|record| record["message"] == "audit: create catalog \"Marketing\"");
+    assert_eq!(
+        made.map(|record| &record["result"]),
+        Some(&json!("done")),
+        "{:#?}",
+        records()
+    );
+    Ok(())
+}
+
 #[test]
 fn the_log_level_follows_its_file_and_a_level_that_makes_no_sense_changes_nothing() -> Outcome {
     let folder = std::env::temp_dir().join(format!("log-level-{}", std::process::id()));
@@ -89,7 +147,10 @@ fn the_log_level_follows_its_file_and_a_level_that_makes_no_sense_changes_nothin
         .argument(&format!("--log-level-file={}", file.display()))
         .start()?;
     furnish(&stage)?;
-    assert!(!stage.log().contains("\"INFO\""), "{}", stage.log());
+    // But for the records of what is written in Entra, which no level silences.
+    let log = stage.log();
+    let mut told = log.lines().filter(|line| line.contains("\"INFO\""));
+    assert!(told.all(|line| line.contains(AUDIT)), "{log}");
 
     fs::write(&file, "loud=very\n")?;
     let says = |words: &str| {

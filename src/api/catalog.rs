@@ -1,5 +1,6 @@
 //! Catalog: what the platform team delegates: resources, and grants of parts of them to namespaces.
 
+mod attribute;
 mod limits;
 mod role_assignment;
 
@@ -15,6 +16,7 @@ use super::{
     rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
+pub use attribute::{AttributeChoice, AttributeChoices, AttributeQuestion, ResourceAttribute};
 pub use limits::{
     ApprovalLimit, ApproverKind, ApproverLimit, ExtensionLimit, Limits, MustAsk, OnBehalfKind, OnBehalfLimit,
     References, TargetKind, TargetLimit,
@@ -145,9 +147,16 @@ pub enum CatalogDeletionPolicy {
 #[x_kube(validation = Rule::new("!(has(self.application) || has(self.sharePointSite)) || (has(self.roles) && self.roles.size() > 0)")
     .message("say which roles packages may hand out, for example roles: [Reader]")
     .field_path(".roles").reason(Reason::FieldValueRequired))]
-#[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner'])")
-    .message("the roles of a group are Member and Owner: write no others")
+#[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner', 'EligibleMember', 'EligibleOwner'])")
+    .message("the roles of a group are Member, Owner, EligibleMember and EligibleOwner: write no others")
     .field_path(".roles"))]
+#[x_kube(validation = Rule::new("!has(self.attributes) || self.attributes.size() == 0 || !has(self.group)")
+    .message("requestors are asked for attributes of applications and sites only: remove it from the group")
+    .field_path(".attributes"))]
+#[x_kube(validation = Rule::new("!has(self.environment) || has(self.sharePointSite)")
+    .message("only SharePoint sites are in an environment: remove it")
+    .field_path(".environment"))]
+#[x_kube(validation = rules::fixed("environment", "environment is immutable, and can be neither added nor removed: the resource is in it; remove this entry, and add the site under a new name"))]
 #[x_kube(validation = Rule::new("self.roleAssignable == 'Denied' || has(self.group)")
     .message("only groups can be role-assignable: remove it, or write Denied")
     .field_path(".roleAssignable"))]
@@ -165,9 +174,9 @@ pub struct CatalogResource {
     /// A SharePoint Online site, for example `{url: https://contoso.sharepoint.com/sites/marketing}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_point_site: Option<SharePointSiteRef>,
-    /// The roles that packages may hand out, for example `[Reader]`: `Member` or `Owner` of a group, the value or display
-    /// name of an application's roles, the display name of a site's roles. Default for a group: `[Member]`; required for
-    /// the others.
+    /// The roles that packages may hand out, for example `[Reader]`: `Member` or `Owner` of a group, and `EligibleMember` or
+    /// `EligibleOwner` of one that is enabled for Privileged Identity Management; the value or display name of an application's
+    /// roles, the display name of a site's roles. Default for a group: `[Member]`; required for the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
     pub roles: Vec<String>,
@@ -177,6 +186,19 @@ pub struct CatalogResource {
     /// only. Default `Denied`.
     #[serde(default)]
     pub role_assignable: Permission,
+    /// What whoever requests a package with a role of this application or site is asked, for example
+    /// `[{name: extension_0f7c_costCenter, question: {prompt: Which cost center pays?, required: true, text: {singleLine: true}}}]`.
+    /// The answers are written to the user in the directory. Absent: what was set up by hand stays. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub attributes: Vec<ResourceAttribute>,
+    /// The environment that the site is in, where SharePoint has several geographic locations: the address of that location's
+    /// admin center, for example `https://contosoeur-admin.sharepoint.com/`. Default: the tenant's own location. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = rules::matching("^https://[^/?# ]+-admin[.][^/?# ]+/?$", "must be the address of an admin center of SharePoint, such as https://contosoeur-admin.sharepoint.com/"))]
+    pub environment: Option<String>,
 }
 
 impl CatalogResource {

@@ -66,10 +66,24 @@ pub struct EntraTenantSpec {
     #[x_kube(validation = Rule::new("self.matches('^P([0-9]{1,3}D)?(T([0-9]{1,5}H)?([0-9]{1,6}M)?([0-9]{1,6}S)?)?$') && self.matches('[1-9]') && !self.endsWith('T')")
         .message("must be an ISO 8601 duration such as PT10M (ten minutes) or PT1H"))]
     pub drift_interval: IsoDuration,
+    /// Whether nothing is written in the tenant while the cluster lacks the admission policy that keeps everybody but the operator
+    /// from writing status, for example `true`. Default `false`: it is told (condition Healthy), and the work goes on.
+    #[serde(default)]
+    pub require_admission_policy: bool,
     /// From how many people on a change of what they have waits for a person, for example `{cutsFrom: 10, grantsFrom: 100}`;
     /// everything else goes ahead. Default `{cutsFrom: 10, grantsFrom: 100}`.
     #[serde(default)]
     pub acknowledge: Acknowledge,
+    /// How many objects of Entra may begin to be deleted within an hour, for example `50`; what is more waits, and says until when.
+    /// `0`: none. Default `20`.
+    #[serde(default = "twenty")]
+    #[x_kube(validation = Rule::new("self >= 0").message("must be a number of deletions, or 0 for none"))]
+    pub max_deletions_per_hour: i32,
+    /// What share of a Catalog's packages and policies may be deleted at once, in percent, for example `50`; where more go, and at
+    /// least ten, all of them wait for a person, who annotates the Catalog. `100`: any share. Default `25`.
+    #[serde(default = "a_quarter")]
+    #[x_kube(validation = Rule::new("self >= 0 && self <= 100").message("must be a share from 0 to 100"))]
+    pub max_deletions_percent: i32,
 }
 
 /// From how many people on a change waits for a person.
@@ -115,6 +129,14 @@ fn ten() -> i32 {
 
 fn a_hundred() -> i32 {
     100
+}
+
+fn twenty() -> i32 {
+    20
+}
+
+fn a_quarter() -> i32 {
+    25
 }
 
 fn ten_minutes() -> IsoDuration {
@@ -283,6 +305,23 @@ pub struct EntraTenantStatus {
     /// Application permissions that the token holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<String>,
+    /// The deletions that began within the last hour, as of the newest one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["uid"]))]
+    pub deletions: Vec<Deletion>,
+}
+
+/// A deletion in Entra that has begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletion {
+    /// Uid of the Kubernetes object.
+    pub uid: String,
+    /// Id of the catalog that what is deleted is in; absent for what is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
+    /// When it began, as an RFC 3339 time.
+    pub at: String,
 }
 
 impl ManagedStatus for EntraTenantStatus {

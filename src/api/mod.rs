@@ -30,10 +30,11 @@ pub use assignment_policy::{
     TargetManagerLevel, TextQuestion,
 };
 pub use catalog::{
-    ApprovalLimit, ApproverKind, ApproverLimit, Catalog, CatalogDeletionPolicy, CatalogResource, CatalogRole,
-    CatalogSpec, CatalogState, CatalogStatus, EffectiveGrant, EffectiveLimit, ExtensionLimit, Grant, Limits, MustAsk,
-    NamespaceScope, OnBehalfKind, OnBehalfLimit, OnWithdrawal, Permission, Principal, References, ResourceState,
-    ResourceStatus, RoleAssignment, RoleStatus, TargetKind, TargetLimit,
+    ApprovalLimit, ApproverKind, ApproverLimit, AttributeChoice, AttributeChoices, AttributeQuestion, Catalog,
+    CatalogDeletionPolicy, CatalogResource, CatalogRole, CatalogSpec, CatalogState, CatalogStatus, EffectiveGrant,
+    EffectiveLimit, ExtensionLimit, Grant, Limits, MustAsk, NamespaceScope, OnBehalfKind, OnBehalfLimit, OnWithdrawal,
+    Permission, Principal, References, ResourceAttribute, ResourceState, ResourceStatus, RoleAssignment, RoleStatus,
+    TargetKind, TargetLimit,
 };
 pub use connected_organization::{
     CloudInstance, ConnectedOrganization, ConnectedOrganizationSpec, ConnectedOrganizationState,
@@ -42,8 +43,9 @@ pub use connected_organization::{
 };
 pub use duration::IsoDuration;
 pub use entra_tenant::{
-    Acknowledge, ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, EntraTenant, EntraTenantSpec,
-    EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef, WorkloadIdentityCredential,
+    Acknowledge, ClientCertificateCredential, ClientSecretCredential, Cloud, Credentials, Deletion, EntraTenant,
+    EntraTenantSpec, EntraTenantStatus, ManagedIdentityCredential, Mode, SecretKeyRef, SecretRef,
+    WorkloadIdentityCredential,
 };
 pub use kind::KindName;
 pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};

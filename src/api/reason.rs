@@ -25,6 +25,11 @@ pub enum Reason {
     OneWaySeparation,
     NobodyCanRequest,
     ApproverUnavailable,
+    ApproverIsGuest,
+    PolicyShadowed,
+    AssignmentsOutlive,
+    BothHeld,
+    GuestBillingNotLinked,
     ResourceNotInCatalog,
     ResourceNotReady,
     ResourceUnsuitable,
@@ -36,6 +41,8 @@ pub enum Reason {
     OutcomeUnknown,
     AssignmentsRemain,
     DependantsRemain,
+    DeletionHeld,
+    InUse,
     NotOurs,
     IdentitySourceDiffers,
     Elsewhere,
@@ -93,6 +100,11 @@ impl Reason {
         Self::OneWaySeparation,
         Self::NobodyCanRequest,
         Self::ApproverUnavailable,
+        Self::ApproverIsGuest,
+        Self::PolicyShadowed,
+        Self::AssignmentsOutlive,
+        Self::BothHeld,
+        Self::GuestBillingNotLinked,
         Self::ResourceNotInCatalog,
         Self::ResourceNotReady,
         Self::ResourceUnsuitable,
@@ -104,6 +116,8 @@ impl Reason {
         Self::OutcomeUnknown,
         Self::AssignmentsRemain,
         Self::DependantsRemain,
+        Self::DeletionHeld,
+        Self::InUse,
         Self::NotOurs,
         Self::IdentitySourceDiffers,
         Self::Elsewhere,
@@ -205,6 +219,11 @@ impl Reason {
             | Self::OneWaySeparation
             | Self::NobodyCanRequest
             | Self::ApproverUnavailable
+            | Self::ApproverIsGuest
+            | Self::PolicyShadowed
+            | Self::AssignmentsOutlive
+            | Self::BothHeld
+            | Self::GuestBillingNotLinked
             | Self::ResourceNotInCatalog
             | Self::ResourceNotReady
             | Self::ResourceUnsuitable
@@ -215,6 +234,8 @@ impl Reason {
             | Self::AlreadyClaimed
             | Self::AssignmentsRemain
             | Self::DependantsRemain
+            | Self::DeletionHeld
+            | Self::InUse
             | Self::NotOurs
             | Self::IdentitySourceDiffers
             | Self::Elsewhere
@@ -265,7 +286,16 @@ impl Reason {
             }
             Self::NobodyCanRequest => "The catalog keeps those whom the policy means from requesting the package.",
             Self::ApproverUnavailable => {
-                "Somebody who is to approve or to review does not exist any more, or is disabled."
+                "Somebody who is to approve or to review does not exist any more, is disabled, or is a group without members."
+            }
+            Self::ApproverIsGuest => "A guest of the directory is to approve or to review, where members were meant.",
+            Self::PolicyShadowed => "For some of those whom the policy means Entra takes a more specific policy.",
+            Self::AssignmentsOutlive => {
+                "People who came in before the expiration was shortened keep their access longer."
+            }
+            Self::BothHeld => "People hold both of two packages that are incompatible.",
+            Self::GuestBillingNotLinked => {
+                "Entra refuses the policy, since the tenant has no subscription linked that guests are billed to."
             }
             Self::ResourceNotInCatalog => "The resource is not among the catalog's.",
             Self::ResourceNotReady => "The resource is on its way into the catalog.",
@@ -280,6 +310,8 @@ impl Reason {
             }
             Self::AssignmentsRemain => "People still hold access; the deletion waits for them.",
             Self::DependantsRemain => "Objects that need this one still exist.",
+            Self::DeletionHeld => "So much is being deleted that it waits: for its hour, or for a person.",
+            Self::InUse => "Access packages hand out roles of what is to be taken out.",
             Self::NotOurs => "What would be deleted or emptied holds objects that are not ours.",
             Self::IdentitySourceDiffers => "The connected organization stands for other people than the spec says.",
             Self::Elsewhere => "The object is in another catalog or package of Entra than the spec says.",

@@ -442,6 +442,8 @@ impl Refers for CatalogSpec {
                 share_point_site,
                 roles: _,
                 role_assignable: _,
+                attributes: _,
+                environment: _,
             } = resource;
             let field = format!("spec.resources[{index}]");
             found.group(&field, group.as_ref());
@@ -579,7 +581,10 @@ impl Refers for EntraTenantSpec {
             credentials,
             mode: _,
             drift_interval: _,
+            require_admission_policy: _,
             acknowledge: _,
+            max_deletions_per_hour: _,
+            max_deletions_percent: _,
         } = self;
         let Credentials {
             workload_identity: _,

@@ -35,6 +35,7 @@ use crate::api::{
     ManagedStatus, Reason,
 };
 
+use crate::plan::brake::Holding;
 pub(crate) use grounds::{Form, Ground, Grounds};
 pub(crate) use lookup::{Identity, Lookup, slim};
 use table::Table;
@@ -420,6 +421,33 @@ impl Cluster {
         outside
     }
 
+    /// What the Catalog holds in Entra, and what of it is going.
+    pub(crate) fn holding(&self, catalog: &str) -> Holding {
+        let tables = self.read();
+        let mut holding = Holding::default();
+        for package in tables.packages.of_parent(&Place::new(None, catalog)) {
+            enter(&mut holding, package);
+            for policy in tables.policies.of_parent(&package.place()) {
+                enter(&mut holding, policy);
+            }
+        }
+        holding
+    }
+
+    /// The objects of an EntraTenant whose deletion is held back by their own word, by titles.
+    pub(crate) fn held_back(&self, tenant: &str) -> Vec<String> {
+        let keys = self.below_tenant(tenant).into_iter().flatten();
+        let tables = self.read();
+        let title = |key: Key| match key.kind {
+            KindName::EntraTenant => None,
+            KindName::Catalog => held_title(tables.catalogs.get(&key.place)?),
+            KindName::ConnectedOrganization => held_title(tables.organizations.get(&key.place)?),
+            KindName::AccessPackage => held_title(tables.packages.get(&key.place)?),
+            KindName::AssignmentPolicy => held_title(tables.policies.get(&key.place)?),
+        };
+        keys.filter_map(title).collect()
+    }
+
     /// The Catalogs whose own status says that they are the catalog which `entra` is in: one where all is well. This is who
     /// may be asked for leave, whatever the object names now.
     pub(crate) fn catalogs_of_entra(&self, entra: &EntraObject) -> Vec<Lookup<Catalog>> {
@@ -508,6 +536,29 @@ impl Cluster {
         let here = tables.by_entra.iter().filter(|(entra, _)| entra.1 == tenant_id);
         here.flat_map(|(_, keys)| keys.iter().cloned()).collect()
     }
+}
+
+fn enter<K: Tracked>(holding: &mut Holding, object: &Lookup<K>) {
+    if object.is_made() {
+        holding.all.insert(object.uid().to_owned());
+        if object.is_going() {
+            holding.going.insert(object.uid().to_owned());
+        }
+    }
+}
+
+fn held_title<K: Tracked>(object: &Lookup<K>) -> Option<String> {
+    is_held_back(object).then(|| object.title())
+}
+
+/// Whether the object is going and says that its deletion is held back.
+fn is_held_back<K: Tracked>(object: &Lookup<K>) -> bool {
+    let ready = object
+        .readable()
+        .and_then(|object| object.status())
+        .and_then(ManagedStatus::ready);
+    object.is_going()
+        && ready.is_some_and(|ready| ready.status == "False" && ready.reason == Reason::DeletionHeld.name())
 }
 
 fn stands_outside<K: Tracked>(object: &Lookup<K>) -> bool {

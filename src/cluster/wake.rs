@@ -11,6 +11,7 @@
 //! | ConnectedOrganization | AssignmentPolicies that name it | its id stands in it |
 //! | AssignmentPolicy | ConnectedOrganizations that are going and that it names | one goes after the policies that name it |
 //! | Catalog, ConnectedOrganization, AccessPackage, AssignmentPolicy | EntraTenants that are going | a tenant goes after what is in it |
+//! | AccessPackage, AssignmentPolicy, whose deletion begins or ends to be held back | its EntraTenant | it tells what is |
 //! | AccessPackage, AssignmentPolicy | its Catalog | a catalog goes after its packages, and tells what stands outside its grants |
 //! | AccessPackage | its AssignmentPolicies | they wait for the package to be whole, and are judged by its roles |
 //! | AccessPackage | the AccessPackages that are incompatible with it | they wait for its id, and tell whether it names them |
@@ -30,7 +31,7 @@ use std::collections::BTreeSet;
 
 use kube::Resource as _;
 
-use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked, exceeds_its_grant};
+use super::{EntraKey, Identity, Key, Labels, Lookup, Place, Tables, Tracked, exceeds_its_grant, is_held_back};
 use crate::api;
 use crate::{
     api::{
@@ -124,6 +125,7 @@ fn seen_tenant(tenant: &EntraTenant) -> SeenTenant<'_> {
         let EntraTenantStatus {
             standing: _,    // of it, Ready
             permissions: _, // what they come to is in Ready
+            deletions: _,   // asked of the API server, by those who delete
         } = status;
         ready(status)
     });
@@ -168,17 +170,19 @@ struct SeenCatalog<'a> {
     resolved: Option<&'a [PinnedReference]>,
     /// Status and reason of Ready: its words may change with every visit.
     ready: Option<(&'a str, &'a str)>,
+    /// What a person has agreed to.
+    acknowledged: Option<&'a str>,
     /// Which spec that is said of, where a policy may be closed for want of a grant: not before all that it names is known.
     settled: Option<i64>,
 }
 
 fn seen_catalog(catalog: &Catalog) -> SeenCatalog<'_> {
-    let Catalog {
-        metadata: _,
-        spec,
-        status,
-    } = catalog;
+    let Catalog { metadata, spec, status } = catalog;
+    let annotations = metadata.annotations.as_ref();
     let mut seen = SeenCatalog {
+        acknowledged: annotations
+            .and_then(|all| all.get(api::ACKNOWLEDGE))
+            .map(String::as_str),
         spec,
         entra: None,
         resources: None,
@@ -372,7 +376,7 @@ impl Tables {
                     return;
                 }
                 self.wake_below(place, &[before, after], wake);
-                self.wake_going_tenants(before, after, wake);
+                self.wake_tenants(before, after, wake);
             }
             Change::ConnectedOrganization { place, before, after } => {
                 wake_self(place, after, wake);
@@ -380,7 +384,7 @@ impl Tables {
                     return;
                 }
                 self.wake_partners(&place.name, wake);
-                self.wake_going_tenants(before, after, wake);
+                self.wake_tenants(before, after, wake);
             }
             Change::AccessPackage { place, before, after } => {
                 wake_self(place, after, wake);
@@ -403,7 +407,7 @@ impl Tables {
                         .cloned(),
                 );
                 self.wake_catalogs(before, after, wake);
-                self.wake_going_tenants(before, after, wake);
+                self.wake_tenants(before, after, wake);
             }
             Change::AssignmentPolicy { place, before, after } => {
                 wake_self(place, after, wake);
@@ -415,7 +419,7 @@ impl Tables {
                     wake.insert(key(KindName::AccessPackage, &package.place()));
                     self.wake_catalogs(Some(package), None, wake);
                 }
-                self.wake_going_tenants(before, after, wake);
+                self.wake_tenants(before, after, wake);
             }
             Change::Labels { namespace } => {
                 for package in self.packages.of_namespace(namespace) {
@@ -585,8 +589,8 @@ impl Tables {
         found
     }
 
-    /// A tenant cares for what is in it only when it is about to go.
-    fn wake_going_tenants<K: Tracked>(
+    /// A tenant cares for what is in it only when it is about to go, and for the deletions that are held back.
+    fn wake_tenants<K: Tracked>(
         &self,
         before: Option<&Lookup<K>>,
         after: Option<&Lookup<K>>,
@@ -601,7 +605,8 @@ impl Tables {
             Identity::Unclear => true,
             Identity::None => false,
         };
-        for tenant in self.tenants.iter().filter(|tenant| tenant.is_going()) {
+        let is_told = held_back(before) != held_back(after);
+        for tenant in self.tenants.iter().filter(|tenant| tenant.is_going() || is_told) {
             let place = tenant.place();
             let names = |object: &&Lookup<K>| {
                 let is_of_tenant = matches!(K::KIND, KindName::Catalog | KindName::ConnectedOrganization);
@@ -614,6 +619,10 @@ impl Tables {
             }
         }
     }
+}
+
+fn held_back<K: Tracked>(object: Option<&Lookup<K>>) -> bool {
+    object.is_some_and(is_held_back)
 }
 
 /// What is gone has nobody to look.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::access_package::{id_of, refused_query};
+use super::assignment_policy::Expiration;
 use super::call::Call;
 use super::error::{GraphError, GraphErrorKind};
 use super::id::{AccessPackageId, AssignmentId, ObjectId, PolicyId};
@@ -47,6 +48,20 @@ pub struct Assignment {
     /// Who holds it; parts of it may be missing for a deleted user or one that hangs.
     #[serde(default)]
     pub target: Option<AssignmentTarget>,
+    /// From when to when; `None` where that is not told.
+    #[serde(default)]
+    pub schedule: Option<AssignmentSchedule>,
+}
+
+/// From when to when somebody holds an assignment.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AssignmentSchedule {
+    /// RFC 3339.
+    #[serde(default, rename = "startDateTime")]
+    pub start: Option<String>,
+    /// How it ends.
+    #[serde(default)]
+    pub expiration: Option<Expiration>,
 }
 
 /// Who holds an assignment. Displays as the best name there is.
@@ -206,6 +221,30 @@ impl Graph {
             .elements
             .retain(|assignment| assignment.state != AssignmentState::Expired && known.insert(assignment.id.clone()));
         Ok(listed)
+    }
+
+    /// The assignments of a package whose holders have another one as well, whatever their states.
+    /// `GET assignments/additionalAccess(accessPackageId='…',incompatibleAccessPackageId='…')`;
+    /// EntitlementManagement.Read.All or a role on the catalog.
+    ///
+    /// # Errors
+    ///
+    /// As every operation: see [`super::GraphErrorKind`].
+    pub async fn list_additional_access(
+        &self,
+        package: &AccessPackageId,
+        other: &AccessPackageId,
+    ) -> Result<Listed<Assignment>, GraphError> {
+        let op = self.operation("assignments.additionalAccess", READ);
+        let function = odata::function(
+            "additionalAccess",
+            &[
+                ("accessPackageId", package.as_str()),
+                ("incompatibleAccessPackageId", other.as_str()),
+            ],
+        );
+        let path = format!("{}/{function}", op.entitlement(&["assignments"])?);
+        op.all(Call::get(path)).await
     }
 
     /// Asks for an assignment to be taken away. `POST assignmentRequests` (`adminRemove`);

@@ -315,6 +315,25 @@ impl Graph {
         }
     }
 
+    /// Whether a group has any member at all, groups in it included; `None` where there is no such group.
+    /// `GET groups/{id}/members?$top=1&$select=id`; GroupMember.Read.All.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden` names the permission.
+    pub async fn has_members(&self, group: &ObjectId) -> Result<Option<bool>, GraphError> {
+        #[derive(Deserialize)]
+        struct Members {
+            value: Vec<Value>,
+        }
+        const NAME: &str = "groups.members";
+        let op = self.operation(NAME, GROUP_READ);
+        let path = odata::path(NAME, &["groups", group.as_str(), "members"])?;
+        let call = Call::get(path).query(&[("$top", "1".to_owned()), ("$select", "id".to_owned())]);
+        let members: Option<Members> = op.read_existing(&call).await?;
+        Ok(members.map(|members| !members.value.is_empty()))
+    }
+
     /// Users; at most 20. `GET users/{id}` or `GET users?$filter=… eq '…'`; User.Read.All (User.ReadBasic.All leaves
     /// `user_type` and `enabled` unread).
     ///

@@ -191,24 +191,18 @@ impl WorkflowExtension {
 }
 
 impl Graph {
-    /// The workflow extensions of a catalog that are called so, of any kind; an empty list is a proven absence.
+    /// The workflow extensions of a catalog, of any kind; an empty list is a proven absence.
     /// `GET catalogs/{id}/customWorkflowExtensions`, whose filters are not documented; EntitlementManagement.Read.All or a
     /// role in the catalog.
     ///
     /// # Errors
     ///
-    /// As every operation; `InvalidResponse` where one that cannot be read may be the one.
-    pub async fn find_workflow_extensions(
-        &self,
-        catalog: &CatalogId,
-        display_name: &str,
-    ) -> Result<Vec<WorkflowExtension>, GraphError> {
+    /// As every operation; `InvalidResponse` where there is one that cannot be read.
+    pub async fn list_workflow_extensions(&self, catalog: &CatalogId) -> Result<Vec<WorkflowExtension>, GraphError> {
         let op = self.operation("customWorkflowExtensions.list", READ);
         let path = op.entitlement(&["catalogs", catalog.as_str(), "customWorkflowExtensions"])?;
         let listed: Listed<WorkflowExtension> = op.all(Call::get(path)).await?;
-        let mut extensions = op.readable(listed)?;
-        extensions.retain(|extension| extension.display_name.trim() == display_name.trim());
-        Ok(extensions)
+        op.readable(listed)
     }
 }
 

@@ -26,6 +26,7 @@ pub mod access_package;
 pub mod assignment;
 pub mod assignment_policy;
 mod attempt;
+mod attribute;
 mod auth;
 mod batch;
 mod call;
@@ -60,11 +61,12 @@ pub use access_package::{
     AccessPackage, AccessPackagePatch, Incompatible, IncompatibleKind, NewAccessPackage, NewResourceRoleScope,
     ResourceRoleScope,
 };
-pub use assignment::{Assignment, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
+pub use assignment::{Assignment, AssignmentSchedule, AssignmentState, AssignmentTarget, OpenRemoval, RemovalAsked};
 pub use assignment_policy::{
     AllowedTargetScope, ApprovalSettings, ApprovalStage, AssignmentPolicy, AutomaticRequestSettings, Expiration,
     ExpirationKind, NotificationSettings, PolicyBody, PolicyRead, RequestorSettings,
 };
+pub use attribute::ResourceAttribute;
 pub use auth::{Credential, Secret, TokenClaims};
 pub use catalog::{Catalog, CatalogFields, CatalogPatch, CatalogState, CatalogType};
 pub use closing::Doors;

@@ -47,6 +47,19 @@ pub(super) fn path(operation: &'static str, segments: &[&str]) -> Result<String,
     Ok(path)
 }
 
+/// The segment of a path that calls a function with these texts; its own signs are left as they are, since that is how it is
+/// documented.
+pub(super) fn function(name: &str, arguments: &[(&str, &str)]) -> String {
+    let arguments: Vec<String> = arguments
+        .iter()
+        .map(|(name, value)| {
+            let value = value.replace('\'', "''");
+            format!("{name}='{}'", utf8_percent_encode(&value, SEGMENT))
+        })
+        .collect();
+    format!("{name}({})", arguments.join(","))
+}
+
 /// A query of name and value pairs; names are ours (`$filter`), values are encoded.
 pub(super) fn query(pairs: &[(&str, String)]) -> String {
     let mut query = String::new();

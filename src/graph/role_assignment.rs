@@ -84,6 +84,30 @@ impl Graph {
         Ok(assignments)
     }
 
+    /// On how many catalogs somebody may write packages: as their owner or access package manager.
+    /// `GET roleManagement/entitlementManagement/roleAssignments?$filter=principalId eq '…'`; EntitlementManagement.Read.All.
+    ///
+    /// # Errors
+    ///
+    /// As every operation; `InvalidResponse` where one cannot be read.
+    pub async fn count_written_by(&self, principal: &ObjectId) -> Result<usize, GraphError> {
+        let op = self.operation("roleAssignments.list", READ);
+        let filter = odata::eq("principalId", principal.as_str());
+        let call = Call::get(op.path(&COLLECTION)?).query(&[("$filter", filter)]);
+        let listed: Listed<RoleAssignment> = op.all(call).await?;
+        let mut catalogs = std::collections::BTreeSet::new();
+        for assignment in op.readable(listed)? {
+            let writes = matches!(
+                assignment.role,
+                CatalogRole::CatalogOwner | CatalogRole::AccessPackageManager
+            );
+            if writes && assignment.principal == *principal {
+                catalogs.extend(assignment.app_scope_id.map(|scope| scope.to_lowercase()));
+            }
+        }
+        Ok(catalogs.len())
+    }
+
     /// Gives somebody a role on a catalog. `POST roleManagement/entitlementManagement/roleAssignments`;
     /// EntitlementManagement.ReadWrite.All, or Catalog owner. Repeatable: a role that is held already is answered from the
     /// list.

@@ -17,6 +17,7 @@ use super::{
     Stake, Step,
     departure::{self, Removal},
     gone,
+    outlook::SHORTENED,
 };
 use crate::{
     api::Reason,
@@ -165,7 +166,20 @@ fn update(desired: &PolicyBody, observed: &AssignmentPolicy, rules: &Rules<'_>) 
     judge.last_changed(observed.modified.as_deref());
     let body = Box::new(merge(desired.clone(), &observed.fields, &mut judge));
     let hold = || PolicyAct::Replace(Box::new(desired.clone()));
-    judge.judgement().plan(PolicyAct::Replace(body), hold)
+    let shortens = !lasts_no_longer(&observed.fields.expiration, &body.expiration);
+    let mut plan = judge.judgement().plan(PolicyAct::Replace(body), hold);
+    if shortens {
+        // Those who are in keep what they were given, which people are told as long as it is so.
+        let before = observed.fields.expiration.canonical();
+        let note = |step: &mut Step<PolicyAct>| {
+            step.memories.push(Memory::Note {
+                field: SHORTENED.into(),
+                text: before.clone(),
+            });
+        };
+        plan.steps.iter_mut().for_each(note);
+    }
+    plan
 }
 
 /// The fields of a policy, each declared once: what is sent of them.

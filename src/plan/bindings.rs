@@ -14,8 +14,8 @@ use std::{fmt, time::Duration};
 use super::{Problem, sites};
 use crate::{
     api::{
-        ApplicationRef, ConnectedOrganizationRef, Extension, GroupRef, PinnedReference, Reason, ServicePrincipalRef,
-        SharePointSiteRef, UserRef,
+        ApplicationRef, ConnectedOrganizationRef, Extension, GroupRef, PinnedReference, Reason, Reference, ReferenceAt,
+        Refers, ServicePrincipalRef, SharePointSiteRef, UserRef,
     },
     graph::{
         AppRole, CatalogId, ExtensionKind, Group, GroupKey, OrganizationKey, ServicePrincipalKey, SiteKey, UserKey,
@@ -159,6 +159,8 @@ pub struct DirectoryObject {
     pub unsuitable: Option<Unsuitable>,
     /// A user who may not sign in.
     pub is_disabled: bool,
+    /// A user who is a guest of the directory.
+    pub is_guest: bool,
 }
 
 impl DirectoryObject {
@@ -171,6 +173,7 @@ impl DirectoryObject {
             app_roles: Vec::new(),
             unsuitable: None,
             is_disabled: false,
+            is_guest: false,
         }
     }
 }
@@ -247,6 +250,8 @@ pub enum Mistake {
     AppId(String),
     /// It is the object id of a service principal where its appId is asked for.
     ServicePrincipal,
+    /// It is a workflow extension that is made for other stages.
+    OtherStage,
 }
 
 impl Mistake {
@@ -261,6 +266,7 @@ impl Mistake {
             Self::ServicePrincipal => {
                 "it is the object id of a service principal, not an application (client) id".into()
             }
+            Self::OtherStage => "the one that there is is made for other stages".into(),
         }
     }
 
@@ -276,6 +282,7 @@ impl Mistake {
             Self::ServicePrincipal => {
                 "write its appId, or give this one as the object id of the service principal".into()
             }
+            Self::OtherStage => format!("name a {kind}, or have it run at the stages that it is made for"),
         }
     }
 }
@@ -446,6 +453,34 @@ pub fn remember(pins: &mut Vec<PinnedReference>, pin: Option<PinnedReference>) {
     {
         pins.push(pin);
     }
+}
+
+/// What a spec gives by an id of the directory, each with its field.
+#[must_use]
+pub fn given_by_id(spec: &impl Refers) -> Vec<(String, DirectoryKey)> {
+    let keys = spec
+        .references()
+        .into_iter()
+        .filter_map(|ReferenceAt { field, reference }| {
+            let key = match reference {
+                Reference::User(user) => user_key(user),
+                Reference::Group(group) => group_key(group),
+                Reference::ServicePrincipal(principal) => service_principal_key(principal),
+                Reference::Application(application) => application_key(application),
+                Reference::ConnectedOrganization(organization) => organization_key(organization),
+                // They are found by name, or not in the directory.
+                Reference::Tenant(_)
+                | Reference::Catalog(_)
+                | Reference::AccessPackage(_)
+                | Reference::Incompatible(_)
+                | Reference::ResourceRole(_)
+                | Reference::Secret(_)
+                | Reference::Extension(_)
+                | Reference::Site(_) => None,
+            };
+            key.map(|key| (field, key))
+        });
+    keys.filter(|(_, key)| key.id().is_some()).collect()
 }
 
 /// The key of a user reference; `None` for an empty one, which the schema refuses.

@@ -1,5 +1,6 @@
 //! What to do about a catalog and the resources in it.
 
+mod attributes;
 mod roles;
 
 use std::fmt;
@@ -11,10 +12,12 @@ use super::{
 use crate::{
     api::{Reason, ResourceStatus},
     graph::{
-        Catalog, CatalogFields, CatalogPatch, CatalogState, NewResource, Read, Resource, ResourceId, RoleAssignment,
+        AccessPackage, Catalog, CatalogFields, CatalogPatch, CatalogState, Listed, NewResource, Read, Resource,
+        ResourceAttribute, ResourceId, RoleAssignment,
     },
 };
 
+pub use attributes::{merge as merge_attributes, told as told_attributes};
 pub use roles::{DesiredAssignment, DesiredRoles, NamedAssignment, matter, named, role_set};
 
 /// A catalog as the spec wants it, its resources resolved. `None`: left as it is.
@@ -45,6 +48,8 @@ pub struct DesiredResource {
     pub resource: NewResource,
     /// The directory has shown it.
     pub is_seen: bool,
+    /// What requestors are to be asked for its sake.
+    pub attributes: Vec<ResourceAttribute>,
 }
 
 /// A catalog with everything in it.
@@ -58,6 +63,8 @@ pub struct SeenCatalog {
     pub unreadable: bool,
     /// Who has which role on it; read where that matters.
     pub roles: Read<Vec<RoleAssignment>>,
+    /// The packages in it; read where a resource is to be taken out of it, or it is to go.
+    pub packages: Read<Listed<AccessPackage>>,
 }
 
 /// A resource to be brought in.
@@ -104,6 +111,15 @@ pub enum CatalogAct {
         /// Its id in the catalog.
         id: ResourceId,
     },
+    /// Have requestors asked for the sake of a resource.
+    UpdateAttributes {
+        /// The name of the resource in the spec.
+        name: String,
+        /// What it stands for: it may be brought in by the same plan, and has no id before.
+        origin_id: String,
+        /// All that is asked.
+        attributes: Vec<ResourceAttribute>,
+    },
     /// Give somebody a role on it.
     AssignRole(DesiredAssignment),
     /// Take somebody's role on it away.
@@ -120,6 +136,7 @@ impl Act for CatalogAct {
             | Self::Update(_)
             | Self::AddResources(_)
             | Self::RemoveResource { .. }
+            | Self::UpdateAttributes { .. }
             | Self::AssignRole(_)
             | Self::RemoveRole(_)
             | Self::Delete => None,
@@ -131,7 +148,7 @@ impl Act for CatalogAct {
     }
 
     fn changes_fields(&self) -> bool {
-        matches!(self, Self::Update(_))
+        matches!(self, Self::Update(_) | Self::UpdateAttributes { .. })
     }
 
     fn done(&self) -> Reason {
@@ -141,6 +158,7 @@ impl Act for CatalogAct {
             Self::Update(_)
             | Self::AddResources(_)
             | Self::RemoveResource { .. }
+            | Self::UpdateAttributes { .. }
             | Self::AssignRole(_)
             | Self::RemoveRole(_) => Reason::Updated,
             Self::Delete => Reason::Deleted,
@@ -165,6 +183,7 @@ impl fmt::Display for CatalogAct {
                 formatter.write_str(&words.join("; "))
             }
             Self::RemoveResource { name, .. } => write!(formatter, "remove resource {name}"),
+            Self::UpdateAttributes { .. } => formatter.write_str("change"),
             Self::AssignRole(DesiredAssignment { name, role, principal }) => {
                 write!(formatter, "give {principal} the role {} ({name})", roles::words(role))
             }
@@ -200,6 +219,7 @@ pub fn plan(
         Found::Present(seen) => {
             let mut plan = update(desired, &seen.catalog, rules);
             plan.extend(resources(desired, seen, known));
+            plan.extend(attributes::reconcile(desired, seen, known, rules));
             plan.extend(roles::reconcile(desired, &seen.roles, rules));
             plan
         }
@@ -265,8 +285,10 @@ fn create(desired: &DesiredCatalog) -> Plan<CatalogAct> {
         resources: Vec::new(),
         unreadable: false,
         roles: Read::Unread,
+        packages: Read::Unread,
     };
     plan.extend(resources(desired, &empty, &[]));
+    plan.extend(attributes::of_new(&desired.resources));
     plan.extend(roles::of_new(desired));
     plan
 }
@@ -375,35 +397,86 @@ fn resources(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStat
     }
     // What seems to be too much may be what does not resolve.
     if desired.unresolved.is_empty() && !seen.unreadable {
-        plan.steps.extend(removals(desired, seen, known));
+        plan.extend(removals(desired, seen, known));
     }
     plan
 }
 
-/// Resources that we brought in and that the spec no longer names; those of others stay.
-fn removals(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStatus]) -> Vec<Step<CatalogAct>> {
+/// The resources that we brought in and that the spec no longer names; those of others stay.
+pub fn unwanted<'a>(
+    wanted: &[DesiredResource],
+    known: &'a [ResourceStatus],
+) -> impl Iterator<Item = &'a ResourceStatus> {
+    known.iter().filter(move |known| {
+        let is_it = |wanted: &DesiredResource| same_origin(&wanted.resource.origin_id, &known.origin_id);
+        known.added && !wanted.iter().any(is_it)
+    })
+}
+
+/// What is not wanted any more goes, once no package hands it out: Entra would refuse, and is not asked again and again.
+fn removals(desired: &DesiredCatalog, seen: &SeenCatalog, known: &[ResourceStatus]) -> Plan<CatalogAct> {
     let mut taken: Vec<&ResourceId> = Vec::new();
-    let mut steps = Vec::new();
-    for known in known.iter().filter(|known| known.added) {
-        let is_wanted = desired
-            .resources
-            .iter()
-            .any(|wanted| same_origin(&wanted.resource.origin_id, &known.origin_id));
+    let mut plan = Plan::default();
+    for known in unwanted(&desired.resources, known) {
         let there = seen
             .resources
             .iter()
             .find(|resource| same_origin(&resource.origin_id, &known.origin_id));
         // Known by two names, it goes once.
-        if let (false, Some(resource)) = (is_wanted, there.filter(|resource| !taken.contains(&&resource.id))) {
-            taken.push(&resource.id);
-            let remove = CatalogAct::RemoveResource {
-                name: known.name.clone(),
-                id: resource.id.clone(),
-            };
-            steps.push(Step::new(remove, Stake::NEUTRAL));
+        let Some(resource) = there.filter(|resource| !taken.contains(&&resource.id)) else {
+            continue;
+        };
+        taken.push(&resource.id);
+        let remove = CatalogAct::RemoveResource {
+            name: known.name.clone(),
+            id: resource.id.clone(),
+        };
+        let step = Step::new(remove, Stake::NEUTRAL);
+        match in_use(&known.name, &known.origin_id, &seen.packages) {
+            Some(problem) => plan.held.push((step, Hold::Waits(problem))),
+            None => plan.steps.push(step),
         }
     }
-    steps
+    plan
+}
+
+/// How many packages are named to whoever reads a Catalog.
+const NAMED: usize = 5;
+
+/// That packages of the catalog still hand out roles of the resource; `None` also where that cannot be told: then Entra says so.
+#[must_use]
+pub fn in_use(name: &str, origin_id: &str, packages: &Read<Listed<AccessPackage>>) -> Option<Problem> {
+    let hands_out = |package: &&AccessPackage| {
+        let scopes = package.resource_role_scopes.known();
+        scopes.is_some_and(|scopes| {
+            let mut scopes = scopes.elements.iter();
+            scopes.any(|scope| same_origin(&scope.scope.origin_id, origin_id))
+        })
+    };
+    let packages = packages.known()?.elements.iter().filter(hands_out);
+    let mut names: Vec<String> = packages.map(|package| format!("{:?}", package.display_name)).collect();
+    names.sort(); // the service answers in any order
+    let number = names.len();
+    let more = number.saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let (names, hand) = match (number, more) {
+        (0, _) => return None,
+        (1, _) => (names.join(", "), "access package of the catalog hands"),
+        (_, 0) => (names.join(", "), "access packages of the catalog hand"),
+        (_, more) => (
+            format!("{} and {more} more", names.join(", ")),
+            "access packages of the catalog hand",
+        ),
+    };
+    Some(
+        Problem::new(
+            Reason::InUse,
+            format!(
+                "resource {name}: {number} {hand} out its roles, so it stays in the catalog until they stop: {names}"
+            ),
+        )
+        .remedy("take its roles out of them, or list the resource again"),
+    )
 }
 
 #[cfg(test)]

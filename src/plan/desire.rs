@@ -394,21 +394,43 @@ pub fn catalog(
         description: spec.description.clone().or(is_ours.then(String::new)),
         state: state.or(is_ours.then_some(CatalogState::Published)),
         externally_visible: spec.externally_visible.or(is_ours.then_some(false)),
-        resources: resources
-            .iter()
-            .flatten()
-            .map(|resolved| DesiredResource {
-                name: resolved.name.clone(),
-                resource: resolved.resource.clone(),
-                is_seen: resolved.is_seen,
-            })
-            .collect(),
+        resources: self::resources(resources),
         unresolved: resources
             .iter()
             .filter_map(|resource| resource.as_ref().err().cloned())
             .collect(),
         roles,
     }
+}
+
+/// What requestors are asked for the sake of a resource, as Graph wants it.
+#[must_use]
+pub fn attributes(resource: &api::CatalogResource) -> Vec<graph::ResourceAttribute> {
+    let attributes = resource.attributes.iter();
+    let asked = attributes.flat_map(|attribute| {
+        let questions = wanted(&[attribute.as_question()], &[]).into_iter();
+        questions.map(|question| graph::ResourceAttribute::Asked {
+            name: attribute.name.clone(),
+            is_editable: attribute.editable,
+            is_persisted: attribute.kept_after_removal,
+            question,
+        })
+    });
+    asked.collect()
+}
+
+/// Those resources of a catalog that could be resolved.
+#[must_use]
+pub fn resources(resolved: &[Result<ResolvedResource, Problem>]) -> Vec<DesiredResource> {
+    let resolved = resolved.iter().flatten();
+    resolved
+        .map(|resolved| DesiredResource {
+            name: resolved.name.clone(),
+            resource: resolved.resource.clone(),
+            is_seen: resolved.is_seen,
+            attributes: resolved.attributes.clone(),
+        })
+        .collect()
 }
 
 /// A connected organization as its spec wants it, with its sponsors. What is left unset in one of somebody else stays as it is;

@@ -13,11 +13,16 @@
 //! | `consent` | which changes of what people have wait for a person |
 //! | `limits` | what the grants of a catalog allow |
 //! | `departure` | how an object goes |
+//! | `admission` | whether the admission policy of the cluster protects what identity rests on |
+//! | `brake` | which deletions wait, since there are too many |
 //! | `roles` | which role a name means |
+//! | `outlook` | what is worth a look of a person, and keeps nobody from working |
 
 pub mod access_package;
+pub mod admission;
 pub mod assignment_policy;
 pub mod bindings;
+pub mod brake;
 pub mod catalog;
 pub mod connected_organization;
 pub mod consent;
@@ -28,6 +33,7 @@ pub mod identity;
 pub mod judge;
 pub mod limits;
 pub mod members;
+pub mod outlook;
 pub mod people;
 mod problem;
 pub mod resources;

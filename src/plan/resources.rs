@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     api::{CatalogResource, Management, Reason, ResourceState, ResourceStatus, RoleStatus},
-    graph::{AccessPackage, Listed, NewResource, OriginSystem, Read, Resource, ResourceRole, ResourceScope},
+    graph::{
+        AccessPackage, Listed, NewResource, OriginSystem, Read, Resource, ResourceAttribute, ResourceRole,
+        ResourceScope,
+    },
 };
 
 /// A resource of the spec, resolved.
@@ -31,6 +34,8 @@ pub struct ResolvedResource {
     pub app_roles: AppRoles,
     /// The directory was asked for it just now or before, and has it.
     pub is_seen: bool,
+    /// What requestors are to be asked for its sake.
+    pub attributes: Vec<ResourceAttribute>,
 }
 
 /// Why a resource that was to be added is not there.
@@ -117,6 +122,7 @@ pub fn site(id: &str, origin_id: &str, roles: Listed<ResourceRole>, scope_id: Op
                 is_root: true,
             }]))
         }),
+        attributes: Read::Unread,
     }
 }
 
@@ -249,6 +255,7 @@ fn resolved_status(
         name: resolved.name.clone(),
         resource: resolved.resource.clone(),
         is_seen: resolved.is_seen,
+        attributes: Vec::new(), // they tell nothing of which resource it is
     };
     let before = remembered(&resolved.name, &resolved.resource, all_before);
     let found = find(resources, &wanted);
@@ -366,10 +373,21 @@ fn offered(resolved: &ResolvedResource, found: &Resource, pinned: &[RoleStatus])
                 unreadable.map_or("", |hidden| &hidden.why)
             ),
         ),
+        Reason::RoleNotFound if asks_for_eligible(resolved, found) => trouble.remedy(
+            "have the group enabled for Privileged Identity Management, which gives it the roles EligibleMember and EligibleOwner",
+        ),
         // Whatever else it is keeps its own words.
         _ => trouble,
     });
     BoundRoles { trouble, ..bound }
+}
+
+/// Whether a role is asked for that only groups under Privileged Identity Management have, and this one has none.
+fn asks_for_eligible(resolved: &ResolvedResource, found: &Resource) -> bool {
+    let is_eligible = |name: &str| name.starts_with("Eligible");
+    found.origin_system == OriginSystem::AadGroup
+        && resolved.offered.iter().any(|role| is_eligible(role))
+        && !found.known_roles().iter().any(|role| is_eligible(&role.origin_id))
 }
 
 #[cfg(test)]

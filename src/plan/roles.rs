@@ -15,7 +15,7 @@
 use super::Problem;
 use crate::{
     api::{Reason, RoleStatus},
-    graph::{AppRole, ResourceRole},
+    graph::{AppRole, OriginSystem, ResourceRole},
 };
 
 /// A role that a name may stand for.
@@ -155,10 +155,14 @@ pub fn candidates(roles: &[ResourceRole], app_roles: &[AppRole]) -> Vec<Candidat
         .map(|role| Candidate {
             origin_id: role.origin_id.clone(),
             display_name: role.display_name.clone(),
-            value: app_roles
-                .iter()
-                .find(|app_role| app_role.id.eq_ignore_ascii_case(&role.origin_id))
-                .and_then(|app_role| app_role.value.clone()),
+            value: match &role.origin_system {
+                // `EligibleMember_{group}`, which is called "Eligible Member".
+                OriginSystem::AadGroup => role.origin_id.split_once('_').map(|(kind, _)| kind.to_owned()),
+                OriginSystem::AadApplication | OriginSystem::SharePointOnline | OriginSystem::Other(_) => app_roles
+                    .iter()
+                    .find(|app_role| app_role.id.eq_ignore_ascii_case(&role.origin_id))
+                    .and_then(|app_role| app_role.value.clone()),
+            },
         })
         .collect()
 }

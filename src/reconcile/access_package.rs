@@ -16,6 +16,7 @@ use super::{
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
+    outlook::{Asks, holders_of_both},
     parting::{Departure, Shut, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
@@ -23,20 +24,23 @@ use super::{
 };
 use crate::{
     api::{
-        AccessPackage, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, IncompatibleStatus, Management, Reason,
+        AccessPackage, AccessPackageSpec, AssignmentPolicy, Catalog, Cloud, DeletionPolicy, Grant, IncompatibleStatus,
+        Management, Reason,
     },
     cluster::Lookup,
     graph::{
-        self, AccessPackageId, CatalogId, GraphErrorKind, Incompatible, Listed, NewResourceRoleScope, Read, Removed,
-        ResourceRoleScope,
+        self, AccessPackageId, CatalogId, GraphErrorKind, Incompatible, IncompatibleKind, Listed, NewResourceRoleScope,
+        ObjectId, Read, Removed, ResourceRoleScope,
     },
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         access_package::{DesiredPackage, PackageAct, made_here, plan, scope_told},
+        bindings::{DirectoryKey, given_by_id},
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
         limits::{self, Counted, RoleAt},
+        outlook::both_held,
     },
     report::Report,
 };
@@ -108,6 +112,10 @@ impl Managed for AccessPackage {
             id: self.spec.id.as_deref(),
             adoption: self.spec.adoption,
         }
+    }
+
+    fn given_by_id(&self) -> Vec<(String, DirectoryKey)> {
+        given_by_id(&self.spec)
     }
 
     fn management(&self) -> Management {
@@ -275,7 +283,7 @@ impl Managed for AccessPackage {
 
     async fn perform(
         context: &Context,
-        _subject: &mut Subject<Self>,
+        subject: &mut Subject<Self>,
         site: &Site,
         act: &PackageAct,
         observed: &mut Found<Box<graph::AccessPackage>>,
@@ -330,7 +338,14 @@ impl Managed for AccessPackage {
                 inventory.role_removed(catalog, &package.id, id);
             }
             PackageAct::AddIncompatible { name, kind, id } => {
-                graph.add_incompatible(&package.id, *kind, id).await?;
+                if let Err(error) = graph.add_incompatible(&package.id, *kind, id).await {
+                    return Err(match kind {
+                        IncompatibleKind::AccessPackage if error.kind == GraphErrorKind::NotFound => {
+                            absent(&subject.object.spec, id, &site.tenant.name).into()
+                        }
+                        IncompatibleKind::AccessPackage | IncompatibleKind::Group => error.into(),
+                    });
+                }
                 let with = Incompatible {
                     id: id.clone(),
                     display_name: name.clone(),
@@ -473,6 +488,25 @@ impl Managed for AccessPackage {
         }
     }
 
+    async fn look_out(
+        _subject: &mut Subject<Self>,
+        references: &PackageReferences,
+        observed: &Found<Box<graph::AccessPackage>>,
+        asks: Asks,
+    ) -> Vec<Problem> {
+        let Some(package) = observed.present() else {
+            return Vec::new();
+        };
+        let mut held = Vec::new();
+        let named = references.incompatible.desired.named.iter().flatten();
+        for named in named.filter(|named| named.kind == IncompatibleKind::AccessPackage) {
+            let other = AccessPackageId::from(named.id.as_str());
+            let people = holders_of_both(&references.tenant, &package.id, &other, asks).await;
+            held.extend(people.map(|people| (named.reference.clone(), people)));
+        }
+        both_held(&held).into_iter().collect()
+    }
+
     fn comes_back(_subject: &Subject<Self>, report: &Report, _references: &PackageReferences) -> Retry {
         match &report.ready {
             // Nothing wakes it for what reads do not show yet, nor for what a way into it asks for in Entra.
@@ -562,6 +596,19 @@ async fn look(site: &Site, id: &str, freshness: Freshness) -> Step<Found<Box<gra
         .inventory
         .package(&catalog_of(site), &AccessPackageId::from(id), freshness)
         .await
+}
+
+/// That a package which the spec gives by its id is not in Entra.
+fn absent(spec: &AccessPackageSpec, id: &ObjectId, tenant: &str) -> Halt {
+    let packages = spec.incompatible_with.iter().flat_map(|with| &with.access_packages);
+    let mut numbered = packages.enumerate();
+    let at = numbered.find(|(_, package)| package.id.as_deref().is_some_and(|given| ObjectId::from(given) == *id));
+    let field = at.map_or("spec.incompatibleWith.accessPackages".to_owned(), |(index, _)| {
+        format!("spec.incompatibleWith.accessPackages[{index}]")
+    });
+    let what = format!("no access package with id {:?} in tenant {tenant}", id.as_str());
+    let problem = Problem::new(Reason::ReferenceNotFound, what).at(field);
+    Halt::reference(problem.remedy("correct the id, or take the entry out")).retried(Retry::Backoff)
 }
 
 /// The portals of the other clouds have addresses of their own.

@@ -3,6 +3,7 @@
 mod automatic;
 mod limited;
 mod organizations;
+mod outliving;
 mod package;
 
 use std::{sync::Arc, time::Duration};
@@ -20,23 +21,25 @@ use super::{
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
+    outlook::{Asks, of_deciders},
     parting::{Departure, Shut, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
     tenant::Tenant,
 };
 use crate::{
-    api::{self, AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason},
+    api::{self, AccessPackage, AssignmentPolicy, DeletionPolicy, Management, PinnedReference, Reason, References},
     cluster::{Identity, Lookup},
     graph::{self, AccessPackageId, CatalogId, Listed, PolicyBody, PolicyId, Read, Removed},
     plan::{
         self, Canonical as _, Found, Hold, Plan, Problem, Rules,
         assignment_policy::{PolicyAct, plan, plan_ended, questions},
-        bindings::remember,
+        bindings::{DirectoryKey, given_by_id, remember},
         departure::{self, Next},
         desire,
         identity::{Candidate, takes_over},
         limits::{Counted, Way, out_of_reach, past_end},
+        outlook::{Decider, beside, shadowed, unbilled},
         people::People,
     },
     report::Report,
@@ -55,7 +58,9 @@ pub(crate) struct PolicyReferences {
     package: String,
     people: People,
     pins: Vec<PinnedReference>,
-    warning: Option<Problem>,
+    warnings: Vec<Problem>,
+    /// Those who are to decide, to be looked at when there is time.
+    deciders: Vec<Decider>,
     limits: Limited,
     /// What a rule needs of the tenant and does not have: nothing that opens anything is sent to be refused.
     unpermitted: Option<Problem>,
@@ -97,6 +102,20 @@ impl Managed for AssignmentPolicy {
         Takeover {
             id: self.spec.id.as_deref(),
             adoption: self.spec.adoption,
+        }
+    }
+
+    fn given_by_id(&self) -> Vec<(String, DirectoryKey)> {
+        given_by_id(&self.spec)
+    }
+
+    fn meaning(act: &PolicyAct, refusal: &graph::GraphError) -> Option<Problem> {
+        match act {
+            PolicyAct::Create(body) | PolicyAct::Replace(body) => unbilled(body, &refusal.message),
+            PolicyAct::Identity(_)
+            | PolicyAct::Close { .. }
+            | PolicyAct::RemoveAssignments(_)
+            | PolicyAct::Delete { .. } => None,
         }
     }
 
@@ -188,11 +207,13 @@ impl Managed for AssignmentPolicy {
         let BoundPeople {
             people,
             mut pins,
-            warning,
+            mut warnings,
+            deciders,
         } = bind_people(&tenant, &spec, &entra.catalog_id.as_str().into(), memory).await?;
         organizations.into_iter().for_each(|pin| remember(&mut pins, Some(pin)));
         // Now it is known who is meant.
         limits.way = Way::of_this(&subject.object.spec, &pins).map_err(limit)?;
+        warnings.extend(moved);
         subject.status.access_package_id = Some(entra.id.clone());
         Ok(PolicyReferences {
             catalog_id: entra.catalog_id.as_str().into(),
@@ -201,7 +222,8 @@ impl Managed for AssignmentPolicy {
             tenant: Arc::clone(&tenant),
             people,
             pins,
-            warning: warning.or(moved),
+            warnings,
+            deciders,
             limits,
             unpermitted,
         })
@@ -381,13 +403,36 @@ impl Managed for AssignmentPolicy {
         };
         let held = plan.held_problem(&reopen);
         let obstacle = plan.obstacle(&reopen).or_else(|| limit_now(references, around));
-        let warning = references.warning.clone();
+        let (spec, catalog) = (&subject.object.spec, &references.limits.catalog.spec);
+        let own = subject.status.identity.entra.as_ref().map(|entra| entra.id.as_str());
+        let others = around.package.present().map(|package| beside(&package.policies));
+        let warnings = references.warnings.iter().cloned();
+        let warnings = warnings
+            .chain(past_end(spec, subject.now))
+            .chain(out_of_reach(spec, catalog))
+            .chain(others.and_then(|others| shadowed(spec, own, &others)));
         Report {
-            warning: warning
-                .or_else(|| past_end(&subject.object.spec, subject.now))
-                .or_else(|| out_of_reach(&subject.object.spec, &references.limits.catalog.spec)),
+            warning: Problem::joined(&warnings.collect::<Vec<_>>()),
             ..Report::compared(summary, obstacle, held)
         }
+    }
+
+    async fn look_out(
+        subject: &mut Subject<Self>,
+        references: &PolicyReferences,
+        observed: &Found<Box<graph::AssignmentPolicy>>,
+        asks: Asks,
+    ) -> Vec<Problem> {
+        let tenant = &references.tenant;
+        // Who may name people by id only is not told who they are.
+        let grants = &references.limits.grants;
+        let deciders = match grants.iter().any(|grant| grant.limits.references == References::Any) {
+            true => references.deciders.as_slice(),
+            false => &[],
+        };
+        let mut problems = of_deciders(tenant, deciders, &subject.object.spec, asks).await;
+        problems.extend(outliving::look(subject, references, observed, asks).await);
+        problems
     }
 
     /// A question that was made just now has an id, by which it stays the same one when it is reworded.

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Visits of one kind that run at the same time, at most.
-pub(crate) const PLACES: u16 = 16;
+pub(crate) const PLACES: u16 = 24;
 /// A visit that is late by less than this is on its way, however short the drift interval.
 const LATE: Duration = Duration::from_secs(60);
 
@@ -52,6 +52,8 @@ struct Entry {
     /// When the next one is due; none while only news can make it worth while.
     due: Option<Instant>,
     is_visited: bool,
+    /// It stands in line for a place.
+    is_queued: bool,
     /// Something has woken it since the visit began that is under way.
     is_woken: bool,
 }
@@ -88,6 +90,7 @@ impl Attendance {
                 since: now,
                 due: None,
                 is_visited: false,
+                is_queued: false,
                 is_woken: false,
             });
             entry.wake(now);
@@ -98,6 +101,18 @@ impl Attendance {
     pub(crate) fn woken(&self, key: &Key, now: Instant) {
         if let Some(entry) = self.register().objects.get_mut(key) {
             entry.wake(now);
+        }
+    }
+
+    /// The object stands in line for a place, as long as the answer lives: the queue has not forgotten it.
+    pub(crate) fn queued(&self, key: Key) -> Queued<'_> {
+        self.queues(&key, true);
+        Queued { attendance: self, key }
+    }
+
+    fn queues(&self, key: &Key, is_queued: bool) {
+        if let Some(entry) = self.register().objects.get_mut(key) {
+            entry.is_queued = is_queued;
         }
     }
 
@@ -144,12 +159,24 @@ impl Attendance {
         for (key, entry) in objects {
             let has_place = under_way.get(&key.kind).is_none_or(|count| *count < PLACES); // none is visited
             let is_late = entry.late(now).is_some_and(|late| late > interval(key).max(LATE));
-            if has_place && is_late && !entry.is_visited {
+            if has_place && is_late && !entry.is_visited && !entry.is_queued {
                 entry.due = Some(now);
                 forgotten.push(key.clone());
             }
         }
         forgotten
+    }
+}
+
+/// Somebody in line.
+pub(crate) struct Queued<'a> {
+    attendance: &'a Attendance,
+    key: Key,
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.attendance.queues(&self.key, false);
     }
 }
 
@@ -306,6 +333,19 @@ mod tests {
         assert!(hall.waits().overdue > 1.0, "it is late all the same");
         taken.pop();
         assert_eq!(hall.forgotten(), [key("one")]);
+    }
+
+    #[test]
+    fn who_stands_in_line_is_not_forgotten_while_he_does() {
+        let hall = Hall::new();
+        let later = hall.now + INTERVAL * 2;
+        let forgotten = || hall.attendance.forgotten(later, |_| INTERVAL);
+        let queued = hall.attendance.queued(key("one"));
+        assert_eq!(forgotten(), []);
+        let late = hall.attendance.waits(later, |_| INTERVAL)["Catalog"];
+        assert!(late.overdue > 1.0, "it is late all the same");
+        drop(queued);
+        assert_eq!(forgotten(), [key("one")]);
     }
 
     #[test]

@@ -9,15 +9,22 @@ use super::{
 };
 use crate::{
     api::{AssignmentPolicySpec, PinnedReference},
-    graph::{CatalogId, ObjectId},
-    plan::{Problem, bindings::remember, people},
+    graph::{CatalogId, ObjectId, UserKey},
+    plan::{
+        Problem,
+        bindings::{Bound, DirectoryKey, remember},
+        outlook::{Decider, Who, guest},
+        people,
+    },
 };
 
 /// Those whom a policy names, and what is to be remembered of their names.
 pub(crate) struct BoundPeople {
     pub(crate) people: people::People,
     pub(crate) pins: Vec<PinnedReference>,
-    pub(crate) warning: Option<Problem>,
+    pub(crate) warnings: Vec<Problem>,
+    /// Those who are to decide, and of whom binding has not told enough.
+    pub(crate) deciders: Vec<Decider>,
 }
 
 /// Binds every reference of the policy, all of them together; what cannot be bound is told in the order of the spec.
@@ -31,13 +38,20 @@ pub(crate) async fn bind_people(
     let references = people::references(spec, catalog).map_err(refused)?;
     let answers = tenant.directory.bind_many(&references, memory).await;
     let mut ids: BTreeMap<String, ObjectId> = BTreeMap::new();
-    let (mut pins, mut warning) = (Vec::new(), None);
-    for ((field, _), bound) in references.into_iter().zip(answers) {
+    let (mut pins, mut warnings, mut deciders) = (Vec::new(), Vec::new(), Vec::new());
+    for ((field, key), bound) in references.into_iter().zip(answers) {
         let bound = bound?;
         let decides = ["pprovers[", "eviewers["].iter().any(|list| field.contains(list));
-        let cannot = bound.cannot_decide(&field).filter(|_| decides);
+        warnings.extend(bound.moved.clone());
+        if decides {
+            match (bound.cannot_decide(&field), &bound.object) {
+                (Some(cannot), _) => warnings.push(cannot),
+                (None, Some(object)) => warnings.extend(guest(&field, &key, object, spec)),
+                (None, None) => {}
+            }
+            deciders.extend(decider(&field, &key, &bound));
+        }
         remember(&mut pins, bound.pin);
-        warning = warning.or(bound.moved).or(cannot);
         ids.insert(field, bound.id.into());
     }
     let people = people::bound(spec, catalog, &mut |field, key| {
@@ -46,5 +60,29 @@ pub(crate) async fn bind_people(
         ids.get(field).cloned().ok_or_else(unbound)
     })
     .map_err(refused)?;
-    Ok(BoundPeople { people, pins, warning })
+    Ok(BoundPeople {
+        people,
+        pins,
+        warnings,
+        deciders,
+    })
+}
+
+/// Whoever has to be looked at besides: a user of whom only the id is known, and a group, which may be empty.
+fn decider(field: &str, key: &DirectoryKey, bound: &Bound) -> Option<Decider> {
+    let id = || ObjectId::from(bound.id.as_str());
+    let who = match key {
+        DirectoryKey::User(UserKey::Id(_)) => Who::User(id()),
+        DirectoryKey::Group(_) if !bound.is_gone => Who::Group(id()),
+        DirectoryKey::User(UserKey::UserPrincipalName(_) | UserKey::Mail(_))
+        | DirectoryKey::Group(_)
+        | DirectoryKey::ServicePrincipal(_)
+        | DirectoryKey::Site(_)
+        | DirectoryKey::Organization(_)
+        | DirectoryKey::Extension(_) => return None,
+    };
+    Some(Decider {
+        field: field.to_owned(),
+        who,
+    })
 }

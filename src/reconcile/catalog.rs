@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use kube::{Api, Client, ResourceExt};
 
 use super::{
-    Kind, Managed, Takeover, Visited, Weighing,
+    Kind, Managed, Takeover, Visited, Weighing, brake,
     catalog_resources::{add_resources, remove_resource, resolve_resources, with_unlisted_sites},
     catalog_roles::{FoundRoles, resolve_roles},
     coming::Announcement,
@@ -27,16 +27,20 @@ use crate::{
         PinnedReference, Reason, ResourceStatus,
     },
     cluster::Lookup,
-    graph::{self, CatalogId, Read, Removed, RoleAssignment},
+    graph::{self, CatalogId, Read, Removed, RequestState, RoleAssignment},
     plan::{
         self, Base, Canonical as _, Found, Plan, Problem, Rules,
-        bindings::remember,
-        catalog::{CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan},
+        bindings::{DirectoryKey, given_by_id, remember},
+        catalog::{
+            CatalogAct, DesiredAssignment, DesiredCatalog, DesiredRoles, SeenCatalog, leave, matter, plan,
+            told_attributes, unwanted,
+        },
         departure::Next,
         desire,
         identity::Candidate,
         limits,
         resources::{self, ResolvedResource, Trouble},
+        sites::same_origin,
     },
     report::Report,
 };
@@ -58,6 +62,8 @@ pub(crate) struct CatalogReferences {
     unknown: Vec<Problem>,
     /// What stands in Entra and exceeds the present grants.
     outside: Option<Problem>,
+    /// What of it goes at once, and waits for a person.
+    prune: Option<Problem>,
     pub(crate) retry: Option<Retry>,
 }
 
@@ -65,8 +71,6 @@ pub(crate) struct CatalogReferences {
 #[derive(Clone, Debug)]
 pub(crate) struct Observed {
     pub(crate) seen: SeenCatalog,
-    /// The packages in it, where the catalog is about to go.
-    pub(crate) packages: Option<graph::Listed<graph::AccessPackage>>,
     pub(crate) troubles: BTreeMap<String, Trouble>,
     pub(crate) removing: Vec<Problem>,
 }
@@ -80,8 +84,8 @@ impl Observed {
                 unreadable: false,
                 // What was just made has nobody's but the one of whoever made it.
                 roles: Read::Read(Vec::new()),
+                packages: Read::Unread,
             },
-            packages: None,
             troubles: BTreeMap::new(),
             removing: Vec::new(),
         }
@@ -127,6 +131,10 @@ impl Managed for Catalog {
             id: self.spec.id.as_deref(),
             adoption: Adoption::Never,
         }
+    }
+
+    fn given_by_id(&self) -> Vec<(String, DirectoryKey)> {
+        given_by_id(&self.spec)
     }
 
     fn management(&self) -> Management {
@@ -202,6 +210,7 @@ impl Managed for Catalog {
             warning: resolved.warning.or(moved).or(renamed),
             unknown,
             outside: limits::told_outside(&context.cluster.outside_grants(&subject.object.name_any())),
+            prune: brake::told(&context.cluster, &subject.object, subject.now),
             retry: resolved.retry.or(missing).or(unfound),
         })
     }
@@ -227,6 +236,10 @@ impl Managed for Catalog {
                 let mut found = look(tenant, id, freshness, known, resources).await?;
                 if let (Found::Present(observed), true) = (&mut found, *roles_matter) {
                     observed.seen.roles = Read::Read(roles(tenant, &id.into()).await?);
+                }
+                if let (Found::Present(observed), true) = (&mut found, may_remove(known, resources)) {
+                    let packages = tenant.inventory.packages(&id.into(), freshness).await?;
+                    observed.seen.packages = Read::Read(packages);
                 }
                 Ok(found)
             }
@@ -301,6 +314,34 @@ impl Managed for Catalog {
                 }
                 return Ok(done);
             }
+            CatalogAct::UpdateAttributes {
+                name,
+                origin_id,
+                attributes,
+            } => {
+                let SeenCatalog { catalog, resources, .. } = &mut observed.seen;
+                let mut resources = resources.iter_mut();
+                let it = resources.find(|resource| same_origin(&resource.origin_id, origin_id));
+                // It was to be brought in, and is not: its own trouble tells.
+                let Some(resource) = it else {
+                    return Ok(Done::Nothing);
+                };
+                let asked = tenant
+                    .graph
+                    .request_resource_update(&catalog.id, &resource.id, attributes)
+                    .await?;
+                if matches!(asked.state, RequestState::DeliveryFailed | RequestState::Denied) {
+                    let what = format!("Entra could not change it (request {} is {})", asked.id, asked.state);
+                    let halt = Halt::sync(Reason::GraphRefused, what, Retry::Backoff);
+                    return Err(halt.into());
+                }
+                resource.attributes = Read::Read(attributes.clone());
+                // A site that no list shows is none that a list has shown.
+                if resource.origin_system.is_listed() {
+                    tenant.inventory.resource_changed(&catalog.id, resource.clone());
+                }
+                return Ok(Done::Told(told_attributes(name, attributes)));
+            }
             CatalogAct::AssignRole(DesiredAssignment {
                 name: _,
                 role,
@@ -354,6 +395,7 @@ impl Managed for Catalog {
             | CatalogAct::Update(_)
             | CatalogAct::AddResources(_)
             | CatalogAct::RemoveResource { .. }
+            | CatalogAct::UpdateAttributes { .. }
             | CatalogAct::AssignRole(_)
             | CatalogAct::RemoveRole(_) => step.to_string(),
         }
@@ -369,7 +411,7 @@ impl Managed for Catalog {
     ) -> Report {
         let mut problems: Vec<Problem> = Vec::new();
         let mut warning = silence(subject, references).or_else(|| references.warning.clone());
-        let outside = references.outside.clone();
+        let outside = references.prune.clone().into_iter().chain(references.outside.clone());
         let removing = observed.present().map_or(&[][..], |observed| &observed.removing);
         if let Found::Present(observed) = observed {
             let resources = &observed.seen.resources;
@@ -432,7 +474,7 @@ impl Managed for Catalog {
             references: unresolved,
             sync,
             // Neither hides the other.
-            warning: Problem::joined(&outside.into_iter().chain(warning).collect::<Vec<_>>()),
+            warning: Problem::joined(&outside.chain(warning).collect::<Vec<_>>()),
         }
     }
 
@@ -490,7 +532,7 @@ impl Managed for Catalog {
         let mut found = look(&site.tenant, id, Freshness::Now, &[], &[]).await?;
         if let Found::Present(observed) = &mut found {
             let id = CatalogId::from(id);
-            observed.packages = Some(site.tenant.inventory.packages(&id, Freshness::Now).await?);
+            observed.seen.packages = Read::Read(site.tenant.inventory.packages(&id, Freshness::Now).await?);
         }
         Ok(found)
     }
@@ -505,7 +547,7 @@ impl Managed for Catalog {
         let Found::Present(observed) = observed else {
             return (Plan::default(), Next::Done);
         };
-        let packages: Option<Vec<&str>> = observed.packages.as_ref().map(|packages| {
+        let packages: Option<Vec<&str>> = observed.seen.packages.known().map(|packages| {
             let readable = packages.elements.iter().map(|package| package.display_name.as_str());
             // What cannot be read is there too.
             let unreadable = packages
@@ -527,6 +569,12 @@ impl Managed for Catalog {
     }
 
     fn follow(_site: &mut Site, _place: &str) {} // a catalog has no other place to be
+}
+
+/// Whether something may have to be taken out of the catalog: then it matters who uses it.
+fn may_remove(known: &[ResourceStatus], resolved: &[Result<ResolvedResource, Problem>]) -> bool {
+    let wanted = desire::resources(resolved);
+    wanted.len() == resolved.len() && unwanted(&wanted, known).next().is_some()
 }
 
 /// What is said where the packages of the catalog could not be listed for long: nobody notices what is done to them.
@@ -576,8 +624,8 @@ async fn look(
             resources,
             unreadable: !listed.unreadable.is_empty(),
             roles: Read::Unread,
+            packages: Read::Unread,
         },
-        packages: None,
         troubles: BTreeMap::new(),
         removing: Vec::new(),
     }))

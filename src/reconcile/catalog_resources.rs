@@ -564,9 +564,9 @@ pub(crate) async fn remove_resource(
         }
         Err(error) if error.has_code("InvalidDeleteResourceHasEntitlements") => {
             observed.removing.push(Problem::new(
-                Reason::DependantsRemain,
+                Reason::InUse,
                 format!(
-                    "resource {name}: packages still hand out its roles, so it stays in the catalog until they stop"
+                    "resource {name}: packages still hand out its roles, or did until a moment ago, so it stays in the catalog until they stop"
                 ),
             ));
             Ok(Done::Nothing)

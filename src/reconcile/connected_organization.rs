@@ -28,7 +28,7 @@ use crate::{
     graph::{self, ObjectId, Removed, SponsorList},
     plan::{
         self, Canonical as _, Found, Plan, Problem, Rules,
-        bindings::remember,
+        bindings::{DirectoryKey, given_by_id, remember},
         connected_organization::{self, DesiredOrganization, DesiredSponsor, OrganizationAct, leave, named},
         departure::Next,
         desire,
@@ -94,6 +94,10 @@ impl Managed for ConnectedOrganization {
             id: self.spec.id.as_deref(),
             adoption: Adoption::Never,
         }
+    }
+
+    fn given_by_id(&self) -> Vec<(String, DirectoryKey)> {
+        given_by_id(&self.spec)
     }
 
     fn management(&self) -> Management {

@@ -26,6 +26,7 @@ use super::{
     pace::{DRIFT_INTERVAL, InARow, stale_wait},
     settings::Settings,
     tenant::Tenant,
+    turns::Turns,
 };
 use crate::{
     api::{
@@ -77,6 +78,8 @@ pub struct Context {
     pub(crate) metrics: Arc<Metrics>,
     /// Who is visited when.
     pub(crate) attendance: Attendance,
+    /// Whose visit is next.
+    pub(crate) turns: Turns,
     /// Wakes visits that no news asks for.
     pub(crate) alarm: Alarm,
     /// Who waits for Graph to be back.
@@ -117,6 +120,7 @@ impl Context {
             names: Names::default(),
             metrics,
             attendance: Attendance::default(),
+            turns: Turns::default(),
             alarm,
             awaiting: Mutex::default(),
             tenants: Mutex::default(),

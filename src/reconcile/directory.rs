@@ -17,13 +17,16 @@ use futures::{
 };
 use tokio::time::Instant;
 
-use super::halt::{Halt, Retry, Stage, Step};
+use super::{
+    halt::{Halt, Retry, Stage, Step},
+    outlook::Asks,
+};
 use crate::{
     api::Reason,
     clock::Clock,
     graph::{
-        Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectKind, OrganizationKey, ServicePrincipalKey,
-        SiteKey, UserKey,
+        Graph, GraphError, GraphErrorKind, GroupKey, Identified, ObjectId, ObjectKind, OrganizationKey,
+        ServicePrincipalKey, SiteKey, UserKey,
     },
     plan::{
         Problem,
@@ -31,6 +34,7 @@ use crate::{
             Answer, Bound, DirectoryKey, DirectoryObject, ExtensionKey, ExtensionName, Mistake, Unsuitable, believed,
             decide, missing,
         },
+        outlook::{Standing, Who},
         roles::AppRoles,
         sites,
     },
@@ -64,11 +68,13 @@ impl Memory<'_> {
 }
 
 /// What came of a look-up: for everybody who asked.
-type Outcome = Arc<Result<Answer, GraphError>>;
+pub(crate) type Outcome = Arc<Result<Answer, GraphError>>;
 
 /// The last outcome for one reference.
 struct Known {
     at: Instant,
+    /// It is not to be read by this application: asking again soon tells nothing.
+    is_refused: bool,
     /// How many in a row bound nothing.
     misses: u32,
     outcome: Outcome,
@@ -87,6 +93,8 @@ enum Purpose {
     Bind,
     /// To see whether a name still stands for what it is bound to, or an id for what it should.
     Verify,
+    /// To tell people something that keeps nobody from working.
+    Tell,
 }
 
 /// The directory of one tenant.
@@ -131,6 +139,10 @@ impl Directory {
     /// What `key`, written in `field`, means.
     pub(crate) async fn bind(&self, field: &str, key: &DirectoryKey, memory: Memory<'_>) -> Step<Bound> {
         if let Some(id) = key.id() {
+            // Entra may take one that never runs at the stage.
+            if let DirectoryKey::Extension(_) = key {
+                self.examine(field, key, memory).await?.ok(); // what may not be read is sent as it is given
+            }
             return Ok(Bound::certain(id));
         }
         let pinned = memory.pins.get(&key.to_string()).map(String::as_str);
@@ -187,10 +199,63 @@ impl Directory {
         })
     }
 
+    /// What is known of somebody who is to decide, to be told and not to be decided by.
+    ///
+    /// # Errors
+    /// Where the directory does not answer.
+    pub(crate) async fn standing(&self, who: &Who, asks: Asks) -> Result<Standing, Outcome> {
+        let (reference, look): (String, BoxFuture<'static, Result<Answer, GraphError>>) = match who {
+            Who::User(id) => {
+                let key = DirectoryKey::User(UserKey::Id(id.to_string()));
+                let (graph, asked) = (self.graph.clone(), key.clone());
+                (key.to_string(), async move { look_up(&graph, &asked).await }.boxed())
+            }
+            Who::Group(id) => {
+                let (graph, group) = (self.graph.clone(), id.clone());
+                let look = async move { members(&graph, &group).await };
+                (format!("members of group {id}"), look.boxed())
+            }
+        };
+        let outcome = match asks {
+            Asks::Nothing => {
+                let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+                match looked.known.get(&reference) {
+                    Some(known) => Arc::clone(&known.outcome),
+                    None => return Ok(Standing::Unknown),
+                }
+            }
+            Asks::Seldom | Asks::Everything => {
+                let asked_for = asks == Asks::Everything;
+                self.find_by(reference, Purpose::Tell, asked_for, move || look).await
+            }
+        };
+        match (outcome.as_ref(), who) {
+            (Err(error), _) if error.is_transient() => Err(outcome),
+            (Err(error), Who::Group(_)) if error.kind == GraphErrorKind::NotFound => Ok(Standing::Gone),
+            (Err(_), _) => Ok(Standing::Unknown),
+            (Ok(answer), Who::User(_)) => Ok(Standing::of_user(answer.objects.first())),
+            (Ok(answer), Who::Group(_)) => Ok(Standing::Group {
+                has_members: !answer.objects.is_empty(),
+            }),
+        }
+    }
+
     /// What the directory has under `key`: from memory where that is young enough for its purpose, else asked for once
     /// by all who want it now.
     async fn find(&self, key: &DirectoryKey, purpose: Purpose, asked_for: bool) -> Outcome {
-        let reference = key.to_string();
+        let (graph, asked) = (self.graph.clone(), key.clone());
+        let look = move || async move { look_up(&graph, &asked).await }.boxed();
+        self.find_by(key.to_string(), purpose, asked_for, look).await
+    }
+
+    /// The same, of what `look` tells.
+    async fn find_by(
+        &self,
+        reference: String,
+        purpose: Purpose,
+        asked_for: bool,
+        look: impl FnOnce() -> BoxFuture<'static, Result<Answer, GraphError>> + Send,
+    ) -> Outcome {
         let flight = {
             let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(known) = looked.known.get(&reference)
@@ -199,12 +264,7 @@ impl Directory {
                 return Arc::clone(&known.outcome);
             }
             let flight = looked.under_way.entry(reference.clone());
-            flight
-                .or_insert_with(|| {
-                    let (graph, key) = (self.graph.clone(), key.clone());
-                    async move { Arc::new(look_up(&graph, &key).await) }.boxed().shared()
-                })
-                .clone()
+            flight.or_insert_with(|| look().map(Arc::new).boxed().shared()).clone()
         };
         let outcome = flight.clone().await;
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -235,6 +295,7 @@ impl Directory {
             reference,
             Known {
                 at: self.clock.instant(),
+                is_refused: matches!(outcome.as_ref(), Err(error) if error.kind == GraphErrorKind::Forbidden),
                 misses: if is_settled { 0 } else { before.saturating_add(1) },
                 outcome: Arc::clone(outcome),
             },
@@ -245,7 +306,8 @@ impl Directory {
         match (known.misses, purpose) {
             // What is under way serves all the same.
             (_, _) if asked_for => Duration::ZERO,
-            (0, Purpose::Verify) => self.verify_after(),
+            (0, Purpose::Verify | Purpose::Tell) => self.verify_after(),
+            (1.., Purpose::Tell) if known.is_refused => self.verify_after(),
             (0, Purpose::Bind) => MOMENT,
             (misses @ 1.., _) => believed(misses, self.drift_interval),
         }
@@ -296,6 +358,7 @@ async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError
             let users = graph.find_users(key).await?;
             let object = |user: crate::graph::User| DirectoryObject {
                 is_disabled: user.enabled == Some(false),
+                is_guest: user.user_type.as_deref() == Some("Guest"),
                 ..DirectoryObject::new(user.id.to_string(), user.display_name)
             };
             users.into_iter().map(object).collect()
@@ -333,20 +396,23 @@ async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError
                 |one: crate::graph::ConnectedOrganization| DirectoryObject::new(one.id.to_string(), one.display_name);
             organizations.into_iter().map(object).collect()
         }
-        DirectoryKey::Extension(key) => {
-            let ExtensionKey { catalog, kind, by } = key;
-            match by {
-                // The service says whether it has it, when it is sent.
-                ExtensionName::Id(id) => vec![DirectoryObject::new(id, "")],
-                ExtensionName::DisplayName(name) => {
-                    let mut extensions = graph.find_workflow_extensions(catalog, name).await?;
-                    extensions.retain(|extension| extension.kind() == Some(*kind));
-                    let object = |one: crate::graph::WorkflowExtension| {
-                        DirectoryObject::new(one.id.to_string(), one.display_name)
-                    };
-                    extensions.into_iter().map(object).collect()
-                }
-            }
+        DirectoryKey::Extension(ExtensionKey { catalog, kind, by }) => {
+            let mut extensions = graph.list_workflow_extensions(catalog).await?;
+            extensions.retain(|extension| match by {
+                ExtensionName::Id(id) => extension.id == ObjectId::from(id.as_str()),
+                ExtensionName::DisplayName(name) => extension.display_name.trim() == name.trim(),
+            });
+            let (fitting, others): (Vec<_>, Vec<_>) = extensions
+                .into_iter()
+                .partition(|extension| extension.kind() == Some(*kind));
+            let object =
+                |one: crate::graph::WorkflowExtension| DirectoryObject::new(one.id.to_string(), one.display_name);
+            let objects: Vec<DirectoryObject> = fitting.into_iter().map(object).collect();
+            let is_other = objects.is_empty() && !others.is_empty();
+            return Ok(Answer {
+                objects,
+                mistake: is_other.then_some(Mistake::OtherStage),
+            });
         }
     };
     let mistake = if objects.is_empty() {
@@ -355,6 +421,20 @@ async fn look_up(graph: &Graph, key: &DirectoryKey) -> Result<Answer, GraphError
         None
     };
     Ok(Answer { objects, mistake })
+}
+
+/// Whether a group has members: one of them stands for all.
+async fn members(graph: &Graph, group: &ObjectId) -> Result<Answer, GraphError> {
+    let has = graph.has_members(group).await?.ok_or_else(|| {
+        let what = format!("no group has the id {group}");
+        GraphError::new(GraphErrorKind::NotFound, "groups.members", what)
+    })?;
+    let objects = if has {
+        vec![DirectoryObject::new("member", "")]
+    } else {
+        Vec::new()
+    };
+    Ok(Answer { objects, mistake: None })
 }
 
 /// What an id probably is that stands for nothing of its kind; `None` also where it could not be told.

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     api::{AccessPackage, AssignmentPolicy, EntraObject, EntraTenant, KindName, Management, Reason},
     cluster::{Cluster, Identity, Key},
-    graph::{GraphError, GraphErrorKind},
-    plan::Problem,
+    graph::{GraphError, GraphErrorKind, ObjectId},
+    plan::{Problem, brake},
     report::Report,
 };
 
@@ -68,17 +68,34 @@ impl Kind for EntraTenant {
                 tenant.freshness()
             })
             .await; // reads Graph
+        let probe = probe.map(|catalogs| catalogs.elements.len() + catalogs.unreadable.len());
+        // Who may read the whole tenant is shown every catalog, and has roles on none by that.
+        let probe = match (&probe, &claims.object_id) {
+            (Ok(_), Some(own)) if !granted && claims.roles.iter().any(|role| role == READ) => {
+                match tenant.graph.count_written_by(&ObjectId::from(own.as_str())).await {
+                    Ok(catalogs) => Ok(catalogs),
+                    Err(error) if error.is_transient() => Err(error),
+                    // Nobody tells.
+                    Err(_) => probe,
+                }
+            }
+            (_, _) => probe,
+        }; // reads Graph
         let warning = admission::problem(&context.client, &context.settings.admission_policy).await; // reads Kubernetes
-        let report = verdict(
-            &tenant,
-            granted,
-            &subject.status.permissions,
-            probe.map(|catalogs| catalogs.elements.len() + catalogs.unreadable.len()),
-        )
-        .map_err(|halt| told(&tenant, halt))?; // pure
+        if let (Some(problem), true) = (&warning, subject.object.spec.require_admission_policy) {
+            let problem = problem.clone().at("spec.requireAdmissionPolicy");
+            return Err(Halt::reference(problem).retried(Retry::Backoff));
+        }
+        let held = brake::held_back(context.cluster.held_back(&subject.object.name_any())); // pure
+        let report =
+            verdict(&tenant, granted, &subject.status.permissions, probe).map_err(|halt| told(&tenant, halt))?; // pure
         context.returns(&subject.object.name_any());
         Ok(Visited {
-            report: Report { warning, ..report },
+            report: Report {
+                // Neither hides the other.
+                warning: Problem::joined(&held.into_iter().chain(warning).collect::<Vec<_>>()),
+                ..report
+            },
             retry: Retry::OnChange,
         })
     }

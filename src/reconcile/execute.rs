@@ -3,13 +3,15 @@
 //! For each step: the latch, the request, the view follows, status remembers, an event tells, the metrics count. The
 //! first failure ends it; what was done until then stays remembered.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
 
 use super::{
     Managed,
+    audit::Entry,
     context::Context,
+    directory::Memory,
     halt::{Halt, Retry, Stage, Step},
     identity::{self, Site},
     names::Reserved,
@@ -19,7 +21,7 @@ use super::{
 use crate::{
     api::{EntraStatus as _, Reason},
     graph::{GraphError, GraphErrorKind},
-    plan::{self, Act as _, Cause, Found, IdentityAct, Memory, Plan},
+    plan::{self, Act as _, Cause, Found, IdentityAct, Plan},
     report::Note,
 };
 
@@ -35,7 +37,7 @@ pub(crate) enum Done {
     /// What was to be changed is changed.
     Changed,
     /// The same, and the answer told something to be remembered.
-    Told(Memory),
+    Told(plan::Memory),
     /// Nothing was sent: it is on its way already, or stands in something's way that its status tells.
     Nothing,
     /// Graph has nothing of what was to be taken away, it answered once: whether that is so, reads tell. What hangs on it is
@@ -121,7 +123,9 @@ async fn run<K: Managed>(
         if let Some(found) = found.take_if(|_| !step.act.creates()) {
             remember(subject, site, found, None);
         }
+        let entry = Entry::begin();
         let performed = K::perform(context, subject, site, &step.act, observed).await;
+        entry.write(subject, step, &result(&performed));
         ends_attempt(context, subject, step);
         let mut is_sent = true;
         match performed {
@@ -161,6 +165,17 @@ async fn run<K: Managed>(
         remember(subject, site, found, None);
     }
     unproven.map_or(Ok(()), Err)
+}
+
+/// What the record says that came of a step.
+fn result(performed: &Result<Done, Failure>) -> String {
+    match performed {
+        Ok(Done::Changed | Done::Told(_) | Done::Made { id: _ }) => "done".into(),
+        Ok(Done::Nothing) => "nothing to send".into(),
+        Ok(Done::NotFound) => "not found".into(),
+        Err(Failure::Graph(error)) => error.to_string(),
+        Err(Failure::Halt(halt)) => halt.problem.message(),
+    }
 }
 
 /// Nothing of the create is under way any more.
@@ -287,7 +302,7 @@ async fn enter<K: Managed>(context: &Context, subject: &mut Subject<K>, site: &S
 
 /// Enters into status what was applied, and that it was `written` just now, where it was. Of what is only observed nothing is
 /// remembered: nothing was applied.
-fn remember<K: Managed>(subject: &mut Subject<K>, site: &Site, memories: &[Memory], written: Option<&Context>) {
+fn remember<K: Managed>(subject: &mut Subject<K>, site: &Site, memories: &[plan::Memory], written: Option<&Context>) {
     if memories.is_empty() || !may_write(&site.tenant, subject.object.management()) {
         return;
     }
@@ -320,7 +335,7 @@ async fn failed<K: Managed>(
         return if is_conflict && K::NAMES_ARE_UNIQUE && renames(step) {
             identity::name_taken(context, subject, site).await
         } else {
-            Halt::from(error)
+            explained(subject, site, step, error).await
         };
     }
     // Refused because others are being made at this moment; or made all the same, as some say: it is looked for.
@@ -360,11 +375,52 @@ async fn failed<K: Managed>(
     let halt = if is_conflict {
         identity::name_taken(context, subject, site).await
     } else {
-        Halt::from(error)
+        explained(subject, site, step, error).await
     };
     let longest = subject.drift_interval.min(Duration::from_secs(300));
     context.rest(&subject.uid(), subject.generation(), &halt.problem, longest);
     halt
+}
+
+/// What a refusal is about, where that can be told: Graph names neither the field nor which of several ids it does not know.
+async fn explained<K: Managed>(
+    subject: &Subject<K>,
+    site: &Site,
+    step: &plan::Step<K::Act>,
+    error: GraphError,
+) -> Halt {
+    if error.is_transient() {
+        return Halt::from(error);
+    }
+    if let Some(problem) = K::meaning(&step.act, &error) {
+        let halt = Halt::from(error);
+        let trace = halt.problem.trace.map(String::from);
+        return Halt {
+            problem: problem.traced(trace),
+            ..halt
+        };
+    }
+    let may_be_absent = matches!(
+        error.kind,
+        GraphErrorKind::BadRequest | GraphErrorKind::NotFound | GraphErrorKind::Forbidden
+    );
+    if !may_be_absent {
+        return Halt::from(error);
+    }
+    let pins = BTreeMap::new();
+    let memory = Memory {
+        pins: &pins,
+        asked_for: subject.requested().is_some(),
+        wants_news: false,
+    };
+    for (field, key) in subject.object.given_by_id() {
+        match site.tenant.directory.examine(&field, &key, memory).await {
+            Err(halt) if halt.problem.reason == Reason::ReferenceNotFound => return halt,
+            // It is there, or nobody can tell: Graph's words have to do.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Halt::from(error)
 }
 
 /// Whether the step gives an object that is there another name.

@@ -326,6 +326,13 @@ impl Inventory {
             .holdings(catalog, |holdings| holdings.resources.removed(now, id.as_str()));
     }
 
+    /// A resource that we have changed.
+    pub(crate) fn resource_changed(&self, catalog: &CatalogId, resource: Resource) {
+        let now = self.0.now();
+        self.0
+            .holdings(catalog, |holdings| holdings.resources.wrote(now, resource));
+    }
+
     /// Whether this resource was asked for so recently that it may only not show yet.
     pub(crate) fn is_requested(&self, catalog: &CatalogId, origin_id: &str) -> bool {
         let now = self.0.now();

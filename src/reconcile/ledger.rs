@@ -48,6 +48,18 @@ pub(crate) fn enter(exchange: &Exchange<'_>) {
     let _ = LEDGER.try_with(|ledger| ledger.borrow_mut().enter(exchange));
 }
 
+/// How many ids the visit that runs now has noted.
+pub(crate) fn noted() -> usize {
+    // Outside of visits nobody notes any.
+    LEDGER.try_with(|ledger| ledger.borrow().request_ids.len()).unwrap_or(0)
+}
+
+/// The ids that it has noted since there were so many.
+pub(crate) fn ids_since(count: usize) -> Vec<String> {
+    let ids = |ledger: &RefCell<Ledger>| ledger.borrow().request_ids.get(count..).unwrap_or_default().to_vec(); // as above
+    LEDGER.try_with(ids).unwrap_or_default() // as above
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -16,7 +16,9 @@ mod admission;
 mod alarm;
 mod assignment_policy;
 mod attendance;
+mod audit;
 mod binding;
+mod brake;
 mod catalog;
 mod catalog_resources;
 mod catalog_roles;
@@ -41,6 +43,7 @@ mod ledger;
 mod log;
 mod machine;
 mod names;
+mod outlook;
 mod pace;
 mod parting;
 mod settings;
@@ -48,6 +51,7 @@ mod site_roles;
 mod standing;
 mod subject;
 mod tenant;
+mod turns;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -60,6 +64,7 @@ use crate::{
     graph,
     plan::{
         self, Base, Found, Hold, IdentityAct, Plan, Problem, Stake, Waits,
+        bindings::DirectoryKey,
         departure::Next,
         identity::{Candidate, Stand},
     },
@@ -72,6 +77,7 @@ use execute::{Done, Failure, ServiceTime as _};
 use halt::{Halt, Retry, Step};
 use identity::Site;
 use inventory::Freshness;
+use outlook::Asks;
 use subject::Subject;
 use tokio::sync::Semaphore;
 
@@ -150,6 +156,12 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
     fn display_name(&self) -> String;
     fn description(&self) -> String;
     fn takeover(&self) -> Takeover<'_>;
+    /// What the spec gives by an id of the directory, each with its field: Entra is the first to be asked whether there is such a one.
+    fn given_by_id(&self) -> Vec<(String, DirectoryKey)>;
+    /// What Graph's refusal of this means, where its words are not enough.
+    fn meaning(_act: &Self::Act, _refusal: &graph::GraphError) -> Option<Problem> {
+        None
+    }
     fn management(&self) -> Management;
 
     fn site(references: &Self::References) -> Site;
@@ -203,6 +215,15 @@ pub(crate) trait Managed: Kind + HasStatus<Status: EntraStatus> {
         around: &Self::Around,
         plan: &Plan<Self::Act>,
     ) -> Report;
+    /// What is worth a look in Entra beside what the spec says, as far as it could be read: told, and never an obstacle.
+    fn look_out(
+        _subject: &mut Subject<Self>,
+        _references: &Self::References,
+        _observed: &Found<Self::Observed>,
+        _asks: Asks,
+    ) -> impl Future<Output = Vec<Problem>> + Send {
+        async { Vec::new() }
+    }
     /// When to come back after this report; a watch wakes us in any case.
     fn comes_back(_subject: &Subject<Self>, _report: &Report, _references: &Self::References) -> Retry {
         Retry::OnChange
@@ -313,7 +334,13 @@ async fn pipeline<K: Managed>(context: &Context, subject: &mut Subject<K>) -> St
     may_go_on(&stand, &plan)?; // pure
     certain(context, subject, &site, &plan)?; // pure
     execute::carry_out(context, subject, &site, &plan, &mut observed).await?; // writes Graph
-    let report = K::conclude(subject, &references, &desired, &observed, &around, &plan); // pure; `reconcile` writes the status
+    let asks = match (subject.requested(), plan.steps.is_empty()) {
+        (_, false) => Asks::Nothing, // who waits for a write does not wait for that
+        (Some(_), true) => Asks::Everything,
+        (None, true) => Asks::Seldom,
+    };
+    let outlook = K::look_out(subject, &references, &observed, asks).await; // reads Graph, seldom
+    let report = K::conclude(subject, &references, &desired, &observed, &around, &plan).warned(outlook); // pure; `reconcile` writes the status
     let retry = K::comes_back(subject, &report, &references);
     Ok(Visited { report, retry })
 }

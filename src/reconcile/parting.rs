@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
 use super::{
-    Managed, consent,
+    Managed, brake, consent,
     context::Context,
     execute,
     grants::limit,
@@ -248,6 +248,7 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
         };
         if !plan.steps.is_empty() {
             subject.assert_current().await?; // reads Kubernetes
+            brake::may_delete(context, subject, &site).await?; // writes Kubernetes: it is counted before it is done
         }
         execute::carry_out(context, subject, &site, &plan, &mut seen).await?; // writes Graph
         match next {

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::{
     Kind, Managed,
+    audit::Author,
     context::{Context, Guarded, holder},
     halt::{Halt, Retry, Stage, Step, kubernetes},
     identity::Site,
@@ -59,6 +60,8 @@ pub(crate) struct Subject<K: Kind> {
     cluster: Arc<Cluster>,
     clock: Clock,
     chance: Chance,
+    /// Who changed its spec last, where the object was read by itself.
+    author: Option<Author>,
 }
 
 impl<K: Kind> Subject<K> {
@@ -80,11 +83,17 @@ impl<K: Kind> Subject<K> {
             cluster: Arc::clone(&context.cluster),
             clock: context.clock.clone(),
             chance: context.machine.chance.clone(),
+            author: None,
         }
     }
 
     pub(crate) fn uid(&self) -> String {
         self.object.uid().unwrap_or_default() // never of what the API server has sent
+    }
+
+    /// Who changed its spec last; `None` where that was not read, or is not told.
+    pub(crate) fn author(&self) -> Option<&Author> {
+        self.author.as_ref()
     }
 
     pub(crate) fn generation(&self) -> i64 {
@@ -205,7 +214,7 @@ impl<K: Kind> Subject<K> {
 
     /// Ends the visit where the object in the cluster is no longer the one that was decided on: another spec, a status that
     /// an earlier visit has written and that this one has not seen, or an annotation that lets Entra be.
-    pub(crate) async fn assert_current(&self) -> Step<()> {
+    pub(crate) async fn assert_current(&mut self) -> Step<()> {
         let now = self.api.get_opt(&self.object.name_any()).await;
         let now = now.map_err(|error| kubernetes("reading the object", &error))?;
         let is_same = now.as_ref().is_some_and(|now| {
@@ -217,6 +226,7 @@ impl<K: Kind> Subject<K> {
                 && leaves(now) == leaves(&self.object)
         });
         if is_same {
+            self.author = now.as_ref().and_then(|now| Author::of(now.meta()));
             return Ok(());
         }
         // The next visit begins from it, whether the watch has told by then or not.

@@ -21,6 +21,7 @@ use super::{
     halt::{Halt, Retry, Stage, Step},
     inventory::{Freshness, Inventory},
     machine::Machine,
+    outlook::Counted,
     settings::Settings,
     site_roles::SiteRoles,
 };
@@ -55,6 +56,8 @@ pub(crate) struct Tenant {
     pub(crate) acknowledge: Acknowledge,
     /// Policies are created one after the other: Graph refuses concurrent creates.
     pub(crate) policy_creation: Semaphore,
+    /// Deletions begin one after the other: each is counted before the next.
+    pub(crate) deleting: Semaphore,
     /// What visits are about to write.
     pub(crate) coming: Coming,
     /// Assignments whose removal was asked for: once is enough, and it takes its time.
@@ -63,6 +66,8 @@ pub(crate) struct Tenant {
     pub(crate) site_roles: SiteRoles,
     /// What was written to roles on catalogs, and need not show yet.
     pub(crate) role_writes: RoleWrites,
+    /// What was counted for people to look at.
+    pub(crate) counted: Counted,
     /// How long a write may take to show.
     pub(crate) visibility: Duration,
     uid: String,
@@ -131,10 +136,12 @@ impl Tenant {
             management,
             drift_interval,
             policy_creation: Semaphore::new(1),
+            deleting: Semaphore::new(1),
             coming: Coming::default(),
             asked: Mutex::default(),
             acknowledge: spec.acknowledge,
             role_writes: RoleWrites::new(machine.clock.clone(), settings.visibility),
+            counted: Counted::default(),
             visibility: settings.visibility,
             uid: object.uid().unwrap_or_default(), // equals none, as `is_current` asks
             generation: object.metadata.generation.unwrap_or_default(), // likewise

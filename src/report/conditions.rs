@@ -47,6 +47,16 @@ impl Report {
         }
     }
 
+    /// The same report, with what else is worth a look.
+    #[must_use]
+    pub fn warned(self, more: Vec<Problem>) -> Self {
+        let all: Vec<Problem> = self.warning.into_iter().chain(more).collect();
+        Self {
+            warning: Problem::joined(&all),
+            ..self
+        }
+    }
+
     /// The object is not ready, and Entra is not as it should be.
     #[must_use]
     pub fn not_ready(problem: Problem) -> Self {

@@ -141,7 +141,51 @@ fn a_resource_is_one_thing_and_says_what_packages_may_hand_out() {
             (
                 "a role that no group has",
                 "{resources: [{name: campaign-group, group: {displayName: A}, roles: [Member, Reader]}]}",
-                &["spec.resources[0].roles: Invalid value: the roles of a group are Member and Owner: write no others"],
+                &[
+                    "spec.resources[0].roles: Invalid value: the roles of a group are Member, Owner, EligibleMember and EligibleOwner: write no others",
+                ],
+            ),
+            (
+                "attributes of a group",
+                "{resources: [{name: a, group: {displayName: A}, attributes: [{name: jobTitle, question: {prompt: Title?, text: {}}}]}]}",
+                &[
+                    "spec.resources[0].attributes: Invalid value: requestors are asked for attributes of applications and sites only: remove it from the group",
+                ],
+            ),
+            (
+                "an attribute without a question",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: jobTitle}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].question: Required value: say what is asked, for example question: {prompt: Which cost center pays?, text: {singleLine: true}}",
+                ],
+            ),
+            (
+                "an attribute that no user can have",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: cost center, question: {prompt: Which?, text: {}}}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].name: Invalid value: \"cost center\": must be the name of a user attribute, such as jobTitle or extension_0f7c_costCenter",
+                ],
+            ),
+            (
+                "a question that is answered in no way",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: jobTitle, question: {prompt: Title?}}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].question: Required value: a question is answered by exactly one of text, choice; for example text: {singleLine: true}",
+                ],
+            ),
+            (
+                "an application in an environment",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], environment: \"https://contoso-admin.sharepoint.com/\"}]}",
+                &[
+                    "spec.resources[0].environment: Invalid value: only SharePoint sites are in an environment: remove it",
+                ],
+            ),
+            (
+                "an environment that is a site",
+                "{resources: [{name: portal, sharePointSite: {url: \"https://c.sharepoint.com/sites/m\"}, roles: [V], environment: \"https://c.sharepoint.com/sites/m\"}]}",
+                &[
+                    "spec.resources[0].environment: Invalid value: \"https://c.sharepoint.com/sites/m\": must be the address of an admin center of SharePoint, such as https://contosoeur-admin.sharepoint.com/",
+                ],
             ),
             (
                 "an application that is role-assignable",

@@ -9,8 +9,8 @@ use entra_access_operator::{
         AccessPackage, AllowedTargetScope, ApprovalSettings, ApprovalStage, AutomaticRequestSettings, Catalog,
         CatalogState, ConnectedOrganization, ConnectedOrganizationState, Expiration, ExpirationKind, ExtensionKind,
         ExtensionStage, NotificationSettings, PolicyBody, Question, QuestionAnswer, Read, Recurrence,
-        RequestorSettings, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SponsorList, StageSetting,
-        SubjectSet,
+        RequestorSettings, ResourceAttribute, ReviewExpirationBehavior, ReviewSchedule, ReviewSettings, SponsorList,
+        StageSetting, SubjectSet,
     },
     plan::{
         Base, Cause, Difference, Direction, Door, Drift, Holders, Judge, Memory, Record, Rules, Waits,
@@ -110,6 +110,29 @@ fn catalogs() -> Record {
         };
         catalog::merge(after, &before, judge);
     });
+    let asked = |is_required| ResourceAttribute::Asked {
+        name: "jobTitle".into(),
+        is_editable: false,
+        is_persisted: false,
+        question: Question {
+            id: None,
+            is_required,
+            is_answer_editable: false,
+            sequence: 1,
+            text: "Title?".into(),
+            localizations: Vec::new(),
+            answer: QuestionAnswer::Text {
+                is_single_line: true,
+                regex: None,
+            },
+        },
+    };
+    let attributes = [(vec![asked(true)], vec![asked(false)])];
+    let of_attributes = compared(&attributes, Base::none(), |after, before, judge| {
+        catalog::merge_attributes("crm", after.clone(), before, judge);
+    });
+    record.fields.extend(of_attributes.fields);
+    record.directions.extend(of_attributes.directions);
     let set = catalog::role_set(false);
     record.fields.insert(set.path.to_owned());
     record.directions.extend(set.directions("leads (CatalogReader of ann)"));

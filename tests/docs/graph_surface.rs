@@ -11,7 +11,7 @@ use std::{
     fs,
 };
 
-use mapping::{Answer, MAPPING, NOT_YET};
+use mapping::{Answer, MAPPING};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -212,7 +212,7 @@ fn words(places: &[&str]) -> String {
 
 fn page() -> String {
     let Surface { source, types } = surface();
-    let (mut written, mut reasoned, mut later) = (0, 0, 0);
+    let (mut written, mut reasoned) = (0, 0);
     let mut tables = String::new();
     let first = ENTITIES.iter().map(|name| (*name).to_owned());
     let others = types.keys().filter(|name| !ENTITIES.contains(&name.as_str())).cloned();
@@ -234,10 +234,6 @@ fn page() -> String {
                     written += 1;
                     words(places)
                 }
-                Some(Answer::Not(why)) if why.starts_with(NOT_YET) => {
-                    later += 1;
-                    (*why).to_owned()
-                }
                 Some(Answer::Not(why)) => {
                     reasoned += 1;
                     format!("none: {why}")
@@ -258,7 +254,7 @@ Written by `{WRITE}`; do not edit. What v1.0 has is that of {source}.
 
 Each property of a policy, a package, a catalog and a connected organization, of the types that they are made of, and each value of
 their enumerations: the fields of `spec` that write it, or why none does. {written} rows are written by a field, {reasoned} by none for
-a reason, {later} not yet. What none of ours writes is never written over: where a write would lose it, the operator holds the write
+a reason. What none of ours writes is never written over: where a write would lose it, the operator holds the write
 (`UnmanagedSettings` in [reasons](reasons.md)).
 {tables}"
     )

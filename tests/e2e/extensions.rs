@@ -87,9 +87,18 @@ fn one_that_is_made_for_something_else_is_not_meant_and_one_that_comes_is_found(
     assert_eq!(
         said,
         format!(
-            "spec.extensions[0]: no request workflow extension with displayName \"Open a ticket\" in catalog {catalog}; correct the displayName or create the request workflow extension"
+            "spec.extensions[0]: no request workflow extension with displayName \"Open a ticket\" in catalog {catalog}: the one that there is is made for other stages; name a request workflow extension, or have it run at the stages that it is made for"
         )
     );
+    let by_id = running(&json!([{"stage": "AssignmentRequestCreated", "id": REMINDER}]));
+    let from = mark(&stage);
+    let said = apply_not_ready(&stage, &by_id, "ReferenceNotFound")?;
+    assert!(
+        said.contains(&format!("no request workflow extension with id {REMINDER:?}"))
+            && said.contains("made for other stages"),
+        "{said}"
+    );
+    assert_eq!(writes_since(&stage, from), [""; 0], "it is not sent to be refused");
     by_hand(&stage, &catalog, TICKET, "Open a ticket", "Request")?;
     apply_ready(&stage, &one)?;
     assert_eq!(

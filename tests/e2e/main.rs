@@ -12,6 +12,7 @@
 //! | `faults` | a service that is slow, throttles, lags, loses answers; an operator that is killed |
 //! | `cluster` | what the operator makes of the cluster's own ways: who is woken, what cannot be read, what goes by force |
 //! | `deletion` | how objects go: who is waited for, what is shut, and that it ends |
+//! | `brakes` | deletions that wait, since there are too many |
 //! | `going` | how long it takes until everything is gone, whatever goes first |
 //! | `weather` | a service that asks to wait, is away, hangs or answers without end: the tenant waits as one |
 //! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
@@ -19,7 +20,9 @@
 //! | `partners` | connected organizations, who vouches for their people, and the policies that let them in |
 //! | `people` | who decides: what somebody changes about approvers stays |
 //! | `names` | names that are taken, differ by case, are swapped; many resources at once |
+//! | `outlook` | what people should look at: told, read seldom, never an obstacle |
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
+//! | `resources` | what a Catalog says of its resources: eligible roles, what requestors are asked, where a site is |
 //! | `sign_in` | consent that is given later, tokens that are refused |
 //! | `authorities` | several clouds and tenants: whom the operator asks for tokens, and what it takes them for |
 //! | `sites` | SharePoint sites, which no list shows to an application |
@@ -38,6 +41,7 @@ mod adoption;
 mod attacks;
 mod authorities;
 mod binding;
+mod brakes;
 mod catalog_roles;
 mod cluster;
 mod consent;
@@ -50,9 +54,11 @@ mod grants;
 mod identity;
 mod kstatus;
 mod names;
+mod outlook;
 mod partners;
 mod people;
 mod reading;
+mod resources;
 mod review;
 mod scenarios;
 mod scene;

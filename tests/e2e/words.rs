@@ -185,6 +185,30 @@ fn a_missing_consent_names_the_permission_and_heals_by_a_role_on_a_catalog() -> 
 }
 
 #[test]
+fn an_application_that_may_read_everything_has_no_roles_on_catalogs_by_that() -> Result<()> {
+    let stage = stage()?;
+    stage.apply_object(&secret("delegate", "clientSecret", world::DELEGATE_CLIENT_SECRET))?;
+    let reads = json!({"appPermissions": ["EntitlementManagement.Read.All"]});
+    stage
+        .emulator()
+        .patch_state("applications", world::DELEGATE_CLIENT_ID, &reads)?;
+    let delegate = tenant_with(&stage, "delegate", world::DELEGATE_CLIENT_ID);
+    answers(
+        &stage,
+        &delegate,
+        "ConsentMissing",
+        "the application lacks EntitlementManagement.ReadWrite.All: its token holds only EntitlementManagement.Read.All; add \
+         it to the app registration as an application permission and grant admin consent (Entra admin center, App \
+         registrations, API permissions), or give the application a role on the catalogs",
+    )?;
+    apply_ready(&stage, &tenant(&stage))?;
+    apply_ready(&stage, &renamed(catalog(), "delegated", "Delegated"))?;
+    heals(&stage, &delegate)?;
+    assert!(shown(&stage, &delegate)?.contains("by its roles on one catalog"));
+    Ok(())
+}
+
+#[test]
 fn a_missing_licence_is_named() -> Result<()> {
     let unlicensed = world::WORLD.replace("licences: [EntraIdGovernance]", "licences: []");
     let stage = builder().world(&unlicensed).start()?;

@@ -272,6 +272,7 @@ async fn a_resource_is_asked_for_by_its_origin_and_removed_by_its_id() {
         origin_id: "sp".to_owned(),
         display_name: None,
         description: None,
+        environment: None,
     };
 
     let added = graph.request_resource_add(&"c".into(), &resource).await.unwrap();

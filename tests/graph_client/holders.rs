@@ -166,6 +166,7 @@ async fn a_site_is_known_from_its_request_where_the_list_leaves_it_out() {
         origin_id: "https://contoso.sharepoint.com/sites/x".to_owned(),
         display_name: None,
         description: None,
+        environment: Some("https://contosoeur-admin.sharepoint.com/".to_owned()),
     };
 
     let told = graph.request_resource_add(&"c".into(), &wanted).await.unwrap();

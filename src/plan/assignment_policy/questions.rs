@@ -154,7 +154,7 @@ impl Questions {
 }
 
 /// Whether whatever answers the one answers the other. False where that is not certain.
-fn asks_as_much(after: &QuestionAnswer, before: &QuestionAnswer) -> bool {
+pub(crate) fn asks_as_much(after: &QuestionAnswer, before: &QuestionAnswer) -> bool {
     match (after, before) {
         (QuestionAnswer::Text { .. }, QuestionAnswer::Text { regex: None, .. }) => true,
         (QuestionAnswer::Text { regex, .. }, QuestionAnswer::Text { regex: before, .. }) => regex == before,
@@ -168,7 +168,8 @@ fn asks_as_much(after: &QuestionAnswer, before: &QuestionAnswer) -> bool {
     }
 }
 
-fn text(question: &Question) -> String {
+/// The question in canonical words: without its id and its place.
+pub(crate) fn text(question: &Question) -> String {
     let Question {
         id: _,
         is_required,

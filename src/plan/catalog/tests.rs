@@ -25,8 +25,10 @@ fn desired(state: Option<CatalogState>, resources: &[&str]) -> DesiredCatalog {
                     origin_id: (*origin).to_owned(),
                     display_name: None,
                     description: None,
+                    environment: None,
                 },
                 is_seen: true,
+                attributes: Vec::new(),
             })
             .collect(),
         unresolved: Vec::new(),
@@ -54,10 +56,12 @@ fn observed(state: CatalogState, resources: &[&str]) -> Found<SeenCatalog> {
                 origin_system: OriginSystem::AadGroup,
                 roles: Read::Unread,
                 scopes: Read::Unread,
+                attributes: Read::Unread,
             })
             .collect(),
         unreadable: false,
         roles: Read::Unread,
+        packages: Read::Unread,
     })
 }
 
@@ -118,6 +122,46 @@ fn only_what_we_added_is_ever_removed() {
     );
     let words: Vec<String> = plan.steps.iter().map(ToString::to_string).collect();
     assert_eq!(words, ["remove resource ours"]);
+}
+
+/// A package that hands out a role of this resource.
+fn package_of(name: &str, origin: &str) -> AccessPackage {
+    serde_json::from_value(serde_json::json!({
+        "id": name, "displayName": name,
+        "resourceRoleScopes": [{"id": "r_s",
+            "role": {"displayName": "Member", "originId": format!("Member_{origin}"), "originSystem": "AadGroup"},
+            "scope": {"originId": origin, "originSystem": "AadGroup", "isRootScope": true}}],
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_resource_that_packages_use_waits_for_them_and_names_them() {
+    let of = |packages: Vec<AccessPackage>| {
+        let mut seen = observed(CatalogState::Published, &["ours"]);
+        if let Found::Present(seen) = &mut seen {
+            seen.packages = Read::Read(Listed::of(packages));
+        }
+        plan(&desired(None, &[]), &seen, &[known("ours", true)], &rules(Base::none()))
+    };
+    let waits = of(vec![
+        package_of("Sales", "OURS"),
+        package_of("Other", "other"),
+        package_of("Audit", "ours"),
+    ]);
+    assert!(waits.steps.is_empty());
+    let problem = waits.obstacle("").unwrap();
+    assert_eq!(problem.reason, Reason::InUse);
+    assert_eq!(
+        problem.message(),
+        "resource ours: 2 access packages of the catalog hand out its roles, so it stays in the catalog until they stop: \"Audit\", \"Sales\"; take its roles out of them, or list the resource again"
+    );
+    let free = of(vec![package_of("Other", "other")]);
+    assert_eq!(words_of(&free), ["remove resource ours"]);
+    let many = of((1..=7)
+        .map(|number| package_of(&format!("P{number}"), "ours"))
+        .collect());
+    assert!(many.obstacle("").unwrap().message().contains("\"P5\" and 2 more"));
 }
 
 #[test]

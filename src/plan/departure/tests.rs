@@ -11,6 +11,7 @@ fn assignment(id: &str, policy: Option<&str>, state: AssignmentState) -> Assignm
         state,
         policy: policy.map(Into::into),
         target: None,
+        schedule: None,
     }
 }
 

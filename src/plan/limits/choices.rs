@@ -10,8 +10,9 @@ use crate::{
         IsoDuration, Management, NamedApprover, OnBehalf, OnBehalfRequestor, Reason, Refers, RequestorScope,
         Requestors, Target, TargetManagerLevel,
     },
-    plan::Problem,
+    plan::{Problem, outlook::means_outside},
 };
+pub use settings::well_asked;
 use settings::{automatic, questions, review};
 
 /// Whether everything that the policy has to say is said, and said once.
@@ -126,21 +127,9 @@ pub fn out_of_reach(spec: &AssignmentPolicySpec, catalog: &CatalogSpec) -> Optio
             "ask those who run the catalog to publish it",
         );
     }
-    let is_outside = match requestors.scope {
-        RequestorScope::AllExternalUsers
-        | RequestorScope::AllConfiguredConnectedOrganizationUsers
-        | RequestorScope::SpecificConnectedOrganizationUsers => true,
-        RequestorScope::None
-        | RequestorScope::SpecificDirectoryUsers
-        | RequestorScope::SpecificDirectoryServicePrincipals
-        | RequestorScope::AllMemberUsers
-        | RequestorScope::AllDirectoryUsers
-        | RequestorScope::AllDirectoryServicePrincipals
-        | RequestorScope::AllDirectoryAgentIdentities => false,
-    };
     // Of one that was there before, nothing is known here.
     let is_visible = catalog.externally_visible.unwrap_or(catalog.id.is_some());
-    if is_outside && !is_visible {
+    if means_outside(requestors.scope) && !is_visible {
         return nobody(
             "spec.requestors.scope",
             "the package's catalog is not visible to people outside the directory, so none of these can request the package",

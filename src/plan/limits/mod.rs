@@ -35,7 +35,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 
 pub use admission::{admits, admits_takeover, outside};
-pub use choices::{named as well_named, named_once, out_of_reach, past_end, well_formed};
+pub use choices::{named as well_named, named_once, out_of_reach, past_end, well_asked, well_formed};
 pub use chosen::{Chosen, Named, Who, named_by_grants, with_ids};
 pub use effective::effective;
 pub use inquiry::Inquiry;

@@ -8,6 +8,7 @@ fn new(system: OriginSystem, origin: &str) -> NewResource {
         origin_id: origin.into(),
         display_name: None,
         description: None,
+        environment: None,
     }
 }
 
@@ -19,6 +20,7 @@ fn resolved(name: &str, resource: NewResource, role: &str) -> Result<ResolvedRes
         offered: vec![role.into()],
         app_roles: AppRoles::Read(Vec::new()),
         is_seen: true,
+        attributes: Vec::new(),
     })
 }
 
@@ -60,6 +62,7 @@ fn group(origin: &str) -> Resource {
             origin_system: OriginSystem::AadGroup,
         }])),
         scopes: Read::Unread,
+        attributes: Read::Unread,
     }
 }
 
@@ -153,11 +156,13 @@ fn one_resource_under_two_names_is_added_once_and_ours_under_both() {
             name: "a".into(),
             resource: new(OriginSystem::AadGroup, "g"),
             is_seen: true,
+            attributes: Vec::new(),
         },
         DesiredResource {
             name: "b".into(),
             resource: new(OriginSystem::AadGroup, "G"),
             is_seen: true,
+            attributes: Vec::new(),
         },
     ];
     assert_eq!(missing(&wanted, &[]).len(), 1);

@@ -160,12 +160,14 @@ impl Viewed for Resource {
             origin_system,
             roles,
             scopes,
+            attributes,
         } = self;
         Self {
             id,
             display_name,
             origin_id,
             origin_system,
+            attributes: writes.part("attributes", attributes, |resource| &resource.attributes),
             roles: writes.part("roles", roles, |resource| &resource.roles),
             scopes: writes.part("scopes", scopes, |resource| &resource.scopes),
         }

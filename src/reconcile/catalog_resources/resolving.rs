@@ -19,6 +19,8 @@ use crate::{
     plan::{
         Problem,
         bindings::{self, DirectoryKey, DirectoryObject, application_key, group_key, site_key},
+        desire::attributes,
+        limits,
         resources::{ResolvedResource, is_site},
         roles::AppRoles,
         sites::{no_site, same_origin},
@@ -121,6 +123,7 @@ pub(super) async fn resolve(
     let before = known.status.iter().find(|status| {
         status.name == spec.name && status.id.is_some() && status.origin_system == origin_system.as_str()
     });
+    asks_well(index, spec).map_err(Halt::reference)?;
     let mut pins = known.pins.clone();
     if let DirectoryKey::Site(SiteKey::Url(url)) = &key {
         if let Some((kind, site)) = no_site(url) {
@@ -183,6 +186,7 @@ pub(super) async fn resolve(
         description: is_site(&origin_system).then(|| bound.id.clone()),
         origin_system,
         origin_id: bound.id,
+        environment: spec.environment.clone(),
     };
     Ok(Resolved {
         pin: bound.pin,
@@ -194,6 +198,7 @@ pub(super) async fn resolve(
             offered,
             app_roles,
             is_seen,
+            attributes: attributes(spec),
         }),
     })
 }
@@ -222,6 +227,35 @@ pub(super) fn named(index: usize, spec: &CatalogResource) -> Step<(String, Origi
         Some(key) => Ok((path, system, key)),
         None => Err(invalid(path, "exactly one way to name it is needed")),
     }
+}
+
+/// Whether what requestors are to be asked for the sake of the resource makes sense, and the rest goes with it: definitions without
+/// CEL rules let it pass.
+fn asks_well(index: usize, spec: &CatalogResource) -> Result<(), Problem> {
+    let field = format!("spec.resources[{index}]");
+    let invalid =
+        |field: String, what: &str| Err(Problem::new(Reason::InvalidSpec, what).at(field).remedy("remove it"));
+    if spec.group.is_some() && !spec.attributes.is_empty() {
+        return invalid(
+            format!("{field}.attributes"),
+            "requestors are asked for attributes of applications and sites only",
+        );
+    }
+    if spec.environment.is_some() && spec.share_point_site.is_none() {
+        return invalid(
+            format!("{field}.environment"),
+            "only SharePoint sites are in an environment",
+        );
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for (index, attribute) in spec.attributes.iter().enumerate() {
+        let field = format!("{field}.attributes[{index}]");
+        if attribute.name.trim().is_empty() || !names.insert(attribute.name.to_lowercase()) {
+            return invalid(format!("{field}.name"), "it is empty, or there twice");
+        }
+        limits::well_asked(&format!("{field}.question"), &attribute.as_question())?;
+    }
+    Ok(())
 }
 
 /// Whether the Catalog says that this group may be one that can hold directory roles.

@@ -11,12 +11,13 @@ use Answer::{By, Not};
 /// In place of a property: all of the type.
 pub(super) const ALL: &str = "*";
 
-/// How reasons begin that a later version does away with. They stand here, so that whoever does finds them.
-pub(super) const NOT_YET: &str = "not yet";
-const WORKFLOWS: Answer = Not("not yet: workflow extensions are made by hand");
-const ELIGIBLE: Answer = Not("not yet: eligible roles of groups under Privileged Identity Management");
-const ATTRIBUTES: Answer = Not("not yet: what requestors are asked for the sake of a resource");
-const ENVIRONMENTS: Answer = Not("not yet: other geographic locations of SharePoint than the default one");
+const WORKFLOWS: Answer =
+    Not("an extension is made in Azure, together with the Logic App whose address it holds; policies name it");
+const AZURE_ROLES: Answer = Not(
+    "it tells apart roles of Azure resources, which are no resources here; eligible roles of groups have names of their own: EligibleMember, EligibleOwner",
+);
+const ENVIRONMENTS: Answer =
+    Not("the service describes the environment; a site is put into one by its address, which is originId");
 
 const TIME: Answer = Not("the service writes it");
 const LABEL: Answer = Not("a label beside the id, which is what counts");
@@ -216,15 +217,15 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ("displayName", By(&["AccessPackage resourceRoles[].role"])),
             ("originId", By(&["AccessPackage resourceRoles[].role"])),
             ("originSystem", By(&["AccessPackage resourceRoles[].resource"])),
-            ("type", ELIGIBLE),
+            ("type", AZURE_ROLES),
             ("resource", By(&["AccessPackage resourceRoles[].resource"])),
         ],
     ),
     (
         "roleType",
         &[
-            ("active", ELIGIBLE),
-            ("eligible", ELIGIBLE),
+            ("active", AZURE_ROLES),
+            ("eligible", AZURE_ROLES),
             (
                 "application",
                 Not("of permissions that applications have, which no catalog takes"),
@@ -255,7 +256,7 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
     (
         "accessPackageResource",
         &[
-            ("attributes", ATTRIBUTES),
+            ("attributes", By(&["Catalog resources[].attributes"])),
             ("createdDateTime", TIME),
             ("modifiedDateTime", TIME),
             ("description", Not("the service takes it from the origin")),
@@ -279,7 +280,7 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
                     "Catalog resources[].sharePointSite",
                 ]),
             ),
-            ("environment", ENVIRONMENTS),
+            ("environment", By(&["Catalog resources[].environment"])),
             ("roles", By(&["Catalog resources[].roles"])),
             (
                 "scopes",
@@ -291,10 +292,47 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
             ),
         ],
     ),
-    ("accessPackageResourceAttribute", &[(ALL, ATTRIBUTES)]),
-    ("accessPackageResourceAttributeQuestion", &[(ALL, ATTRIBUTES)]),
-    ("accessPackageUserDirectoryAttributeStore", &[(ALL, ATTRIBUTES)]),
-    ("accessPackageResourceEnvironment", &[(ALL, ENVIRONMENTS)]),
+    (
+        "accessPackageResourceAttribute",
+        &[
+            ("destination", By(&["Catalog resources[].attributes"])),
+            ("isEditable", By(&["Catalog resources[].attributes[].editable"])),
+            (
+                "isPersistedOnAssignmentRemoval",
+                By(&["Catalog resources[].attributes[].keptAfterRemoval"]),
+            ),
+            ("name", By(&["Catalog resources[].attributes[].name"])),
+            ("source", By(&["Catalog resources[].attributes[].question"])),
+        ],
+    ),
+    (
+        "accessPackageResourceAttributeQuestion",
+        &[("question", By(&["Catalog resources[].attributes[].question"]))],
+    ),
+    (
+        "accessPackageUserDirectoryAttributeStore",
+        &[(ALL, By(&["Catalog resources[].attributes"]))],
+    ),
+    (
+        "accessPackageResourceEnvironment",
+        &[
+            ("connectionInfo", ENVIRONMENTS),
+            ("createdDateTime", TIME),
+            ("description", ENVIRONMENTS),
+            ("displayName", ENVIRONMENTS),
+            ("isDefaultEnvironment", ENVIRONMENTS),
+            ("modifiedDateTime", TIME),
+            ("originId", By(&["Catalog resources[].environment"])),
+            (
+                "originSystem",
+                Not("SharePointOnline always: no other system has environments"),
+            ),
+            (
+                "resources",
+                Not("the service lists them; each resource says which environment it is in"),
+            ),
+        ],
+    ),
     ("connectionInfo", &[(ALL, ENVIRONMENTS)]),
     (
         "accessPackageApprovalStage",

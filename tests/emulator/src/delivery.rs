@@ -48,7 +48,7 @@ pub(crate) fn schedule_of(clock: Clock, policy: &Object) -> Value {
 }
 
 /// Seconds of an Edm.Duration.
-fn seconds(text: &str) -> Option<i64> {
+pub(crate) fn seconds(text: &str) -> Option<i64> {
     let mut total = 0_i64;
     let mut number = String::new();
     let mut in_time = false;
@@ -97,7 +97,12 @@ pub(crate) fn is_live(assignment: &Object) -> bool {
 }
 
 /// Brings about what has come due: deliveries, removals, ends.
-pub(crate) fn advance(store: &mut Store) {
+pub(crate) fn advance(store: &mut Store, carries_out_rules: bool) {
+    crate::my_access::advance(store);
+    if carries_out_rules {
+        crate::automatic::carry_out(store);
+        settle(store);
+    }
     let now = store.now();
     let due: Vec<(String, Object)> = store
         .all(Kind::AssignmentRequests)
@@ -124,6 +129,7 @@ pub(crate) fn advance(store: &mut Store) {
         .map(|assignment| text(assignment, "id").to_owned())
         .collect();
     if due.is_empty() && ended.is_empty() {
+        crate::guests::advance(store);
         return;
     }
     for id in ended {
@@ -164,7 +170,7 @@ pub(crate) fn advance(store: &mut Store) {
     settle(store);
 }
 
-fn expire(store: &mut Store, assignment: &str) {
+pub(crate) fn expire(store: &mut Store, assignment: &str) {
     let now = store.clock.text();
     store.update(Kind::Assignments, assignment, |assignment| {
         assignment.insert("state".into(), json!("expired"));
@@ -208,6 +214,7 @@ pub(crate) fn settle(store: &mut Store) {
         apply(store, &grant, true);
     }
     store.granted = wanted;
+    crate::guests::follow(store);
 }
 
 fn apply(store: &mut Store, grant: &Grant, add: bool) {

@@ -2,6 +2,7 @@
 //! refuses, and says 501 to what it does not know. The README holds what is emulated and from which source.
 
 mod address;
+mod automatic;
 mod batch;
 mod caller;
 mod clock;
@@ -9,6 +10,8 @@ mod control;
 mod delivery;
 mod error;
 mod front;
+mod guests;
+mod my_access;
 mod odata;
 mod portal;
 mod quirks;

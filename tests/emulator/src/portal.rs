@@ -148,6 +148,10 @@ pub(crate) fn change(
     if keys.is_empty() {
         return Err(Refusal::NotFound(format!("{collection} has no '{id}'")));
     }
+    if let (Kind::AssignmentRequests, Some(decision)) = (kind, changes.get("decision")) {
+        crate::my_access::decide(store, id, decision).map_err(Refusal::Wrong)?;
+        return Ok(json!(store.get(kind, id)));
+    }
     for key in &keys {
         let now = store.clock.text();
         store.update(kind, key, |object| {

@@ -64,6 +64,13 @@ pub struct Quirks {
     /// Names and descriptions are kept without white space at their end, and with LF for CRLF.
     #[serde(default, skip_serializing_if = "is_off")]
     pub trims_texts: bool,
+    /// Rules of automatic assignment are carried out; stored only otherwise.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub carries_out_rules: bool,
+    /// No subscription is linked that guests are billed to: policies that may bring in guests and have sponsors who approve,
+    /// workflow extensions or a rule are refused.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub guest_billing_not_linked: bool,
     /// `true`: tokens that were issued before this was set are refused; a number: so are the next that many requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reject_tokens: Option<Switch>,

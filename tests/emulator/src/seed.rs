@@ -2,6 +2,7 @@
 //! every start.
 
 mod directory;
+pub(crate) use directory::environment_of;
 mod entitlement;
 
 use serde_json::{Value, json};
@@ -77,6 +78,7 @@ pub(crate) fn make(world: &World, store: &mut Store, kind: Kind, given: &Object)
         Kind::ServicePrincipals => directory::add_principal(world, store, &read(given)?),
         Kind::Sites => Ok(directory::add_site(world, store, &read(given)?)),
         Kind::AdministrativeUnits => directory::add_unit(store, &read(given)?),
+        Kind::AssignmentRequests => crate::my_access::ask(store, given).or_else(|why| wrong("", why)),
         _ => {
             let id = given.get("id").and_then(Value::as_str).unwrap_or_default();
             if store.get(kind, id).is_some() {

@@ -166,10 +166,10 @@ impl Emulator {
         let Inner {
             store,
             world,
-            quirks: _,
+            quirks,
             rejected_below: _,
         } = &mut *inner;
-        crate::delivery::advance(store);
+        crate::delivery::advance(store, quirks.carries_out_rules);
         use_it(world, store)
     }
 
@@ -453,7 +453,7 @@ impl Emulator {
             world,
             rejected_below: _,
         } = &mut *inner;
-        crate::delivery::advance(store);
+        crate::delivery::advance(store, quirks.carries_out_rules);
         let mut call = Call {
             world,
             store,

@@ -141,6 +141,8 @@ pub(crate) struct Store {
     next: u64,
     /// Whether the tenant of the world file is complete: what is placed from now on is new.
     pub(crate) lives: bool,
+    /// Somebody is a guest by entitlement management.
+    pub(crate) governs: bool,
     collections: BTreeMap<Kind, Collection>,
     pub(crate) settings: Object,
     /// What entitlement management delivered, so that it takes out only that.
@@ -156,6 +158,7 @@ impl Store {
             ids: Ids::Random,
             next: 1,
             lives: false,
+            governs: false,
             collections: Kind::ALL
                 .into_iter()
                 .map(|kind| (kind, Collection::default()))

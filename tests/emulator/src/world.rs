@@ -146,6 +146,9 @@ pub(crate) struct User {
     pub(crate) department: Option<String>,
     pub(crate) job_title: Option<String>,
     pub(crate) manager: Option<String>,
+    /// A guest who came in through entitlement management, and goes with the last assignment.
+    #[serde(default)]
+    pub(crate) governed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -27,8 +27,9 @@ const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
 const TEAM: &str = "team";
 /// Objects of one catalog, itself among them.
 const OF_A_CATALOG: usize = 100;
-/// Every how many-th package is edited while Graph is away.
-const EDITED: usize = 50;
+/// Every how many-th package is edited while Graph is away: no divisor of the number of catalogs, so that people edit here and
+/// there, and not all in the same two.
+const EDITED: usize = 51;
 /// What the tenant may take to say so, from the first lost answer.
 const AT_ONCE: Duration = Duration::from_secs(15);
 /// What everything may take to settle after the outage: half a minute to the next probe, and the turns of ten thousand.

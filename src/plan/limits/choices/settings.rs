@@ -58,16 +58,8 @@ pub(super) fn automatic(spec: &AssignmentPolicySpec, automatic: &Automatic) -> R
 pub(super) fn questions(questions: &[Question]) -> Result<(), Problem> {
     let mut names = std::collections::BTreeSet::new();
     for (index, question) in questions.iter().enumerate() {
-        let Question {
-            name,
-            prompt,
-            localizations,
-            required: _,
-            editable: _,
-            text,
-            choice,
-        } = question;
         let field = format!("spec.questions[{index}]");
+        let name = &question.name;
         if !names.insert(name) {
             return Err(invalid(
                 &format!("{field}.name"),
@@ -75,33 +67,51 @@ pub(super) fn questions(questions: &[Question]) -> Result<(), Problem> {
                 "give each a name of its own",
             ));
         }
-        if prompt.trim().is_empty() {
-            return Err(missing(&format!("{field}.prompt"), "prompt: Why do you need it?"));
-        }
-        languages(&field, localizations)?;
-        one_of(
+        well_asked(&field, question)?;
+    }
+    Ok(())
+}
+
+/// Whether a question says all that it has to say, and says it once.
+///
+/// # Errors
+/// [`Reason::InvalidSpec`] with the field and what to write.
+pub fn well_asked(field: &str, question: &Question) -> Result<(), Problem> {
+    let Question {
+        name: _,
+        prompt,
+        localizations,
+        required: _,
+        editable: _,
+        text,
+        choice,
+    } = question;
+    if prompt.trim().is_empty() {
+        return Err(missing(&format!("{field}.prompt"), "prompt: Why do you need it?"));
+    }
+    languages(field, localizations)?;
+    one_of(
+        field,
+        &[("text", text.is_some()), ("choice", choice.is_some())],
+        "text: {singleLine: true}",
+    )?;
+    let Some(ChoiceQuestion { multiple: _, choices }) = choice else {
+        return Ok(());
+    };
+    let field = format!("{field}.choice.choices");
+    if choices.is_empty() {
+        return Err(missing(&field, "choices: [{value: emea, text: Europe}, {value: apac}]"));
+    }
+    let mut values = std::collections::BTreeSet::new();
+    if let Some(twice) = choices.iter().find(|choice| !values.insert(&choice.value)) {
+        return Err(invalid(
             &field,
-            &[("text", text.is_some()), ("choice", choice.is_some())],
-            "text: {singleLine: true}",
-        )?;
-        let Some(ChoiceQuestion { multiple: _, choices }) = choice else {
-            continue;
-        };
-        let field = format!("{field}.choice.choices");
-        if choices.is_empty() {
-            return Err(missing(&field, "choices: [{value: emea, text: Europe}, {value: apac}]"));
-        }
-        let mut values = std::collections::BTreeSet::new();
-        if let Some(twice) = choices.iter().find(|choice| !values.insert(&choice.value)) {
-            return Err(invalid(
-                &field,
-                format!("{:?} can be chosen twice", twice.value),
-                "keep one",
-            ));
-        }
-        for (index, choice) in choices.iter().enumerate() {
-            languages(&format!("{field}[{index}]"), &choice.localizations)?;
-        }
+            format!("{:?} can be chosen twice", twice.value),
+            "keep one",
+        ));
+    }
+    for (index, choice) in choices.iter().enumerate() {
+        languages(&format!("{field}[{index}]"), &choice.localizations)?;
     }
     Ok(())
 }

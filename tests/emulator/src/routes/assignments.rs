@@ -59,6 +59,7 @@ const SUBJECT_RULES: Rules = Rules {
 pub(super) fn serve(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
     Some(match (call.method, rest) {
         ("GET", []) => list(call),
+        ("GET", [function]) if function.starts_with("additionalAccess(") => additional_access(call, function),
         ("GET", [id]) if !id.contains('(') && !id.starts_with('$') => call
             .found(Kind::Assignments, id, Need::Read)
             .and_then(|found| call.one(200, SHOWN, &found)),
@@ -81,6 +82,36 @@ fn list(call: &Call<'_>) -> Answer {
         call.found(Kind::AccessPackages, package, Need::Read)?;
     }
     let found = call.visible(Kind::Assignments, |_| true)?;
+    call.list(SHOWN, &RULES, found)
+}
+
+/// `additionalAccess(accessPackageId='…',incompatibleAccessPackageId='…')`: the assignments of the first package whose holders
+/// have the second one as well.
+fn additional_access(call: &Call<'_>, function: &str) -> Answer {
+    let argument = |name: &str| {
+        let (_, rest) = function.split_once(&format!("{name}='"))?;
+        rest.split_once('\'').map(|(value, _)| value)
+    };
+    let (Some(package), Some(other)) = (argument("(accessPackageId"), argument(",incompatibleAccessPackageId")) else {
+        return Err(GraphError::bad_request(
+            "additionalAccess takes accessPackageId and incompatibleAccessPackageId.",
+        ));
+    };
+    call.found(Kind::AccessPackages, package, Need::Read)?;
+    call.found(Kind::AccessPackages, other, Need::Read)?;
+    let of =
+        |assignment: &Object, package: &str| same(text(assignment, "accessPackageId"), package) && is_live(assignment);
+    let holds_other = |assignment: &Object| {
+        let holder = text(assignment, "targetId");
+        !holder.is_empty()
+            && call
+                .store
+                .all(Kind::Assignments)
+                .any(|held| of(held, other) && same(text(held, "targetId"), holder))
+    };
+    let found = call.visible(Kind::Assignments, |assignment| {
+        of(assignment, package) && holds_other(assignment)
+    })?;
     call.list(SHOWN, &RULES, found)
 }
 

@@ -7,9 +7,10 @@ use crate::address::same_site;
 use crate::caller::{READ_APPLICATIONS, READ_GROUPS, READ_SITES, READ_UNITS, READ_USERS};
 use crate::error::GraphError;
 use crate::odata::filter::{Operator, Rules, Sort};
+use crate::odata::page;
 use crate::render::{Shown, directory_object};
 use crate::schema::is_guid;
-use crate::store::{Kind, Object, same, text};
+use crate::store::{Kind, Object, ids, same, text};
 
 const TEXT: &[Operator] = &[Operator::Eq, Operator::StartsWith, Operator::In];
 const EQUAL: &[Operator] = &[Operator::Eq, Operator::In];
@@ -98,6 +99,7 @@ pub(super) fn serve(call: &mut Call<'_>, rest: &[&str]) -> Option<Answer> {
             })
         }
         [_] => collection(call, kind, rules, permissions),
+        [_, id, "members"] if kind == Kind::Groups => members(call, id),
         [_, id] if !id.starts_with('$') => {
             let upn = kind == Kind::Users && id.contains('@');
             if !upn && !is_guid(id) {
@@ -144,6 +146,35 @@ fn get(call: &Call<'_>, kind: Kind, permissions: &[&str], name: &str, matches: i
         Some(found) => call.one(200, Shown::Stored(kind), found),
         None => Err(GraphError::no_directory_object(name)),
     }
+}
+
+/// The direct members of a group: users, groups and service principals, each with its kind and what is selected.
+fn members(call: &Call<'_>, id: &str) -> Answer {
+    if !call.caller.has_any(READ_GROUPS) {
+        return Err(GraphError::denied());
+    }
+    let Some(group) = call.store.get(Kind::Groups, id) else {
+        return Err(GraphError::no_directory_object(id));
+    };
+    let members: Vec<(u64, Value)> = (1..)
+        .zip(ids(group, "members"))
+        .filter_map(|(number, id)| {
+            let (kind, object) = call.store.principal(&id)?;
+            let mut member = directory_object(kind, object);
+            let select = &call.query.select;
+            if let (Some(member), false) = (member.as_object_mut(), select.is_empty()) {
+                member.retain(|name, _| name.starts_with('@') || select.iter().any(|wanted| same(wanted, name)));
+            }
+            Some((number, member))
+        })
+        .collect();
+    let page = page::cut(&call.query, call.quirks.page_size.unwrap_or(100), members)?;
+    let here = format!("{}/{}", call.graph, call.raw_path);
+    let context = format!("{}/$metadata#directoryObjects", call.graph);
+    Ok(Reply {
+        status: 200,
+        body: Some(page::body(context, &here, &call.query, page)),
+    })
 }
 
 /// `root`, `{hostname}`, `{id}` and `{hostname}:/{path}`.

@@ -201,10 +201,8 @@ pub(crate) fn new_resource(store: &Store, catalog: &str, given: &Object) -> Obje
     };
     let environment = (system == "SharePointOnline")
         .then(|| {
-            store
-                .all(Kind::ResourceEnvironments)
-                .next()
-                .map(|environment| text(environment, "id").to_owned())
+            let (_, environment) = crate::seed::environment_of(store, host_of(&origin));
+            environment.map(|environment| text(&environment, "id").to_owned())
         })
         .flatten();
     let id = match given.get("id").and_then(Value::as_str).filter(|id| is_guid(id)) {
@@ -414,6 +412,11 @@ fn request(call: &mut Call<'_>) -> Answer {
     Ok(reply)
 }
 
+fn host_of(url: &str) -> &str {
+    let url = url.trim_start_matches("https://");
+    url.split('/').next().unwrap_or(url)
+}
+
 fn origin_unknown() -> GraphError {
     GraphError::new(
         400,
@@ -478,7 +481,21 @@ fn add(call: &mut Call<'_>, catalog: &str, given: &Object) -> Result<Object, Gra
             }
         }
         _ => {
-            site(call.store, &origin).ok_or_else(origin_unknown)?;
+            let site = site(call.store, &origin).ok_or_else(origin_unknown)?;
+            // A site of another geographic location is found in that one's environment only; that it is so is unverified.
+            let (admin, environment) = crate::seed::environment_of(call.store, host_of(text(site, "webUrl")));
+            let is_default =
+                environment.is_some_and(|environment| environment.get("isDefaultEnvironment") == Some(&json!(true)));
+            let asked = given
+                .get("environment")
+                .and_then(|environment| environment.get("originId"));
+            let is_there = match asked.and_then(Value::as_str) {
+                Some(asked) => same(asked.trim_end_matches('/'), admin.trim_end_matches('/')),
+                None => is_default,
+            };
+            if !is_there {
+                return Err(origin_unknown());
+            }
             if !call.caller.has("Sites.FullControl.All") {
                 return Err(not_owner());
             }

@@ -5,13 +5,15 @@ use serde_json::{Value, json};
 use super::{BIRTH, SeedError, id_or, wrong};
 use crate::address::{canonical, same_site};
 use crate::schema::{is_guid, object};
-use crate::store::{Kind, Store, derived_id, same, text};
+use crate::store::{Kind, Object, Store, derived_id, same, text};
 use crate::world::{
     AdministrativeUnit, Application, CatalogRole, Group, ServicePrincipal, Site, User, UserType, World,
 };
 
 /// Everything of the world file.
 pub(super) fn all(world: &World, store: &mut Store) -> Result<(), SeedError> {
+    // The tenant's own location comes first: it is the default one.
+    add_environment(store, &world.tenant.share_point_host());
     for user in &world.users {
         add_user(store, user)?;
     }
@@ -38,7 +40,6 @@ pub(super) fn all(world: &World, store: &mut Store) -> Result<(), SeedError> {
         // Every tenant has one.
         add_site(world, store, &Site::root(root));
     }
-    add_environment(world, store);
     for unit in &world.administrative_units {
         add_unit(store, unit)?;
     }
@@ -59,7 +60,12 @@ pub(super) fn add_user(store: &mut Store, user: &User) -> Result<String, SeedErr
         "jobTitle": user.job_title, "givenName": null, "surname": null, "mailNickname": upn.split('@').next(),
         "employeeId": null, "externalUserState": guest.then_some("Accepted"), "otherMails": [],
         "createdDateTime": BIRTH, "deletedDateTime": null});
-    store.place(Kind::Users, &id, object(value));
+    let mut value = object(value);
+    if user.governed {
+        value.insert("governed".into(), json!(true));
+        store.governs = true;
+    }
+    store.place(Kind::Users, &id, value);
     Ok(id)
 }
 
@@ -237,6 +243,7 @@ pub(super) fn add_site(world: &World, store: &mut Store, site: &Site) -> String 
         .trim_start_matches("https://")
         .rsplit_once('/')
         .map_or("", |(_, name)| name);
+    add_environment(store, site_host);
     let id = format!(
         "{site_host},{},{}",
         derived_id(&["siteCollection", url]),
@@ -254,16 +261,27 @@ pub(super) fn add_site(world: &World, store: &mut Store, site: &Site) -> String 
     id
 }
 
-/// The one place of SharePoint that a tenant without others has.
-fn add_environment(world: &World, store: &mut Store) {
-    let host = world.tenant.share_point_host();
-    let id = derived_id(&["resourceEnvironment", &host]);
+/// The environment of SharePoint that addresses of this host are in: one for each geographic location.
+pub(crate) fn environment_of(store: &Store, host: &str) -> (String, Option<Object>) {
     let admin = match host.split_once('.') {
         Some((tenant, rest)) => format!("https://{tenant}-admin.{rest}/"),
         None => format!("https://{host}-admin/"),
     };
+    let known = store
+        .all(Kind::ResourceEnvironments)
+        .find(|environment| same(text(environment, "originId"), &admin));
+    let known = known.cloned();
+    (admin, known)
+}
+
+fn add_environment(store: &mut Store, host: &str) {
+    let (admin, None) = environment_of(store, host) else {
+        return;
+    };
+    let id = derived_id(&["resourceEnvironment", host]);
+    let is_first = store.all(Kind::ResourceEnvironments).next().is_none();
     let value = json!({"id": id, "displayName": format!("https://{host}/"), "description": format!("https://{host}/"),
-        "originSystem": "SharePointOnline", "originId": admin, "isDefaultEnvironment": true, "connectionInfo": null,
+        "originSystem": "SharePointOnline", "originId": admin, "isDefaultEnvironment": is_first, "connectionInfo": null,
         "createdDateTime": BIRTH, "modifiedDateTime": BIRTH});
     store.place(Kind::ResourceEnvironments, &id, object(value));
 }

@@ -13,6 +13,8 @@ mod in_process;
 #[cfg(test)]
 mod lookups;
 #[cfg(test)]
+mod my_access;
+#[cfg(test)]
 mod odata;
 #[cfg(test)]
 mod organizations;

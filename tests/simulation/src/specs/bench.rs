@@ -243,10 +243,10 @@ impl Bench {
                 let ExtensionName::DisplayName(name) = by else {
                     return Ok(Vec::new()); // an id was answered above
                 };
-                let extensions = graph.find_workflow_extensions(catalog, name).await?;
+                let extensions = graph.list_workflow_extensions(catalog).await?;
                 let fit = extensions
                     .into_iter()
-                    .filter(|extension| extension.kind() == Some(*kind));
+                    .filter(|extension| extension.kind() == Some(*kind) && extension.display_name == *name);
                 fit.map(|extension| extension.id.to_string()).collect()
             }
         })

@@ -669,7 +669,36 @@ impl Draw {
             ])}, "roles": ["Marketing Visitors"]}),
         };
         resource["name"] = format!("resource-{index}").into();
+        if index >= 3 && self.by(40) {
+            resource["attributes"] = self.attributes();
+        }
+        if index >= 5 && self.by(50) {
+            resource["environment"] = "https://contoso-admin.sharepoint.com/".into();
+        }
         resource
+    }
+
+    /// What requestors are asked for the sake of a resource.
+    fn attributes(&mut self) -> Value {
+        let names = self.some(&["jobTitle", "department", "extension_0f7c_costCenter"], 0, 3);
+        let one = |name: &str| {
+            let mut attribute = self.bits(["editable", "keptAfterRemoval"]);
+            let mut question = self.question(name);
+            if let Some(question) = question.as_object_mut() {
+                question.remove("name");
+                question.remove("editable");
+                let choices = question
+                    .get_mut("choice")
+                    .and_then(|choice| choice["choices"].as_array_mut());
+                for choice in choices.into_iter().flatten().filter_map(Value::as_object_mut) {
+                    choice.remove("localizations");
+                }
+            }
+            attribute.insert("name".into(), name.into());
+            attribute.insert("question".into(), question);
+            Value::Object(attribute)
+        };
+        names.into_iter().map(one).collect::<Vec<_>>().into()
     }
 
     fn roles_of_a_group(&mut self, group: &mut Value) {

@@ -505,6 +505,7 @@ impl Catalog {
             unreadable: !resources.unreadable.is_empty(),
             resources: resources.elements,
             roles: Read::Read(bench.graph.list_role_assignments(id).await.map_err(refused)?),
+            packages: Read::Unread,
         }))
     }
 
@@ -532,10 +533,12 @@ impl Catalog {
                     origin_id: bench.id(&key).unwrap_or_default().to_owned(), // it was looked up
                     display_name: None,
                     description: None,
+                    environment: resource.environment.clone(),
                 },
                 offered: resource.offered_roles(),
                 app_roles: AppRoles::Read(Vec::new()),
                 is_seen: true,
+                attributes: desire::attributes(resource),
             }));
         }
         let mut roles = DesiredRoles::default();
@@ -591,6 +594,17 @@ impl Catalog {
                 (CatalogAct::RemoveResource { id: resource, .. }, Some(id)) => {
                     let asked = bench.graph.request_resource_remove(id, resource).await;
                     asked.map_err(refused)?;
+                }
+                (
+                    CatalogAct::UpdateAttributes {
+                        origin_id, attributes, ..
+                    },
+                    Some(id),
+                ) => {
+                    let seen = bench.graph.find_resource(id, origin_id).await.map_err(refused)?;
+                    let resource = seen.ok_or("what is asked about is not there")?;
+                    let asked = bench.graph.request_resource_update(id, &resource.id, attributes).await;
+                    asked.map(drop).map_err(refused)?;
                 }
                 (CatalogAct::AssignRole(wanted), Some(id)) => {
                     let given = bench.graph.assign_role(id, &wanted.role, &wanted.principal).await;
