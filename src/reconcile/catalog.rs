@@ -335,7 +335,12 @@ impl Managed for Catalog {
                     let halt = Halt::sync(Reason::GraphRefused, what, Retry::Backoff);
                     return Err(halt.into());
                 }
-                resource.attributes = Read::Read(attributes.clone());
+                // Those that are new have ids now, which the next list tells.
+                resource.attributes = if knows_all(attributes) {
+                    Read::Read(attributes.clone())
+                } else {
+                    Read::Unread
+                };
                 // A site that no list shows is none that a list has shown.
                 if resource.origin_system.is_listed() {
                     tenant.inventory.resource_changed(&catalog.id, resource.clone());
@@ -569,6 +574,14 @@ impl Managed for Catalog {
     }
 
     fn follow(_site: &mut Site, _place: &str) {} // a catalog has no other place to be
+}
+
+/// Whether each question has the id that it keeps.
+fn knows_all(attributes: &[graph::ResourceAttribute]) -> bool {
+    attributes.iter().all(|attribute| match attribute {
+        graph::ResourceAttribute::Asked { question, .. } => question.id.is_some(),
+        graph::ResourceAttribute::Unknown { .. } => false,
+    })
 }
 
 /// Whether something may have to be taken out of the catalog: then it matters who uses it.

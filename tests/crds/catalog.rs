@@ -170,7 +170,21 @@ fn a_resource_is_one_thing_and_says_what_packages_may_hand_out() {
                 "a question that is answered in no way",
                 "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: jobTitle, question: {prompt: Title?}}]}]}",
                 &[
-                    "spec.resources[0].attributes[0].question: Required value: a question is answered by exactly one of text, choice; for example text: {singleLine: true}",
+                    "spec.resources[0].attributes[0].question: Invalid value: a question is answered by exactly one of text, choice; for example text: {singleLine: true}",
+                ],
+            ),
+            (
+                "a question of an attribute without words",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: jobTitle, question: {text: {}}}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].question.prompt: Required value: write the question, for example prompt: Which cost center pays?",
+                ],
+            ),
+            (
+                "a choice of an attribute without a value",
+                "{resources: [{name: crm, application: {displayName: CRM}, roles: [Reader], attributes: [{name: jobTitle, question: {prompt: Title?, choice: {choices: [{text: A}]}}}]}]}",
+                &[
+                    "spec.resources[0].attributes[0].question.choice.choices[0].value: Required value: say what is kept, for example value: emea",
                 ],
             ),
             (
@@ -519,6 +533,14 @@ fn what_the_name_of_a_resource_points_at_never_changes() {
                 "{resources: [{name: crm, group: {id: 0282e19d-bf41-435d-92a4-99bab93af305}}]}",
                 &[
                     "spec.resources[0]: Forbidden: what a resource's name points at is immutable: packages hand it out by this name; remove this entry, and add the other resource under a new name",
+                ],
+            ),
+            (
+                "another environment",
+                "{resources: [{name: portal, sharePointSite: {url: \"https://c.sharepoint.com/sites/m\"}, roles: [V]}]}",
+                "{resources: [{name: portal, sharePointSite: {url: \"https://c.sharepoint.com/sites/m\"}, roles: [V], environment: \"https://ceur-admin.sharepoint.com/\"}]}",
+                &[
+                    "spec.resources[0].environment: Forbidden: environment is immutable, and can be neither added nor removed: the resource is in it; remove this entry, and add the site under a new name",
                 ],
             ),
             (

@@ -79,6 +79,7 @@ fn only_what_tells_the_entries_of_a_list_apart_is_missed_without_words() {
             "Catalog.grants[].namespaces.selector.matchExpressions[].key",
             "Catalog.grants[].namespaces.selector.matchExpressions[].operator",
             "Catalog.resources[].name",
+            "Catalog.resources[].attributes[].name",
             "Catalog.roleAssignments[].name",
             "AccessPackage.resourceRoles[].resource",
             "AccessPackage.resourceRoles[].role",

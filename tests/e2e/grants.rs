@@ -6,8 +6,8 @@ use stage::{Result, world};
 use crate::scene::Stage;
 use crate::support::{
     CAMPAIGN, NAMESPACE, SOON, all_ready, apply_not_ready, apply_ready, catalog, catalog_with_limits, collection,
-    furnish, furnished, intervals, limited, line, mark, message, namespace, package, patched, place, policy, reason,
-    renamed, stage, status_of, tenant, text, visits, wait_reason, writes_since,
+    furnish, furnished, intervals, line, mark, message, namespace, package, patched, place, policy, reason, renamed,
+    stage, status_of, tenant, text, visits, wait_reason, writes_since,
 };
 
 /// A stage with tenant, namespace, this catalog and this package, all Ready.
@@ -385,7 +385,7 @@ fn what_was_made_can_still_be_deleted_after_the_grant_was_withdrawn() -> Result<
 fn a_grant_by_label_follows_the_labels_of_the_namespace() -> Result<()> {
     let stage = stage()?;
     let grants = json!([{"name": "teams", "namespaces": {"selector": {"matchLabels": {"team": "marketing"}}},
-        "limits": limited(&json!({}))}]);
+        "limits": {}}]);
     let catalog = patched(catalog(), json!({"spec": {"grants": grants}}));
     stage.apply_object(&tenant(&stage))?;
     stage.apply_object(&namespace(NAMESPACE))?;
@@ -425,7 +425,7 @@ fn a_lenient_grant_for_one_resource_opens_no_door_to_another() -> Result<()> {
     let names = json!({"names": [NAMESPACE]});
     let grants = json!([
         {"name": "harmless", "namespaces": names, "resources": ["campaign-group"], "limits": {"approval": "Optional"}},
-        {"name": "everything", "namespaces": names, "limits": limited(&json!({}))},
+        {"name": "everything", "namespaces": names, "limits": {}},
     ]);
     let group = json!({"resource": "campaign-group", "role": "Member"});
     let harmless = patched(package(), json!({"spec": {"resourceRoles": [group]}}));

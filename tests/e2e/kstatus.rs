@@ -8,8 +8,8 @@ use stage::{Result, Signal, is_ready, world};
 use crate::review::agreed;
 use crate::scene::{Portal, Stage};
 use crate::support::{
-    CAMPAIGN, NAMESPACE, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, builder, catalog, entra_id, limited,
-    namespace, now, package, patched, place, policy, real_furnished, renamed, tenant, wait_reason,
+    CAMPAIGN, NAMESPACE, RECONCILE_REQUESTED_AT, SOON, all_ready, apply_ready, builder, catalog, entra_id, namespace,
+    now, package, patched, place, policy, real_furnished, renamed, tenant, wait_reason,
 };
 
 const PAUSED: &str = "access.entra-operator.io/paused";
@@ -118,7 +118,7 @@ fn settled(stage: &Stage, crowd: &[Member], remaining: &[Trouble]) -> Result<()>
 
 /// The catalog, open to these namespaces, from which packages may be taken over.
 fn open_to(namespaces: &[&str]) -> Value {
-    let limits = limited(&json!({"adoption": "Allowed"}));
+    let limits = json!({"adoption": "Allowed"});
     let grants = json!([{"name": "teams", "namespaces": {"names": namespaces}, "limits": limits}]);
     patched(catalog(), json!({"spec": {"grants": grants}}))
 }

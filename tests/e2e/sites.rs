@@ -172,10 +172,7 @@ fn a_site_whose_answer_was_lost_and_one_of_two_names_are_asked_for_once() -> Out
 
 /// `harmless` has the group without approval, `everything` the site too, with it.
 fn two_grants() -> Value {
-    let granted = |name: &str, resources: Value, limits: Value| {
-        let limits = limited(&limits);
-        json!({"name": name, "namespaces": {"names": [NAMESPACE]}, "resources": resources, "limits": limits})
-    };
+    let granted = |name: &str, resources: Value, limits: Value| json!({"name": name, "namespaces": {"names": [NAMESPACE]}, "resources": resources, "limits": limits});
     json!([
         granted(
             "harmless",

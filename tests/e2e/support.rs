@@ -95,36 +95,16 @@ pub(crate) fn catalog() -> Value {
                 {"name": "crm", "application": {"appId": world::CRM_APP_ID}, "roles": ["Reader", "Writer"]},
                 {"name": "portal", "sharePointSite": {"url": world::SITE_URL}, "roles": ["Marketing Visitors"]},
             ],
-            // Strict, but for the drift policies, which sentences about drift need, and for whom policies name.
+            // Strict, but for the drift policies, which sentences about drift need.
             "grants": [{"name": "marketing", "namespaces": {"names": [NAMESPACE]},
-                "limits": limited(&json!({"driftPolicy": ["Cautious", "Correct", "Report"]}))}],
+                "limits": {"driftPolicy": ["Cautious", "Correct", "Report"]}}],
             "deletionPolicy": "Delete",
         },
     })
 }
 
-/// Limits that let a policy name whom it likes, where a sentence is about something else.
-fn anybody() -> Value {
-    let named = ["AnyUser", "AnyGroup"];
-    json!({
-        "approvers": {"kinds": ["RequestorManager", "TargetManager", "InternalSponsors", "ExternalSponsors",
-            "TargetUserSponsors", "TargetApplicationOwners", "TargetAgentIdentitySponsorsOrOwners", "AnyUser", "AnyGroup"]},
-        "targets": {"kinds": named}, "onBehalfRequestors": {"kinds": named},
-    })
-}
-
-/// These limits; a policy names whom it likes unless they say who.
-pub(crate) fn limited(limits: &Value) -> Value {
-    let mut all = anybody();
-    for (name, limit) in limits.as_object().into_iter().flatten() {
-        all[name] = limit.clone();
-    }
-    all
-}
-
-/// As [`catalog`], with these limits in its grant; a policy names whom it likes unless they say who.
+/// As [`catalog`], with these limits in its grant.
 pub(crate) fn catalog_with_limits(limits: Value) -> Value {
-    let limits = limited(&limits);
     let grants = json!([{"name": "marketing", "namespaces": {"names": [NAMESPACE]}, "limits": limits}]);
     patched(catalog(), json!({"spec": {"grants": grants}}))
 }

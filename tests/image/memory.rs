@@ -38,8 +38,7 @@ fn catalog(number: usize) -> Value {
             "displayName": format!("Catalog {number}"),
             "description": "Resources of a team",
             "resources": [{"name": "team", "group": {"id": group_id(number)}}],
-            "grants": [{"name": "all", "namespaces": {"names": [NAMESPACE]},
-                "limits": {"approvers": {"kinds": ["AnyUser", "AnyGroup"]}}}],
+            "grants": [{"name": "all", "namespaces": {"names": [NAMESPACE]}}],
         },
     })
 }

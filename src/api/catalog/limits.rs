@@ -13,7 +13,8 @@ use super::{
     Permission,
 };
 
-/// How far the packages and policies of a grant may go. Each absent limit has its strict value.
+/// How far the packages and policies of a grant may go. Each absent limit has its strict value, but for `approvers`, `targets` and
+/// `onBehalfRequestors`: absent, they leave the choice to the policy; written as `{}`, they are strict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
@@ -27,8 +28,9 @@ pub struct Limits {
     #[serde(default)]
     pub approval: ApprovalLimit,
     /// Whose approval counts where approval is `Required`, for example
-    /// `{users: [{userPrincipalName: bob@contoso.com}], groups: [{displayName: Approvers}]}`. Absent, the strict value:
-    /// managers and internal sponsors, whom no namespace chooses, and nobody else.
+    /// `{users: [{userPrincipalName: bob@contoso.com}], groups: [{displayName: Approvers}]}`. Absent: whomever the policy
+    /// names, a colleague of those who request among them. `{}`, the strict value: managers and internal sponsors, whom no
+    /// namespace chooses, and nobody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approvers: Option<ApproverLimit>,
     /// What an extension of a stay takes. `Approved`: the approval of those who approve the first request
@@ -37,8 +39,8 @@ pub struct Limits {
     /// `Approved` demands none.
     #[serde(default)]
     pub extension: ExtensionLimit,
-    /// Whom scope `SpecificDirectoryUsers` may mean, for example `{groups: [{displayName: Marketing}]}`. Absent, the strict
-    /// value: nobody.
+    /// Whom scope `SpecificDirectoryUsers` may mean, for example `{groups: [{displayName: Marketing}]}`. Absent: whomever the
+    /// policy names, guests and groups with guests among them. `{}`, the strict value: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<TargetLimit>,
     /// What every policy through which people request must ask, for example
@@ -63,8 +65,8 @@ pub struct Limits {
     /// `Denied`.
     #[serde(default)]
     pub on_behalf: Permission,
-    /// Who may request for others, where `onBehalf` is `Allowed`; for example `{groups: [{displayName: Assistants}]}`. Absent,
-    /// the strict value: managers of those who are to have access.
+    /// Who may request for others, where `onBehalf` is `Allowed`; for example `{groups: [{displayName: Assistants}]}`. Absent:
+    /// whomever the policy names. `{}`, the strict value: managers of those who are to have access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_requestors: Option<OnBehalfLimit>,
     /// Whether objects that exist in Entra already may be taken over: `Denied` or `Allowed`. Default, the strict value:

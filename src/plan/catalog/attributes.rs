@@ -188,6 +188,8 @@ pub(super) fn reconcile(
             // A site that no list shows to an application: what was applied stands, as far as anybody can tell.
             Read::Unread if rules.base.holds(&path, &after.canonical()) => {}
             Read::Unread if after.0.is_empty() && !rules.base.knows(&path) => {}
+            // A list that is asked for now tells which question is which.
+            Read::Unread if resource.origin_system.is_listed() && !rules.confirmed => plan.is_open = true,
             Read::Unread => {
                 let is_it =
                     |status: &&ResourceStatus| status.added && same_origin(&status.origin_id, &resource.origin_id);

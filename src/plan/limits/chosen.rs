@@ -315,8 +315,17 @@ pub fn named_by_grants(spec: &CatalogSpec) -> (Vec<(String, DirectoryKey)>, Vec<
     (named, problems)
 }
 
-/// Whom a grant lets a policy choose.
-pub(super) struct Allowed<'a> {
+/// Whom a grant lets a policy choose. A limit that is not written leaves the choice to the policy; one that is written and empty
+/// has its strict value.
+pub(super) enum Allowed<'a> {
+    /// Whomever it likes.
+    Anybody,
+    /// These.
+    These(These<'a>),
+}
+
+/// Those whom a limit names.
+pub(super) struct These<'a> {
     kinds: Vec<ApproverKind>,
     users: &'a [UserRef],
     groups: &'a [GroupRef],
@@ -326,12 +335,12 @@ impl<'a> Allowed<'a> {
     /// To approve.
     pub(super) fn approvers(limit: Option<&'a ApproverLimit>) -> Self {
         match limit {
-            Some(ApproverLimit { kinds, users, groups }) => Self {
+            Some(ApproverLimit { kinds, users, groups }) => Self::These(These {
                 kinds: kinds.as_deref().unwrap_or(&STRICT_KINDS).to_vec(),
                 users,
                 groups,
-            },
-            None => Self::kinds(STRICT_KINDS.to_vec()),
+            }),
+            None => Self::Anybody,
         }
     }
 
@@ -342,12 +351,12 @@ impl<'a> Allowed<'a> {
             TargetKind::AnyGroup => ApproverKind::AnyGroup,
         };
         match limit {
-            Some(TargetLimit { kinds, users, groups }) => Self {
+            Some(TargetLimit { kinds, users, groups }) => Self::These(These {
                 kinds: kinds.iter().flatten().map(kind).collect(),
                 users,
                 groups,
-            },
-            None => Self::kinds(Vec::new()),
+            }),
+            None => Self::Anybody,
         }
     }
 
@@ -360,26 +369,27 @@ impl<'a> Allowed<'a> {
         };
         let strict = [OnBehalfKind::TargetManager];
         match limit {
-            Some(OnBehalfLimit { kinds, users, groups }) => Self {
+            Some(OnBehalfLimit { kinds, users, groups }) => Self::These(These {
                 kinds: kinds.as_deref().unwrap_or(&strict).iter().map(kind).collect(),
                 users,
                 groups,
-            },
-            None => Self::kinds(strict.iter().map(kind).collect()),
-        }
-    }
-
-    fn kinds(kinds: Vec<ApproverKind>) -> Self {
-        Self {
-            kinds,
-            users: &[],
-            groups: &[],
+            }),
+            None => Self::Anybody,
         }
     }
 
     /// Whether this one may. Whom nobody has looked up yet may be one who does: it is judged again once it is known who is
     /// meant, before anything is written.
     pub(super) fn lets(&self, who: &Who) -> bool {
+        match self {
+            Self::Anybody => true,
+            Self::These(these) => these.has(who),
+        }
+    }
+}
+
+impl These<'_> {
+    fn has(&self, who: &Who) -> bool {
         let has = |kind| self.kinds.contains(&kind);
         let same = |id: &Option<String>, asked: &str| id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(asked));
         match who {
@@ -396,6 +406,15 @@ impl<'a> Allowed<'a> {
 }
 
 impl fmt::Display for Allowed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anybody => formatter.write_str("whomever the policy names"),
+            Self::These(these) => these.fmt(formatter),
+        }
+    }
+}
+
+impl fmt::Display for These<'_> {
     /// As the grant writes them.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = self.kinds.iter().map(|kind| format!("{kind:?}"));

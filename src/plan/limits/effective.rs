@@ -6,7 +6,10 @@ use super::{
     chosen::Allowed,
     fit::{STRICT_DRIFT_POLICIES, STRICT_DURATION_WORDS, STRICT_SCOPES},
 };
-use crate::api::{CatalogSpec, DeletionPolicy, EffectiveGrant, EffectiveLimit, IsoDuration, Limits};
+use crate::api::{
+    ApproverLimit, CatalogSpec, DeletionPolicy, EffectiveGrant, EffectiveLimit, IsoDuration, Limits, OnBehalfLimit,
+    TargetLimit,
+};
 
 /// What holds under each grant of the Catalog.
 #[must_use]
@@ -22,7 +25,7 @@ pub fn effective(spec: &CatalogSpec) -> Vec<EffectiveGrant> {
 
 /// Each limit: one that is added does not compile until it is told.
 fn of_limits(limits: &Limits) -> Vec<EffectiveLimit> {
-    let strict = Limits::default();
+    let (strict, anybody) = (Limits::default(), Allowed::Anybody.to_string());
     let Limits {
         requestor_scopes,
         approval,
@@ -55,13 +58,13 @@ fn of_limits(limits: &Limits) -> Vec<EffectiveLimit> {
         (
             "approvers",
             Allowed::approvers(approvers.as_ref()).to_string(),
-            Allowed::approvers(None).to_string(),
+            Allowed::approvers(Some(&ApproverLimit::default())).to_string(),
         ),
         ("extension", format!("{extension:?}"), format!("{:?}", strict.extension)),
         (
             "targets",
             Allowed::targets(targets.as_ref()).to_string(),
-            Allowed::targets(None).to_string(),
+            Allowed::targets(Some(&TargetLimit::default())).to_string(),
         ),
         ("mustAsk", format!("[{}]", asked.join(", ")), "[]".to_owned()),
         (
@@ -86,7 +89,7 @@ fn of_limits(limits: &Limits) -> Vec<EffectiveLimit> {
         (
             "onBehalfRequestors",
             Allowed::on_behalf(on_behalf_requestors.as_ref()).to_string(),
-            Allowed::on_behalf(None).to_string(),
+            Allowed::on_behalf(Some(&OnBehalfLimit::default())).to_string(),
         ),
         ("adoption", format!("{adoption:?}"), format!("{:?}", strict.adoption)),
         (
@@ -115,7 +118,14 @@ fn of_limits(limits: &Limits) -> Vec<EffectiveLimit> {
     told.into_iter()
         .map(|(limit, value, strict)| EffectiveLimit {
             limit: limit.to_owned(),
-            from: if value == strict { "Strict" } else { "Grant" }.to_owned(),
+            from: if value == strict {
+                "Strict"
+            } else if value == anybody {
+                "Unset"
+            } else {
+                "Grant"
+            }
+            .to_owned(),
             value,
         })
         .collect()
@@ -136,7 +146,7 @@ mod tests {
         let spec = serde_json::from_value(
             json!({"displayName": "C", "grants": [{"name": "g", "namespaces": {"all": {}},
             "limits": {"approval": "Optional", "maxDuration": "P30D", "adoption": "Denied",
-                "approvers": {"users": [{"userPrincipalName": "bob@contoso.com"}]}}}]}),
+                "approvers": {"users": [{"userPrincipalName": "bob@contoso.com"}]}, "targets": {}}}]}),
         )
         .unwrap();
         let told: Vec<String> = effective(&spec)
@@ -157,7 +167,7 @@ mod tests {
                 "unlimitedDuration: Denied (Strict)",
                 "automaticAssignment: Denied (Strict)",
                 "onBehalf: Denied (Strict)",
-                "onBehalfRequestors: TargetManager (Strict)",
+                "onBehalfRequestors: whomever the policy names (Unset)",
                 "adoption: Denied (Strict)",
                 "references: Any (Strict)",
                 "maxPackages: any number (Strict)",

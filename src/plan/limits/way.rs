@@ -17,6 +17,10 @@ pub struct Way {
 }
 
 /// What is known of a policy's terms.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a package has a few of them, for as long as it is judged"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judged {
     /// These.

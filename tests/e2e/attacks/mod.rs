@@ -12,8 +12,8 @@ use stage::{Result, world};
 
 use crate::scene::{Stage, StageBuilder};
 use crate::support::{
-    NAMESPACE, SOON, builder, catalog, element, limited, message, package, patched, place, status_of, tenant, text,
-    wait_reason, writes_since,
+    NAMESPACE, SOON, builder, catalog, element, message, package, patched, place, status_of, tenant, text, wait_reason,
+    writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -25,9 +25,7 @@ const CRM: (&str, &str) = ("crm", "Reader");
 /// A role that no resource has: while it stands in a spec, nothing is taken out of the package.
 const NOPE: (&str, &str) = ("campaign-group", "Nope");
 
-/// A grant; a policy names whom it likes unless its limits say who.
 fn grant(name: &str, resources: &Value, limits: &Value) -> Value {
-    let limits = limited(limits);
     json!({"name": name, "namespaces": {"names": [NAMESPACE]}, "resources": resources, "limits": limits})
 }
 

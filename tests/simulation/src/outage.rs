@@ -410,8 +410,7 @@ fn catalog(number: usize) -> Value {
     json!({"apiVersion": API_VERSION, "kind": "Catalog", "metadata": {"name": format!("catalog-{number}")}, "spec": {
         "displayName": format!("Catalog {number}"), "description": "One of many",
         "resources": [{"name": "group", "group": {"displayName": "Marketing Campaign"}}],
-        "grants": [{"name": "team", "namespaces": {"names": [TEAM]},
-            "limits": {"approvers": {"kinds": ["AnyUser"]}}}]}})
+        "grants": [{"name": "team", "namespaces": {"names": [TEAM]}}]}})
 }
 
 fn package(number: usize, catalog: usize) -> Value {

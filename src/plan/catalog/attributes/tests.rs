@@ -180,7 +180,7 @@ fn of_a_site_that_no_list_shows_what_was_applied_stands_and_only_ours_is_written
         serde_json::from_value(serde_json::json!({"name": "portal", "id": "r", "originId": "crm",
         "originSystem": "SharePointOnline", "roles": [], "added": true, "state": "Ready"}))
         .unwrap();
-    let ours = reconcile(&desired, &unread, &[status.clone()], &rules(Base::none()));
+    let ours = reconcile(&desired, &unread, std::slice::from_ref(&status), &rules(Base::none()));
     assert_eq!(sent(&ours), [asked("a", None, true)]);
     assert!(ours.steps[0].memories.is_empty(), "nothing was sent yet");
     let applied = crate::plan::applied(&[told("portal", &sent(&ours))]);

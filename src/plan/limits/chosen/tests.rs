@@ -73,7 +73,7 @@ fn user(id: &str) -> Value {
 
 #[test]
 fn the_strict_approvers_are_those_whom_no_namespace_chooses() {
-    let strict = grant(Value::Null, &[]);
+    let strict = grant(json!({}), &[]);
     for kind in ["requestorManager", "targetManager", "internalSponsors"] {
         assert_eq!(
             held(&strict, json!([{"primaryApprovers": [set(kind)]}])),
@@ -108,6 +108,15 @@ fn the_strict_approvers_are_those_whom_no_namespace_chooses() {
             )
         );
     }
+}
+
+#[test]
+fn a_limit_that_is_not_written_leaves_the_choice_to_the_policy() {
+    let unset = grant(Value::Null, &[]);
+    for approver in [json!({"user": {"id": EVE}}), json!({"externalSponsors": {}})] {
+        assert_eq!(written(&unset, json!([{"approvers": [approver]}]), &[]), Ok(()));
+    }
+    assert_eq!(held(&unset, json!([{"primaryApprovers": [user(EVE)]}])), Ok(()));
 }
 
 #[test]

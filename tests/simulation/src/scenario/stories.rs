@@ -57,7 +57,7 @@ pub(super) fn catalog() -> Value {
         "resources": [
             {"name": "campaign-group", "group": {"displayName": "Marketing Campaign"}},
             {"name": "crm", "application": {"appId": "22222222-2222-4222-8222-222222222222"}, "roles": ["Reader", "Writer"]}],
-        "grants": [{"name": "marketing", "namespaces": {"names": [TEAM]}, "limits": {"approvers": {"kinds": ["InternalSponsors", "AnyUser"]}, "adoption": "Allowed"}}]}})
+        "grants": [{"name": "marketing", "namespaces": {"names": [TEAM]}, "limits": {"adoption": "Allowed"}}]}})
 }
 
 pub(super) fn package() -> Value {
@@ -96,7 +96,7 @@ fn lenient_catalog() -> Value {
     with(
         catalog(),
         &json!({"spec": {"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
-            "limits": {"approvers": {"kinds": ["InternalSponsors", "AnyUser"]}, "adoption": "Allowed", "onBehalf": "Allowed", "automaticAssignment": "Allowed"}}]}}),
+            "limits": {"adoption": "Allowed", "onBehalf": "Allowed", "automaticAssignment": "Allowed"}}]}}),
     )
 }
 
@@ -126,7 +126,7 @@ fn partner_catalog() -> Value {
     with(
         catalog(),
         &json!({"spec": {"externallyVisible": true, "grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
-            "limits": {"approvers": {"kinds": ["InternalSponsors", "AnyUser"]}, "requestorScopes": ["SpecificConnectedOrganizationUsers"]}}]}}),
+            "limits": {"requestorScopes": ["SpecificConnectedOrganizationUsers"]}}]}}),
     )
 }
 
@@ -343,7 +343,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 Act::Patch(
                     CATALOG,
                     spec(json!({"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
-                        "limits": {"approvers": {"kinds": ["InternalSponsors", "AnyUser"]}, "adoption": "Allowed", "maxDuration": "P60D"}}]})),
+                        "limits": {"adoption": "Allowed", "maxDuration": "P60D"}}]})),
                 ),
                 Act::Patch(POLICY, spec(json!({"expiration": {"afterDuration": "P85D"}}))),
             ]),
@@ -469,7 +469,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         // Somebody holds the package through the policy; both are deleted, and access is taken away with them.
         scenario("deleted-with-holders", {
             let leave = json!({"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
-                "limits": {"approvers": {"kinds": ["InternalSponsors", "AnyUser"]}, "adoption": "Allowed", "deletion": ["Delete", "DeleteWithAssignments"]}}]});
+                "limits": {"adoption": "Allowed", "deletion": ["Delete", "DeleteWithAssignments"]}}]});
             let takes = spec(json!({"deletionPolicy": "DeleteWithAssignments"}));
             ready([
                 Act::Patch(CATALOG, spec(leave)),
@@ -523,7 +523,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             };
             let let_go = || annotated("access.entra-operator.io/orphan", json!("true"));
             let leave = json!({"grants": [{"name": "marketing", "namespaces": {"names": [TEAM]},
-                "limits": {"approvers": {"kinds": ["InternalSponsors", "AnyUser"]}, "adoption": "Allowed", "deletion": ["Delete", "Orphan"]}}]});
+                "limits": {"adoption": "Allowed", "deletion": ["Delete", "Orphan"]}}]});
             ready([
                 Act::Patch(CATALOG, spec(leave)),
                 Act::Apply(with(

@@ -193,7 +193,14 @@ impl Policy {
         let mut all = policies.as_array().into_iter().flatten();
         let policy = all.find(|policy| policy["id"].as_str() == id);
         let mut policy = policy.cloned().unwrap_or_default();
-        for made in ["id", "createdDateTime", "modifiedDateTime", "accessPackage", "catalog"] {
+        for made in [
+            "id",
+            "reviewSeries",
+            "createdDateTime",
+            "modifiedDateTime",
+            "accessPackage",
+            "catalog",
+        ] {
             if let Some(policy) = policy.as_object_mut() {
                 policy.remove(made);
             }
@@ -640,7 +647,15 @@ impl Catalog {
         let origin = |resource: &entra_access_operator::graph::Resource| resource.origin_id.to_lowercase();
         let held = roles.known().into_iter().flatten();
         let held = held.map(|one| format!("{} of {}", one.role, one.principal).to_lowercase());
-        Ok((fields, resources.iter().map(origin).chain(held).collect()))
+        let asked = resources.iter().filter_map(|resource| {
+            let attributes = resource
+                .attributes
+                .known()
+                .filter(|attributes| !attributes.is_empty())?;
+            let told = catalog::told_attributes(&resource.origin_id.to_lowercase(), attributes);
+            Some(format!("{told:?}"))
+        });
+        Ok((fields, resources.iter().map(origin).chain(held).chain(asked).collect()))
     }
 
     async fn delete(self, bench: &mut Bench) -> Result<(), String> {
