@@ -101,10 +101,7 @@ fn of_limits(limits: &Limits) -> Vec<EffectiveLimit> {
         ("maxPolicies", number(max_policies), number(&None)),
         (
             "displayNamePrefix",
-            display_name_prefix
-                .as_deref()
-                .map_or("anything", |prefix| prefix)
-                .to_owned(),
+            display_name_prefix.as_deref().unwrap_or("anything").to_owned(),
             "anything".to_owned(),
         ),
         (

@@ -62,7 +62,7 @@ pub fn within_quota(grants: Vec<Grant>, counted: Counted, uid: &str, kin: &[Kin]
     match full.first() {
         Some(grant) if left.is_empty() => {
             let (what, limit) = counted.words();
-            let most = counted.of(&grant.limits).map_or(0, |most| most);
+            let most = counted.of(&grant.limits).unwrap_or(0);
             Err(breach(
                 "spec",
                 &format!(
