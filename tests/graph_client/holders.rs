@@ -177,7 +177,48 @@ async fn a_site_is_known_from_its_request_where_the_list_leaves_it_out() {
     assert_eq!(untold.resource, None);
     assert_eq!(asked.resource.unwrap().id, None, "an id of zeros is none");
     let seen = stand_in.seen();
+    assert_eq!(
+        seen[0].json()["resource"]["environment"],
+        json!({"originId": "https://contosoeur-admin.sharepoint.com/"})
+    );
     assert_eq!(seen[2].path, format!("{EM}/resourceRequests/req2"));
     assert_eq!(seen[2].query("$expand"), Some("resource"));
     assert!(!OriginSystem::SharePointOnline.is_listed() && OriginSystem::AadGroup.is_listed());
+}
+
+#[tokio::test]
+async fn who_holds_both_of_two_packages_is_asked_by_the_function_and_whether_a_group_is_empty_by_one_member() {
+    let stand_in = StandIn::playing(vec![
+        Reply::json(200, json!({"value": [
+            {"id": "a", "state": "delivered", "schedule": {"startDateTime": "2026-01-01T00:00:00Z", "expiration": {"type": "noExpiration"}}},
+            {"id": "b", "state": "expired", "schedule": null},
+        ]})),
+        Reply::json(200, json!({"value": [{"@odata.type": "#microsoft.graph.user", "id": "u"}]})),
+        Reply::json(200, json!({"value": []})),
+        Reply::json(404, json!({"error": {"code": "Request_ResourceNotFound", "message": "no"}})),
+    ])
+    .await;
+    let graph = stand_in.graph();
+
+    let both = graph.list_additional_access(&"p'1".into(), &"q".into()).await.unwrap();
+    let has = [
+        graph.has_members(&"g".into()).await.unwrap(),
+        graph.has_members(&"g".into()).await.unwrap(),
+        graph.has_members(&"g".into()).await.unwrap(),
+    ];
+
+    assert_eq!(both.elements.len(), 2);
+    assert!(both.elements[0].schedule.is_some() && both.elements[1].schedule.is_none());
+    assert_eq!(has, [Some(true), Some(false), None]);
+    let seen = stand_in.seen();
+    assert!(
+        seen[0]
+            .path
+            .starts_with(&format!("{EM}/assignments/additionalAccess(accessPackageId='p"))
+            && seen[0].path.ends_with("incompatibleAccessPackageId='q')"),
+        "{}",
+        seen[0].path
+    );
+    assert_eq!(seen[1].path, "/v1.0/groups/g/members");
+    assert_eq!(seen[1].query("$top"), Some("1"));
 }
