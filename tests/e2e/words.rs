@@ -562,7 +562,7 @@ fn a_tenant_tells_that_nothing_keeps_others_from_writing_status() -> Result<()> 
         said,
         "AdmissionPolicyMissing/ValidatingAdmissionPolicy \"entra-access-operator\" does not exist; whoever may write status can \
          make the operator change objects of Entra that are not theirs: install the chart with admissionPolicy.enabled, or name \
-         your own policy with --admission-policy"
+         a policy that says the same with --admission-policy"
     );
     stage.apply(POLICY)?;
     let not_bound = visit(&stage, &tenant(&stage), "policy")?;
