@@ -461,6 +461,18 @@ impl Cluster {
             .collect()
     }
 
+    /// The policies whose own status says that they are in this catalog, by titles.
+    pub(crate) fn policies_in(&self, catalog: &EntraObject) -> Vec<String> {
+        let of = |entra: &EntraObject| EntraKey::new(&entra.cloud, &entra.tenant_id, &entra.catalog_id);
+        let catalog = EntraKey::new(&catalog.cloud, &catalog.tenant_id, &catalog.id);
+        let tables = self.read();
+        let is_in = |policy: &&Lookup<AssignmentPolicy>| match policy.own_identity() {
+            Identity::Known(entra) => of(&entra) == catalog,
+            Identity::None | Identity::Unclear => false,
+        };
+        tables.policies.iter().filter(is_in).map(Lookup::title).collect()
+    }
+
     /// The EntraTenants that say they reach this tenant.
     pub(crate) fn tenants_reaching(&self, tenant_id: &str) -> Vec<Lookup<EntraTenant>> {
         let tables = self.read();

@@ -513,23 +513,15 @@ impl Managed for Catalog {
             return Ok(None);
         }
         let packages = context.cluster.packages_of_catalog(&subject.object.name_any());
-        let mut dependants: Vec<String> = packages
-            .iter()
-            .filter(|package| package.is_made())
-            .map(Lookup::title)
-            .collect();
-        dependants.sort();
-        match dependants.first() {
-            Some(first) => Err(Halt::sync(
-                Reason::DependantsRemain,
-                format!(
-                    "{} access packages of this catalog still exist, {first} first; the catalog goes when they are gone",
-                    dependants.len()
-                ),
-                Retry::After(Duration::from_secs(10)),
-            )),
-            None => Ok(Some(DeletionPolicy::Delete)),
-        }
+        let packages = packages.iter().filter(|package| package.is_made());
+        remain("access packages", packages.map(Lookup::title).collect())?;
+        // They go by the tenant that this Catalog names: with several that reach it, nobody else could tell.
+        let policies = match &subject.status.identity.entra {
+            Some(entra) => context.cluster.policies_in(entra),
+            None => Vec::new(), // what was never made holds none
+        };
+        remain("assignment policies", policies)?;
+        Ok(Some(DeletionPolicy::Delete))
     }
 
     async fn last_site(context: &Context, subject: &Subject<Self>) -> Step<Site> {
@@ -593,6 +585,22 @@ fn knows_all(attributes: &[graph::ResourceAttribute]) -> bool {
 fn may_remove(known: &[ResourceStatus], resolved: &[Result<ResolvedResource, Problem>]) -> bool {
     let wanted = desire::resources(resolved);
     wanted.len() == resolved.len() && unwanted(&wanted, known).next().is_some()
+}
+
+/// Waits for those who need the Catalog to go, by their titles.
+fn remain(what: &str, mut dependants: Vec<String>) -> Step<()> {
+    dependants.sort();
+    match dependants.first() {
+        Some(first) => Err(Halt::sync(
+            Reason::DependantsRemain,
+            format!(
+                "{} {what} of this catalog still exist, {first} first; the catalog goes when they are gone",
+                dependants.len()
+            ),
+            Retry::After(Duration::from_secs(10)),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What is said where the packages of the catalog could not be listed for long: nobody notices what is done to them.

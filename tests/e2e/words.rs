@@ -571,8 +571,37 @@ fn a_tenant_tells_that_nothing_keeps_others_from_writing_status() -> Result<()> 
         "{not_bound:#}"
     );
     stage.apply(BINDING)?;
-    let bound = visit(&stage, &tenant(&stage), "binding")?;
-    assert_eq!(status_of(&bound, "Healthy"), "True", "{bound:#}");
+    let little = visit(&stage, &tenant(&stage), "binding")?;
+    assert!(
+        condition(&little, "Healthy").contains("does not cover entratenants (matchConstraints)"),
+        "{little:#}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_tenant_that_requires_the_admission_policy_writes_nothing_while_it_is_not_in_force() -> Result<()> {
+    let requires = |stage: &Stage| patched(tenant(stage), json!({"spec": {"requireAdmissionPolicy": true}}));
+    let stage = stage()?;
+    stage.apply_object(&requires(&stage))?;
+    let said = condition(
+        &wait_reason(&stage, &tenant(&stage), "Ready", "AdmissionPolicyMissing")?,
+        "Ready",
+    );
+    assert!(
+        said.contains(
+            "spec.requireAdmissionPolicy: ValidatingAdmissionPolicy \"entra-access-operator\" does not exist"
+        ),
+        "{said}"
+    );
+    let from = mark(&stage);
+    stage.apply_object(&catalog())?;
+    wait_reason(&stage, &catalog(), "Ready", "TenantNotReady")?;
+    assert_eq!(writes_since(&stage, from), Vec::<String>::new());
+
+    let policed = builder().admission_policy().start()?;
+    let object = apply_ready(&policed, &requires(&policed))?;
+    assert_eq!(status_of(&object, "Healthy"), "True", "{object:#}");
     Ok(())
 }
 

@@ -90,7 +90,11 @@ fn by_what_people_came_in_is_not_known_of_a_policy_that_was_taken_over() -> Outc
     let adopting = json!({"approval": "Optional", "adoption": "Allowed", "deletion": ["Orphan", "Delete"]});
     let grants = json!([
         grant("harmless", &json!(["campaign-group"]), &adopting),
-        grant("everything", &Value::Null, &json!({"deletion": ["Orphan", "Delete"]})),
+        grant(
+            "everything",
+            &Value::Null,
+            &json!({"adoption": "Allowed", "deletion": ["Orphan", "Delete"]}),
+        ),
     ]);
     let stage = attacked(&grants)?;
     let package_id = entra_id(&gets(&stage, &with_roles(&[GROUP]))?);

@@ -113,10 +113,11 @@ fn the_strict_approvers_are_those_whom_no_namespace_chooses() {
 #[test]
 fn a_limit_that_is_not_written_leaves_the_choice_to_the_policy() {
     let unset = grant(Value::Null, &[]);
-    for approver in [json!({"user": {"id": EVE}}), json!({"externalSponsors": {}})] {
-        assert_eq!(written(&unset, json!([{"approvers": [approver]}]), &[]), Ok(()));
+    let eve = json!({"user": {"id": EVE}});
+    assert_eq!(written(&unset, json!([{"approvers": [eve]}]), &[]), Ok(()));
+    for approver in [user(EVE), set("externalSponsors")] {
+        assert_eq!(held(&unset, json!([{"primaryApprovers": [approver]}])), Ok(()));
     }
-    assert_eq!(held(&unset, json!([{"primaryApprovers": [user(EVE)]}])), Ok(()));
 }
 
 #[test]
