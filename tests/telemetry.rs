@@ -104,10 +104,7 @@ fn each_write_to_entra_leaves_a_record_of_who_asked_for_it_what_was_sent_and_wha
         ("generation", json!(2)),
         ("is_deleted", json!(false)),
         ("cause", json!("spec")),
-        (
-            "changes",
-            json!("description: \"For marketing\" -> \"Said by a person\""),
-        ),
+        ("changes", json!("description: For marketing -> Said by a person")),
         ("result", json!("done")),
     ] {
         assert_eq!(record[field], value, "{field}: {record:#}");

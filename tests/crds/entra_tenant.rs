@@ -185,12 +185,14 @@ fn a_tenants_settings_are_checked() {
                 ],
             ),
             (
-                "deletions that are no number and no share",
-                "{maxDeletionsPerHour: -1, maxDeletionsPercent: 101}",
-                &[
-                    "spec.maxDeletionsPerHour: Invalid value: -1: must be a number of deletions, or 0 for none",
-                    "spec.maxDeletionsPercent: Invalid value: 101: must be a share from 0 to 100",
-                ],
+                "less than no deletion",
+                "{maxDeletionsPerHour: -1}",
+                &["spec.maxDeletionsPerHour: Invalid value: -1: must be a number of deletions, or 0 for none"],
+            ),
+            (
+                "more than all",
+                "{maxDeletionsPercent: 101}",
+                &["spec.maxDeletionsPercent: Invalid value: 101: must be a share from 0 to 100"],
             ),
             (
                 "a field that is none",

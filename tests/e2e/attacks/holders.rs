@@ -23,7 +23,7 @@ fn is_held(stage: &Stage, words: &str) -> Outcome {
     let said = is_refused(stage, &with_roles(&[GROUP, CRM]), "LimitExceeded")?;
     assert!(said.contains("1 person holds the package by "), "{said}");
     assert!(said.contains(words), "{said}");
-    assert!(!said.contains("ann"), "{said}");
+    assert!(!said.contains("ann@"), "{said}");
     visits(stage, &package(), 1)?;
     assert!(!has_crm(stage));
     Ok(())
