@@ -16,7 +16,7 @@ pub(super) fn askers(number: usize) -> [String; 2] {
 }
 
 /// What others' objects say, and nobody has told the team.
-const SECRETS: [&str; 2] = ["\"Payments\"", "Elsewhere"];
+const SECRETS: [&str; 2] = ["\"Payments\"", "Out of sight"];
 
 /// What is told that should not be.
 #[must_use]

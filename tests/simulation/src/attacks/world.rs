@@ -151,7 +151,7 @@ pub(super) async fn set_up(stage: &mut Stage, oracle: &Oracle, has_admission: bo
         ),
         (
             "accessPackages",
-            json!({"id": ELSEWHERE, "displayName": "Elsewhere", "description": "By hand", "catalog": {"id": GENERAL}}),
+            json!({"id": ELSEWHERE, "displayName": "Out of sight", "description": "By hand", "catalog": {"id": GENERAL}}),
         ),
         (
             "resourceRoleScopes",
