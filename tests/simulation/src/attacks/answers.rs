@@ -93,6 +93,7 @@ fn told(stage: &Stage, name: &str) -> Option<BTreeSet<String>> {
         let words = text(&event["message"]);
         text(&event["type"]) == "Normal"
             || words.contains("outcome unknown")
+            || words.contains(": HTTP ")
             || text(&event["reason"]).contains("Graph")
     };
     let events = stage.cluster.events("AccessPackage", name, Some(TEAM));
