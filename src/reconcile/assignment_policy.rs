@@ -342,8 +342,11 @@ impl Managed for AssignmentPolicy {
         match act {
             PolicyAct::Identity(_) | PolicyAct::Create(_) => {} // not requests, or done above
             PolicyAct::Replace(body) => {
-                // Before it is sent: whatever becomes of the answer, people may come in by it.
+                // Before it is sent, and written down: whatever becomes of the answer people may come in by it, and what it
+                // covers, such as an approval that somebody has switched off, is told by nobody afterwards.
+                note_ways(subject, &policy.fields);
                 note_ways(subject, &(**body).clone().into());
+                subject.store().await?;
                 graph.replace_assignment_policy(&policy.id, &package, body).await?;
                 policy.fields = (**body).clone().into();
                 // Those that are new have ids now, which the next read tells.
