@@ -552,7 +552,7 @@ impl Cluster {
 
 fn enter<K: Tracked>(holding: &mut Holding, object: &Lookup<K>) {
     if object.is_made() {
-        holding.all.insert(object.uid().to_owned());
+        holding.all += 1;
         if object.is_going() {
             holding.going.insert(object.uid().to_owned());
         }

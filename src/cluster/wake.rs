@@ -610,7 +610,7 @@ impl Tables {
             Identity::Unclear => true,
             Identity::None => false,
         };
-        let is_told = held_back(before) != held_back(after);
+        let is_told = before.is_some_and(is_held_back) != after.is_some_and(is_held_back);
         for tenant in self.tenants.iter().filter(|tenant| tenant.is_going() || is_told) {
             let place = tenant.place();
             let names = |object: &&Lookup<K>| {
@@ -624,10 +624,6 @@ impl Tables {
             }
         }
     }
-}
-
-fn held_back<K: Tracked>(object: Option<&Lookup<K>>) -> bool {
-    object.is_some_and(is_held_back)
 }
 
 /// What is gone has nobody to look.

@@ -461,26 +461,29 @@ pub fn given_by_id(spec: &impl Refers) -> Vec<(String, DirectoryKey)> {
     let keys = spec
         .references()
         .into_iter()
-        .filter_map(|ReferenceAt { field, reference }| {
-            let key = match reference {
-                Reference::User(user) => user_key(user),
-                Reference::Group(group) => group_key(group),
-                Reference::ServicePrincipal(principal) => service_principal_key(principal),
-                Reference::Application(application) => application_key(application),
-                Reference::ConnectedOrganization(organization) => organization_key(organization),
-                // They are found by name, or not in the directory.
-                Reference::Tenant(_)
-                | Reference::Catalog(_)
-                | Reference::AccessPackage(_)
-                | Reference::Incompatible(_)
-                | Reference::ResourceRole(_)
-                | Reference::Secret(_)
-                | Reference::Extension(_)
-                | Reference::Site(_) => None,
-            };
-            key.map(|key| (field, key))
-        });
+        .filter_map(|ReferenceAt { field, reference }| Some((field, directory_key(reference)?)));
     keys.filter(|(_, key)| key.id().is_some()).collect()
+}
+
+/// The key of whatever is named in the directory; `None` for an empty reference, and for what is found by name alone or not in
+/// the directory.
+#[must_use]
+pub fn directory_key(reference: Reference<'_>) -> Option<DirectoryKey> {
+    match reference {
+        Reference::User(user) => user_key(user),
+        Reference::Group(group) => group_key(group),
+        Reference::ServicePrincipal(principal) => service_principal_key(principal),
+        Reference::Application(application) => application_key(application),
+        Reference::ConnectedOrganization(organization) => organization_key(organization),
+        Reference::Tenant(_)
+        | Reference::Catalog(_)
+        | Reference::AccessPackage(_)
+        | Reference::Incompatible(_)
+        | Reference::ResourceRole(_)
+        | Reference::Secret(_)
+        | Reference::Extension(_)
+        | Reference::Site(_) => None,
+    }
 }
 
 /// The key of a user reference; `None` for an empty one, which the schema refuses.

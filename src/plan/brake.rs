@@ -12,17 +12,13 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::{Problem, drift::digest};
+use super::{Problem, consent::Token};
 use crate::api::{ACKNOWLEDGE, Deletion, Reason};
 
 /// What is counted is counted over so long.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Fewer than so many objects that go at once are no prune, whatever share they are.
 const FEW: usize = 10;
-/// A number that grew by no more than one in so many is the one that was agreed to.
-const GROWTH: usize = 10;
-/// So many letters of a digest tell one question from another.
-const LETTERS: usize = 10;
 /// How many of what waits are told by name.
 const NAMED: usize = 3;
 
@@ -75,9 +71,9 @@ fn time(deletion: &Deletion, now: Timestamp) -> Timestamp {
 /// What a Catalog holds, and what of it is going.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holding {
-    /// Uids of the packages and policies that are in Entra.
-    pub all: BTreeSet<String>,
-    /// Of those, the ones whose objects are deleted.
+    /// How many packages and policies are in Entra.
+    pub all: usize,
+    /// Of those, the uids of the ones whose objects are deleted.
     pub going: BTreeSet<String>,
 }
 
@@ -91,8 +87,8 @@ impl Holding {
                 .as_deref()
                 .is_some_and(|id| id.eq_ignore_ascii_case(catalog_id))
             {
-                self.all.insert(begun.uid.clone());
-                self.going.insert(begun.uid);
+                // One that is still there is going, and counted.
+                self.all += usize::from(self.going.insert(begun.uid));
             }
         }
         self
@@ -101,13 +97,13 @@ impl Holding {
     /// What a person has to agree to, where more than `percent` of it go at once.
     #[must_use]
     pub fn question(&self, percent: i32, catalog_id: &str) -> Option<Prune> {
-        let (going, all) = (self.going.len(), self.all.len());
+        let (going, all) = (self.going.len(), self.all);
         let percent = usize::try_from(percent).unwrap_or(0); // less than none is none
         let is_prune = going >= FEW && going * 100 > percent * all;
-        is_prune.then(|| {
-            let mut change = digest(&format!("prune of {}", catalog_id.to_lowercase()));
-            change.truncate(LETTERS);
-            Prune { change, going, all }
+        is_prune.then(|| Prune {
+            token: Token::new(&format!("prune of {}", catalog_id.to_lowercase()), going),
+            going,
+            all,
         })
     }
 }
@@ -115,7 +111,7 @@ impl Holding {
 /// More of a Catalog's objects going at once than may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prune {
-    change: String,
+    token: Token,
     going: usize,
     all: usize,
 }
@@ -124,17 +120,13 @@ impl Prune {
     /// What is to be written into the annotation of the Catalog.
     #[must_use]
     pub fn token(&self) -> String {
-        format!("{}-{}", self.change, self.going)
+        self.token.to_string()
     }
 
     /// Whether this annotation agrees: to a number that has not grown by more than a tenth since.
     #[must_use]
     pub fn is_answered(&self, annotation: Option<&str>) -> bool {
-        let Some((change, going)) = annotation.and_then(|text| text.trim().rsplit_once('-')) else {
-            return false;
-        };
-        let agreed = going.parse::<usize>().ok();
-        change == self.change && agreed.is_some_and(|agreed| self.going <= agreed + agreed / GROWTH)
+        self.token.is_in(annotation)
     }
 
     /// What an object that goes says: the same for all of them, and for as long as it lasts.
@@ -264,7 +256,7 @@ mod tests {
     fn holding(all: usize, going: usize) -> Holding {
         let names = |count: usize| (0..count).map(|number| number.to_string()).collect();
         Holding {
-            all: names(all),
+            all,
             going: names(going),
         }
     }

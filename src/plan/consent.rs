@@ -4,7 +4,7 @@
 //! share of a package's holders, it waits for a person, who agrees to this very change and to this very number: both are in the
 //! token. Everything else of the same plan goes ahead.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use super::{Act, Hold, Holders, Plan, Problem, Step, drift::digest};
 use crate::api::{ACKNOWLEDGE, Acknowledge, Reason};
@@ -13,6 +13,37 @@ use crate::api::{ACKNOWLEDGE, Acknowledge, Reason};
 const GROWTH: usize = 10;
 /// So many letters of a digest tell one change from another.
 const LETTERS: usize = 10;
+
+/// What a person agrees to by an annotation: one change, and a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    change: String,
+    count: usize,
+}
+
+impl Token {
+    /// Of a change that this text tells from any other.
+    pub(super) fn new(change: &str, count: usize) -> Self {
+        let mut change = digest(change);
+        change.truncate(LETTERS);
+        Self { change, count }
+    }
+
+    /// Whether this annotation agrees: to this change, and to a number that has not grown by more than a tenth since.
+    pub(super) fn is_in(&self, annotation: Option<&str>) -> bool {
+        let Some((change, count)) = annotation.and_then(|text| text.trim().rsplit_once('-')) else {
+            return false;
+        };
+        let agreed = count.parse::<usize>().ok();
+        change == self.change && agreed.is_some_and(|agreed| self.count <= agreed + agreed / GROWTH)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.change, self.count)
+    }
+}
 
 /// Which changes of what people have are held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +145,7 @@ fn is_unacknowledged(hold: &Hold) -> bool {
 /// What a person has to agree to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    change: String,
+    token: Token,
     live: Live,
 }
 
@@ -128,25 +159,20 @@ impl Question {
             return None;
         }
         let all: Vec<String> = touching.into_iter().collect();
-        let mut change = digest(&format!("{} {}", id.to_lowercase(), all.join("\n")));
-        change.truncate(LETTERS);
-        Some(Self { change, live })
+        let token = Token::new(&format!("{} {}", id.to_lowercase(), all.join("\n")), live.people);
+        Some(Self { token, live })
     }
 
     /// What is to be written into the annotation.
     #[must_use]
     pub fn token(&self) -> String {
-        format!("{}-{}", self.change, self.live.people)
+        self.token.to_string()
     }
 
     /// Whether this annotation agrees: to this change, and to a number that has not grown by more than a tenth since.
     #[must_use]
     pub fn is_answered(&self, annotation: Option<&str>) -> bool {
-        let Some((change, people)) = annotation.and_then(|text| text.trim().rsplit_once('-')) else {
-            return false;
-        };
-        let agreed = people.parse::<usize>().ok();
-        change == self.change && agreed.is_some_and(|agreed| self.live.people <= agreed + agreed / GROWTH)
+        self.token.is_in(annotation)
     }
 
     /// The plan with the words of what it waits for. `annotate` is the command up to the annotation.
@@ -236,7 +262,10 @@ mod tests {
     #[test]
     fn a_token_agrees_to_one_change_and_to_a_number_that_hardly_grew() {
         let question = |change: &str, people| Question {
-            change: change.into(),
+            token: Token {
+                change: change.into(),
+                count: people,
+            },
             live: live(people, people),
         };
         let token = question("abc", 20).token();

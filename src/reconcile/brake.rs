@@ -1,5 +1,6 @@
 //! Holding a deletion back: by the tenant's pace, and by what share of a Catalog goes at once.
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api,
     api::{ObjectMeta, PostParams},
@@ -17,7 +18,7 @@ use crate::{
     cluster::{Cluster, Lookup},
     plan::{
         Problem,
-        brake::{self, Holding, Pace, Prune},
+        brake::{self, Pace, Prune},
     },
 };
 
@@ -86,31 +87,26 @@ fn held(problem: Problem, retry: Retry) -> Halt {
 fn is_pruned(context: &Context, entra: &EntraObject) -> Option<i32> {
     let catalogs = context.cluster.catalogs_of_entra(entra);
     let mut readable = catalogs.iter().filter_map(Lookup::readable);
-    readable.find_map(|catalog| {
-        let (prune, percent) = prune(&context.cluster, catalog, context.now())?;
-        (!prune.is_answered(acknowledged(catalog))).then_some(percent)
-    })
+    let (_, percent) = readable.find_map(|catalog| prune(&context.cluster, catalog, context.now()))?;
+    Some(percent)
 }
 
 /// What the Catalog says of its objects that go at once; `None` where they may.
-pub(super) fn told(cluster: &Cluster, catalog: &Catalog, now: k8s_openapi::jiff::Timestamp) -> Option<Problem> {
+pub(super) fn told(cluster: &Cluster, catalog: &Catalog, now: Timestamp) -> Option<Problem> {
     let (prune, percent) = prune(cluster, catalog, now)?;
-    let name = catalog.metadata.name.as_deref().unwrap_or_default(); // every object has one
-    (!prune.is_answered(acknowledged(catalog))).then(|| prune.of_catalog(name, percent))
+    Some(prune.of_catalog(catalog.metadata.name.as_deref()?, percent))
 }
 
-fn acknowledged(catalog: &Catalog) -> Option<&str> {
-    let annotations = catalog.metadata.annotations.as_ref()?;
-    annotations.get(ACKNOWLEDGE).map(String::as_str)
-}
-
-fn prune(cluster: &Cluster, catalog: &Catalog, now: k8s_openapi::jiff::Timestamp) -> Option<(Prune, i32)> {
+/// What of the Catalog goes at once and nobody has agreed to, and the share that may.
+fn prune(cluster: &Cluster, catalog: &Catalog, now: Timestamp) -> Option<(Prune, i32)> {
     let entra = catalog.status.as_ref()?.identity.entra.as_ref()?;
     let tenant = cluster.tenant(&catalog.spec.tenant_ref.name)?;
     let tenant = tenant.readable()?;
     let log = tenant.status.as_ref().map_or(&[][..], |status| &status.deletions);
-    let holding: Holding = cluster.holding(catalog.metadata.name.as_deref()?);
+    let holding = cluster.holding(catalog.metadata.name.as_deref()?);
     let percent = tenant.spec.max_deletions_percent;
     let prune = holding.with_gone(log, &entra.id, now).question(percent, &entra.id)?;
-    Some((prune, percent))
+    let annotations = catalog.metadata.annotations.as_ref();
+    let agreed = annotations.and_then(|annotations| annotations.get(ACKNOWLEDGE));
+    (!prune.is_answered(agreed.map(String::as_str))).then_some((prune, percent))
 }

@@ -7,13 +7,13 @@ use std::fmt;
 use crate::{
     api::{
         ApprovalStage as Stage, Approver, ApproverKind, ApproverLimit, CatalogSpec, Escalation, Grant, GroupRef,
-        Limits, NamedApprover, OnBehalfKind, OnBehalfLimit, PinnedReference, Reason, Reference, ReferenceAt,
-        TargetKind, TargetLimit, UserRef,
+        Limits, NamedApprover, OnBehalfKind, OnBehalfLimit, PinnedReference, Reason, ReferenceAt, TargetKind,
+        TargetLimit, UserRef,
     },
     graph::{ApprovalStage, SubjectSet},
     plan::{
         Problem,
-        bindings::{DirectoryKey, group_key, user_key},
+        bindings::{DirectoryKey, directory_key, group_key, user_key},
     },
 };
 
@@ -287,22 +287,7 @@ pub fn named_by_grants(spec: &CatalogSpec) -> (Vec<(String, DirectoryKey)>, Vec<
     let (mut named, mut problems) = (Vec::new(), Vec::new());
     for (index, grant) in spec.grants.iter().enumerate() {
         for ReferenceAt { field, reference } in grant.limits.references(&format!("spec.grants[{index}].limits")) {
-            let key = match reference {
-                Reference::User(user) => user_key(user),
-                Reference::Group(group) => group_key(group),
-                Reference::Tenant(_)
-                | Reference::Catalog(_)
-                | Reference::AccessPackage(_)
-                | Reference::Incompatible(_)
-                | Reference::ResourceRole(_)
-                | Reference::Secret(_)
-                | Reference::ServicePrincipal(_)
-                | Reference::ConnectedOrganization(_)
-                | Reference::Extension(_)
-                | Reference::Application(_)
-                | Reference::Site(_) => None,
-            };
-            match key {
+            match directory_key(reference) {
                 Some(key) => named.push((field, key)),
                 None => problems.push(
                     Problem::new(Reason::InvalidSpec, "it names nobody")

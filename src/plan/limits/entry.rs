@@ -48,15 +48,8 @@ pub fn remember(so_far: &mut Vec<WaySoFar>, terms: &Terms) {
 /// The ways in that such a policy is, each by which people come in; who stays longer has come in before.
 #[must_use]
 pub fn ways(terms: &Terms) -> Vec<WaySoFar> {
-    let doors = terms.doors.iter().filter(|door| lets_in(**door));
+    let doors = terms.doors.iter().filter(|door| door.lets_in());
     doors.map(|door| way(*door, terms)).collect()
-}
-
-fn lets_in(door: Door) -> bool {
-    match door {
-        Door::SelfAdd | Door::OnBehalfAdd | Door::ByRule => true,
-        Door::SelfUpdate | Door::OnBehalfUpdate => false,
-    }
 }
 
 fn way(door: Door, terms: &Terms) -> WaySoFar {

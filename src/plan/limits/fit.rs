@@ -61,6 +61,10 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
             None => Problem { field: None, ..problem },
         }
     };
+    let check_others = || {
+        let allowed = Allowed::on_behalf(on_behalf_requestors.as_ref());
+        check_chosen(&terms.on_behalf, &ON_BEHALF, &allowed, &limited)
+    };
     if grant.suspended {
         return Err(limited("spec", "is suspended (grants[].suspended)"));
     }
@@ -83,12 +87,7 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
             ));
         }
         if *acts_for_others {
-            check_chosen(
-                &terms.on_behalf,
-                &ON_BEHALF,
-                &Allowed::on_behalf(on_behalf_requestors.as_ref()),
-                &limited,
-            )?;
+            check_others()?;
         }
     }
     if !terms.unknown.is_empty() {
@@ -126,12 +125,7 @@ pub(super) fn fits(grant: &Grant, terms: &Terms, now: Timestamp) -> Result<(), P
         .iter()
         .any(|door| matches!(door, Door::OnBehalfAdd | Door::OnBehalfUpdate))
     {
-        check_chosen(
-            &terms.on_behalf,
-            &ON_BEHALF,
-            &Allowed::on_behalf(on_behalf_requestors.as_ref()),
-            &limited,
-        )?;
+        check_others()?;
     }
     if *approval == ApprovalLimit::Required {
         check_approval(terms, *extension, &Allowed::approvers(approvers.as_ref()), &limited)?;

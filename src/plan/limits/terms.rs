@@ -36,6 +36,17 @@ pub enum Door {
     ByRule,
 }
 
+impl Door {
+    /// Whether access begins by it; by the others it only goes on.
+    #[must_use]
+    pub fn lets_in(self) -> bool {
+        match self {
+            Self::SelfAdd | Self::OnBehalfAdd | Self::ByRule => true,
+            Self::SelfUpdate | Self::OnBehalfUpdate => false,
+        }
+    }
+}
+
 /// Whether somebody is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {

@@ -21,11 +21,7 @@ impl<'a> WayIn<'a> {
     /// None where nobody comes in by it.
     fn of(policy: &'a AssignmentPolicy) -> Option<Self> {
         let terms = Terms::of_entra(&policy.fields);
-        let lets_in = |door: &Door| match door {
-            Door::SelfAdd | Door::OnBehalfAdd | Door::ByRule => true,
-            Door::SelfUpdate | Door::OnBehalfUpdate => false,
-        };
-        let is_open = terms.doors.iter().any(lets_in) && terms.scope != AllowedTargetScope::NotSpecified;
+        let is_open = terms.doors.iter().any(|door| door.lets_in()) && terms.scope != AllowedTargetScope::NotSpecified;
         let approvals = match terms.add {
             Consent::Asked(_) if !terms.doors.contains(&Door::ByRule) => {
                 policy.fields.request_approval_settings.stages.len()
