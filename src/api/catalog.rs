@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     DEFAULT_TENANT, Management, NameRef, PinnedReference,
     management::Empty,
-    reference::{ApplicationRef, GroupRef, SharePointSiteRef},
+    reference::{ApplicationRef, DirectoryRoleRef, GroupRef, SharePointSiteRef},
     rules,
     status::{EntraStatus, Identity, ManagedStatus, Standing},
 };
@@ -141,17 +141,20 @@ pub enum CatalogDeletionPolicy {
 /// A resource of the catalog, and the roles of it that packages may hand out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::any_of(&["group", "application", "sharePointSite"], "a resource needs exactly one of group, application, sharePointSite; for example group: {displayName: Marketing Campaign}"))]
-#[x_kube(validation = rules::at_most_one_of(&["group", "application", "sharePointSite"]))]
-#[x_kube(validation = rules::all_fixed(&["group", "application", "sharePointSite"], "what a resource's name points at is immutable: packages hand it out by this name; remove this entry, and add the other resource under a new name"))]
-#[x_kube(validation = Rule::new("!(has(self.application) || has(self.sharePointSite)) || (has(self.roles) && self.roles.size() > 0)")
+#[x_kube(validation = rules::any_of(&["group", "application", "sharePointSite", "directoryRole"], "a resource needs exactly one of group, application, sharePointSite, directoryRole; for example group: {displayName: Marketing Campaign}"))]
+#[x_kube(validation = rules::at_most_one_of(&["group", "application", "sharePointSite", "directoryRole"]))]
+#[x_kube(validation = rules::all_fixed(&["group", "application", "sharePointSite", "directoryRole"], "what a resource's name points at is immutable: packages hand it out by this name; remove this entry, and add the other resource under a new name"))]
+#[x_kube(validation = Rule::new("!(has(self.application) || has(self.sharePointSite) || has(self.directoryRole)) || (has(self.roles) && self.roles.size() > 0)")
     .message("say which roles packages may hand out, for example roles: [Reader]")
     .field_path(".roles").reason(Reason::FieldValueRequired))]
 #[x_kube(validation = Rule::new("!has(self.group) || !has(self.roles) || self.roles.all(r, r in ['Member', 'Owner', 'EligibleMember', 'EligibleOwner'])")
     .message("the roles of a group are Member, Owner, EligibleMember and EligibleOwner: write no others")
     .field_path(".roles"))]
-#[x_kube(validation = Rule::new("!has(self.attributes) || self.attributes.size() == 0 || !has(self.group)")
-    .message("requestors are asked for attributes of applications and sites only: remove it from the group")
+#[x_kube(validation = Rule::new("!has(self.directoryRole) || !has(self.roles) || self.roles.all(r, r in ['EligibleMember', 'ActiveMember'])")
+    .message("a directory role is held as EligibleMember or ActiveMember: write no others")
+    .field_path(".roles"))]
+#[x_kube(validation = Rule::new("!has(self.attributes) || self.attributes.size() == 0 || has(self.application) || has(self.sharePointSite)")
+    .message("requestors are asked for attributes of applications and sites only: remove it")
     .field_path(".attributes"))]
 #[x_kube(validation = Rule::new("!has(self.environment) || has(self.sharePointSite)")
     .message("only SharePoint sites are in an environment: remove it")
@@ -174,9 +177,13 @@ pub struct CatalogResource {
     /// A SharePoint Online site, for example `{url: https://contoso.sharepoint.com/sites/marketing}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_point_site: Option<SharePointSiteRef>,
+    /// A role of the directory itself, for example `{roleTemplateId: 4a5d8f65-41da-4de4-8968-e035b65339cf}` (Reports Reader):
+    /// whoever gets it administers the tenant as far as the role goes. Entra takes none that it counts as privileged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory_role: Option<DirectoryRoleRef>,
     /// The roles that packages may hand out, for example `[Reader]`: `Member` or `Owner` of a group, and `EligibleMember` or
     /// `EligibleOwner` of one that is enabled for Privileged Identity Management; the value or display name of an application's
-    /// roles, the display name of a site's roles. Default for a group: `[Member]`; required for the others.
+    /// roles, the display name of a site's roles; `EligibleMember` or `ActiveMember` of a directory role. Default for a group: `[Member]`; required for the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
     pub roles: Vec<String>,

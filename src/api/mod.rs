@@ -51,7 +51,8 @@ pub use kind::KindName;
 pub use management::{Adoption, DeletionPolicy, DriftPolicy, Empty, Management, Requirement};
 pub use reason::Reason;
 pub use reference::{
-    ApplicationRef, ConnectedOrganizationRef, GroupRef, NameRef, ServicePrincipalRef, SharePointSiteRef, UserRef,
+    ApplicationRef, ConnectedOrganizationRef, DirectoryRoleRef, GroupRef, NameRef, ServicePrincipalRef,
+    SharePointSiteRef, UserRef,
 };
 pub use references::{Reference, ReferenceAt, Refers};
 pub use schema::custom_resource_definitions;

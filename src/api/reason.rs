@@ -29,6 +29,7 @@ pub enum Reason {
     ApproverIsGuest,
     PolicyShadowed,
     AssignmentsOutlive,
+    EligibilityEndsFirst,
     BothHeld,
     GuestBillingNotLinked,
     ResourceNotInCatalog,
@@ -105,6 +106,7 @@ impl Reason {
         Self::ApproverIsGuest,
         Self::PolicyShadowed,
         Self::AssignmentsOutlive,
+        Self::EligibilityEndsFirst,
         Self::BothHeld,
         Self::GuestBillingNotLinked,
         Self::ResourceNotInCatalog,
@@ -225,6 +227,7 @@ impl Reason {
             | Self::ApproverIsGuest
             | Self::PolicyShadowed
             | Self::AssignmentsOutlive
+            | Self::EligibilityEndsFirst
             | Self::BothHeld
             | Self::GuestBillingNotLinked
             | Self::ResourceNotInCatalog
@@ -298,6 +301,9 @@ impl Reason {
             Self::PolicyShadowed => "For some of those whom the policy means Entra takes a more specific policy.",
             Self::AssignmentsOutlive => {
                 "People who came in before the expiration was shortened keep their access longer."
+            }
+            Self::EligibilityEndsFirst => {
+                "Privileged Identity Management ends eligibility for a group before the package's assignments end."
             }
             Self::BothHeld => "People hold both of two packages that are incompatible.",
             Self::GuestBillingNotLinked => {

@@ -154,6 +154,18 @@ pub struct ConnectedOrganizationRef {
     pub domain: Option<String>,
 }
 
+/// A role of the directory, such as Reports Reader.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::required("roleTemplateId", "say which role, for example roleTemplateId: 4a5d8f65-41da-4de4-8968-e035b65339cf"))]
+pub struct DirectoryRoleRef {
+    /// Id of the role's template, which is the same in every tenant; for example `4a5d8f65-41da-4de4-8968-e035b65339cf` for
+    /// Reports Reader (Microsoft Entra built-in roles, "Template ID"). Of a role of the tenant's own making: its id. Required.
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = rules::guid("must be the id of a role's template, such as 4a5d8f65-41da-4de4-8968-e035b65339cf"))]
+    pub role_template_id: String,
+}
+
 /// A SharePoint Online site: exactly one of `url`, `id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

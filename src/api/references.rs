@@ -440,6 +440,8 @@ impl Refers for CatalogSpec {
                 group,
                 application,
                 share_point_site,
+                // Nothing is looked up: its id is all there is to it.
+                directory_role: _,
                 roles: _,
                 role_assignable: _,
                 attributes: _,

@@ -21,7 +21,7 @@ use crate::{
     leadership::Leadership,
     metrics::Metrics,
     reconcile::{Machine, Settings},
-    server::{self, Health},
+    server::{self, Health, MetricsAccess},
     telemetry::{self, LogFormat, Telemetry},
 };
 
@@ -77,6 +77,9 @@ pub struct Flags {
     /// Address of /healthz, /readyz and /metrics, such as 0.0.0.0:8080; absent: none is served
     #[arg(long, env = "LISTEN", value_name = "ADDRESS", help_heading = SIGNALS)]
     listen: Option<SocketAddr>,
+    /// Who may read /metrics: whoever shows a token of an account that may get that path, or anyone who reaches the port
+    #[arg(long, env = "METRICS_ACCESS", value_enum, default_value_t, value_name = "WHO", help_heading = SIGNALS)]
+    metrics_access: MetricsAccess,
     /// What to log: error, warn, info, debug, trace, or a filter such as entra_access_operator=debug
     #[arg(
         long,
@@ -140,12 +143,21 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
         bundle = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from).map(|path| path.display().to_string()),
         "starting"
     );
+    let machine = Machine::real();
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     if let Some(address) = flags.listen {
-        server::serve(address, Arc::clone(&health), Arc::clone(&metrics))
-            .await
-            .map_err(|error| io::Error::other(format!("--listen {address}: {error}")))?;
+        let (health, metrics) = (Arc::clone(&health), Arc::clone(&metrics));
+        server::serve(
+            address,
+            health,
+            metrics,
+            flags.metrics_access,
+            client.clone(),
+            machine.clock.clone(),
+        )
+        .await
+        .map_err(|error| io::Error::other(format!("--listen {address}: {error}")))?;
     }
     let ending = Arc::clone(&health);
     let stop = async move {
@@ -157,7 +169,6 @@ async fn lead(flags: Flags) -> Result<(), io::Error> {
     }
     .boxed()
     .shared();
-    let machine = Machine::real();
     if !flags.leader_election {
         metrics.leads(true);
         operate(client, settings, machine, health, metrics, stop).await;

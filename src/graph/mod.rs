@@ -17,7 +17,7 @@
 //! | `page`, `batch` | collections over `@odata.nextLink`, reads in one `$batch` |
 //! | `odata`, `wire`, `id` | literals and URLs, tolerant enums, id newtypes |
 //! | `error` | what went wrong, with the ids that support asks for |
-//! | `catalog`, `resource`, `access_package`, `assignment_policy`, `assignment`, `connected_organization`, `directory`, `lookup` | the operations |
+//! | `catalog`, `resource`, `access_package`, `assignment_policy`, `assignment`, `connected_organization`, `directory`, `eligibility`, `lookup` | the operations |
 //!
 //! This module knows neither Kubernetes nor the operator's own resources. Absent (`None`, an empty list) is only
 //! ever answered where Graph has said so: a refusal (403) or a failure is always an error.
@@ -36,6 +36,7 @@ mod closing;
 mod cloud;
 pub mod connected_organization;
 pub mod directory;
+mod eligibility;
 mod error;
 mod extension;
 mod gate;
@@ -78,6 +79,7 @@ pub use connected_organization::{
 pub use directory::{
     AppRole, Found, Group, GroupKey, Lookup, ServicePrincipal, ServicePrincipalKey, Site, SiteKey, User, UserKey,
 };
+pub use eligibility::{EligibilityLimit, GroupAccess};
 pub use error::{GraphError, GraphErrorKind, GraphFault};
 pub use extension::{ExtensionKind, ExtensionStage, StageSetting, WorkflowExtension};
 pub use id::{

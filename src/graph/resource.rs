@@ -25,6 +25,8 @@ string_enum! {
         AadApplication = "AadApplication",
         /// A SharePoint site; origin id: the site's URL.
         SharePointOnline = "SharePointOnline",
+        /// A role of the directory; origin id: the role's template.
+        DirectoryRole = "DirectoryRole",
     }
 }
 
@@ -35,7 +37,7 @@ impl OriginSystem {
     #[must_use]
     pub fn is_listed(&self) -> bool {
         match self {
-            Self::AadGroup | Self::AadApplication => true,
+            Self::AadGroup | Self::AadApplication | Self::DirectoryRole => true,
             Self::SharePointOnline | Self::Other(_) => false,
         }
     }
@@ -381,6 +383,9 @@ impl Graph {
             OriginSystem::AadGroup => "EntitlementManagement.ReadWrite.All and Group.ReadWrite.All",
             OriginSystem::AadApplication => "EntitlementManagement.ReadWrite.All and Application.ReadWrite.All",
             OriginSystem::SharePointOnline => "EntitlementManagement.ReadWrite.All and Sites.FullControl.All",
+            OriginSystem::DirectoryRole => {
+                "EntitlementManagement.ReadWrite.All and the role Privileged Role Administrator"
+            }
             OriginSystem::Other(_) => WRITE,
         };
         self.request_resource("resourceRequests.add", permission, "adminAdd", catalog, body)

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{Act, Hold, Holders, Plan, Problem, Step, drift::digest};
+use super::{Act, Hold, Holders, Plan, Problem, drift::digest};
 use crate::api::{ACKNOWLEDGE, Acknowledge, Reason};
 
 /// A number that grew by no more than one in so many is the one that was agreed to.
@@ -108,24 +108,42 @@ impl Live {
     }
 }
 
-/// What a plan does to people: what the token stands for.
-fn touching<A>(plan: &Plan<A>) -> BTreeSet<String> {
-    let waiting = plan.held.iter().filter(|(_, hold)| is_unacknowledged(hold));
-    waiting.flat_map(|(step, _)| parts(step)).collect()
+/// What a plan does to people: what the token stands for, and what is told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Touching {
+    /// What takes access away.
+    cuts: BTreeSet<String>,
+    /// What hands out more.
+    hands_out: BTreeSet<String>,
 }
 
-fn parts<A>(step: &Step<A>) -> Vec<String> {
-    let touches = |holders| holders != Holders::Untouched;
-    let differences = step.differences.iter();
-    let parts: Vec<String> = differences
-        .filter(|difference| touches(difference.stake.holders))
-        .map(ToString::to_string)
-        .collect();
-    // Who is asked to go changes while they go.
-    if parts.is_empty() {
-        vec!["all assignments -> removed".to_owned()]
-    } else {
-        parts
+impl Touching {
+    fn of<A>(plan: &Plan<A>) -> Self {
+        let mut touching = Self::default();
+        for (step, _) in plan.held.iter().filter(|(_, hold)| is_unacknowledged(hold)) {
+            let mut is_told = false;
+            for difference in &step.differences {
+                is_told |= touching.add(difference.stake.holders, difference.to_string());
+            }
+            // Who is asked to go changes while they go.
+            if !is_told {
+                touching.add(Holders::Cuts, "all assignments -> removed".to_owned());
+            }
+        }
+        touching
+    }
+
+    fn add(&mut self, holders: Holders, part: String) -> bool {
+        match holders {
+            Holders::Untouched => return false,
+            Holders::Cuts => self.cuts.insert(part),
+            Holders::HandsOut => self.hands_out.insert(part),
+        };
+        true
+    }
+
+    fn all(&self) -> BTreeSet<&str> {
+        self.cuts.iter().chain(&self.hands_out).map(String::as_str).collect()
     }
 }
 
@@ -146,6 +164,7 @@ fn is_unacknowledged(hold: &Hold) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     token: Token,
+    touching: Touching,
     live: Live,
 }
 
@@ -154,13 +173,13 @@ impl Question {
     /// Entra: an answer for one is none for another.
     #[must_use]
     pub fn of<A>(plan: &Plan<A>, id: &str, live: Live) -> Option<Self> {
-        let touching = touching(plan);
-        if touching.is_empty() {
+        let touching = Touching::of(plan);
+        let all: Vec<&str> = touching.all().into_iter().collect();
+        if all.is_empty() {
             return None;
         }
-        let all: Vec<String> = touching.into_iter().collect();
         let token = Token::new(&format!("{} {}", id.to_lowercase(), all.join("\n")), live.people);
-        Some(Self { token, live })
+        Some(Self { token, touching, live })
     }
 
     /// What is to be written into the annotation.
@@ -175,19 +194,20 @@ impl Question {
         self.token.is_in(annotation)
     }
 
-    /// The plan with the words of what it waits for. `annotate` is the command up to the annotation.
+    /// The plan with the words of what it waits for: of all of it, since all of it is what is agreed to. `annotate` is the command up to
+    /// the annotation.
     #[must_use]
     pub fn asked<A: Act>(&self, mut plan: Plan<A>, annotate: &str) -> Plan<A> {
         let command = format!("{annotate} --overwrite {ACKNOWLEDGE}={}", self.token());
-        for (step, hold) in &mut plan.held {
+        for (_, hold) in &mut plan.held {
             if is_unacknowledged(hold) {
-                *hold = Hold::Unacknowledged(self.problem(step, &command));
+                *hold = Hold::Unacknowledged(self.problem(&command));
             }
         }
         plan
     }
 
-    fn problem<A>(&self, step: &Step<A>, command: &str) -> Problem {
+    fn problem(&self, command: &str) -> Problem {
         let Live {
             people,
             guests,
@@ -203,19 +223,24 @@ impl Question {
         } else {
             " who hold the package".to_owned()
         };
-        let what = parts(step).join("; ");
-        let does = match step.stake.holders {
-            Holders::HandsOut => format!("hands more to {people} people{of}{guests}"),
-            Holders::Cuts | Holders::Untouched => {
-                let fate = if guests.is_empty() {
-                    ""
-                } else {
-                    "; a guest who then holds nothing may be blocked and deleted by the tenant's settings"
-                };
-                format!("takes access from {people} people{of}{guests}{fate}")
-            }
+        let who = format!("{people} people{of}{guests}");
+        let fate = if guests.is_empty() {
+            ""
+        } else {
+            "; a guest who then holds nothing may be blocked and deleted by the tenant's settings"
         };
-        Problem::new(Reason::AcknowledgementRequired, format!("{what}: this {does}"))
+        let Touching { cuts, hands_out } = &self.touching;
+        let what = |parts: &BTreeSet<String>| parts.iter().cloned().collect::<Vec<_>>().join("; ");
+        let told = match (cuts.is_empty(), hands_out.is_empty()) {
+            (false, false) => format!(
+                "{}: this takes access from {who}{fate}; and {}: this hands more to them",
+                what(cuts),
+                what(hands_out)
+            ),
+            (true, false) => format!("{}: this hands more to {who}", what(hands_out)),
+            (_, true) => format!("{}: this takes access from {who}{fate}", what(cuts)),
+        };
+        Problem::new(Reason::AcknowledgementRequired, told)
             .remedy(format!("to let it happen: {command}; to give it up, change the spec"))
     }
 }
@@ -266,6 +291,7 @@ mod tests {
                 change: change.into(),
                 count: people,
             },
+            touching: Touching::default(),
             live: live(people, people),
         };
         let token = question("abc", 20).token();

@@ -280,7 +280,7 @@ fn remaining(live: &[&Assignment], count: usize, takes_away: bool) -> Problem {
     let next = if takes_away {
         "their access is being taken away; the deletion goes on when it is"
     } else {
-        "nobody can request it any more; the deletion goes on when their access has ended, or with deletionPolicy: DeleteWithAssignments, where the grant allows it"
+        "nobody can request it any more; the deletion goes on when their access has ended, or with deletionPolicy: DeleteWithAssignments, where the grant allows it; the annotation access.entra-operator.io/orphan=true leaves all of it in Entra at once, where the grant allows Orphan"
     };
     Problem::new(
         Reason::AssignmentsRemain,

@@ -11,8 +11,9 @@ use super::{
 use crate::{
     api::{AssignmentPolicySpec, IsoDuration, Reason, RequestorScope, Requestors},
     graph::{
-        AllowedTargetScope, Assignment, AssignmentSchedule, AssignmentState, Expiration, ExpirationKind, Listed,
-        ObjectId, PolicyBody, PolicyId, Read, SubjectSet, UserKey,
+        AccessPackage, AllowedTargetScope, Assignment, AssignmentPolicy, AssignmentSchedule, AssignmentState,
+        Expiration, ExpirationKind, GroupAccess, Listed, ObjectId, OriginSystem, PolicyBody, PolicyId, Read,
+        SubjectSet, UserKey,
     },
 };
 
@@ -268,6 +269,102 @@ pub fn both_held(others: &[(String, usize)]) -> Option<Problem> {
     )
 }
 
+/// Eligibility that a package hands out, by which people can become members or owners of a group for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eligible {
+    /// The group.
+    pub group: ObjectId,
+    /// As what.
+    pub access: GroupAccess,
+}
+
+/// The eligibility that a package hands out.
+#[must_use]
+pub fn eligible(package: &AccessPackage) -> Vec<Eligible> {
+    let scopes = package
+        .resource_role_scopes
+        .known()
+        .into_iter()
+        .flat_map(|listed| &listed.elements);
+    let groups = scopes.filter(|scope| scope.scope.origin_system == OriginSystem::AadGroup);
+    groups
+        .filter_map(|scope| {
+            let access = match scope.role.origin_id.split_once('_')?.0 {
+                "EligibleMember" => GroupAccess::Member,
+                "EligibleOwner" => GroupAccess::Owner,
+                _ => return None, // a member or an owner at once
+            };
+            Some(Eligible {
+                group: scope.scope.origin_id.as_str().into(),
+                access,
+            })
+        })
+        .collect()
+}
+
+/// That people lose eligibility before the policies of the package end their assignments: each with the longest time that Privileged
+/// Identity Management gives it.
+#[must_use]
+pub fn ends_first(
+    eligible: &[(Eligible, Duration)],
+    policies: &Read<Listed<AssignmentPolicy>>,
+    now: Timestamp,
+) -> Option<Problem> {
+    let policies = policies.known().into_iter().flat_map(|listed| &listed.elements);
+    let policies: Vec<&AssignmentPolicy> = policies.collect();
+    let mut told: Vec<String> = Vec::new();
+    for (Eligible { group, access }, longest) in eligible {
+        let longer = policies
+            .iter()
+            .filter(|policy| lasts_longer(&policy.fields.expiration, *longest, now));
+        let mut names: Vec<String> = longer
+            .map(|policy| format!("{:?}", policy.fields.display_name))
+            .collect();
+        names.sort(); // the service answers in any order
+        if !names.is_empty() {
+            told.push(format!(
+                "who is eligible as {access} of group {group} is so for {} days at most, and longer by {}",
+                longest.as_secs() / 86_400,
+                names.join(", ")
+            ));
+        }
+    }
+    if told.is_empty() {
+        return None;
+    }
+    let what = format!(
+        "{}: access ends before the assignment does, which Entra still shows",
+        told.join("; ")
+    );
+    Some(
+        Problem::new(Reason::EligibilityEndsFirst, what)
+            .at("spec.resourceRoles")
+            .remedy("shorten the expiration of these policies, or let the group's settings in Privileged Identity Management give eligibility for longer"),
+    )
+}
+
+/// Whether somebody who comes in now stays for longer than this.
+fn lasts_longer(expiration: &Expiration, longest: Duration, now: Timestamp) -> bool {
+    match expiration.kind {
+        ExpirationKind::NoExpiration => true,
+        ExpirationKind::AfterDuration => {
+            let length = expiration.duration.as_deref();
+            let length = length.and_then(|text| IsoDuration::new(text).as_duration());
+            length.is_some_and(|length| length > longest)
+        }
+        ExpirationKind::AfterDateTime => {
+            let end = expiration
+                .end
+                .as_deref()
+                .and_then(|text| text.parse::<Timestamp>().ok());
+            let latest = now.checked_add(longest).ok();
+            end.zip(latest).is_some_and(|(end, latest)| end > latest)
+        }
+        // Nothing certain is known of it.
+        ExpirationKind::NotSpecified | ExpirationKind::Unknown(_) => false,
+    }
+}
+
 /// Whether a policy is of those for which Entra asks that guests are billed to somebody: it may bring in people from outside, and
 /// has sponsors who decide, workflow extensions, or a rule.
 #[must_use]
@@ -315,7 +412,7 @@ pub fn unbilled(body: &PolicyBody, refusal: &str) -> Option<Problem> {
 
 /// The other policies of a package, where all of them were read.
 #[must_use]
-pub fn beside(policies: &Read<Listed<crate::graph::AssignmentPolicy>>) -> Vec<Beside<'_>> {
+pub fn beside(policies: &Read<Listed<AssignmentPolicy>>) -> Vec<Beside<'_>> {
     let policies = policies.known().into_iter().flat_map(|listed| &listed.elements);
     policies
         .map(|policy| {

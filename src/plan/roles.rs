@@ -158,6 +158,8 @@ pub fn candidates(roles: &[ResourceRole], app_roles: &[AppRole]) -> Vec<Candidat
             value: match &role.origin_system {
                 // `EligibleMember_{group}`, which is called "Eligible Member".
                 OriginSystem::AadGroup => role.origin_id.split_once('_').map(|(kind, _)| kind.to_owned()),
+                // `Eligible`, which is called "Eligible Member".
+                OriginSystem::DirectoryRole => Some(format!("{}Member", role.origin_id)),
                 OriginSystem::AadApplication | OriginSystem::SharePointOnline | OriginSystem::Other(_) => app_roles
                     .iter()
                     .find(|app_role| app_role.id.eq_ignore_ascii_case(&role.origin_id))

@@ -16,7 +16,7 @@ use super::{
     halt::{Halt, Retry, Step},
     identity::{self, Place, Site, refuse_unreadable},
     inventory::Freshness,
-    outlook::{Asks, holders_of_both},
+    outlook::{Asks, holders_of_both, of_eligibility},
     parting::{Departure, Shut, deleted, depart, last_tenant, nothing_there, parting, shut},
     pipeline,
     subject::Subject,
@@ -40,7 +40,7 @@ use crate::{
         desire,
         identity::{Candidate, takes_over},
         limits::{self, Counted, RoleAt},
-        outlook::both_held,
+        outlook::{both_held, ends_first},
     },
     report::Report,
 };
@@ -332,7 +332,11 @@ impl Managed for AccessPackage {
             }
             PackageAct::RemoveRole { id, .. } => {
                 let begun = inventory.moment();
-                match graph.remove_resource_role_scope(&package.id, id).await? {
+                let removed = match graph.remove_resource_role_scope(&package.id, id).await {
+                    Err(error) if refused_for_absent(&site.tenant, package, id, &error).await? => Removed::NotFound,
+                    removed => removed?,
+                };
+                match removed {
                     Removed::Away => {}
                     // No read would tell of it either.
                     Removed::NotFound if inventory.is_role_gone(catalog, &package.id, id, begun) => {
@@ -503,7 +507,7 @@ impl Managed for AccessPackage {
     }
 
     async fn look_out(
-        _subject: &mut Subject<Self>,
+        subject: &mut Subject<Self>,
         references: &PackageReferences,
         observed: &Found<Box<graph::AccessPackage>>,
         asks: Asks,
@@ -518,7 +522,9 @@ impl Managed for AccessPackage {
             let people = holders_of_both(&references.tenant, &package.id, &other, asks).await;
             held.extend(people.map(|people| (named.reference.clone(), people)));
         }
-        both_held(&held).into_iter().collect()
+        let eligible = of_eligibility(&references.tenant, package, asks).await;
+        let sooner = ends_first(&eligible, &package.policies, subject.now);
+        both_held(&held).into_iter().chain(sooner).collect()
     }
 
     fn comes_back(_subject: &Subject<Self>, report: &Report, _references: &PackageReferences) -> Retry {
@@ -623,6 +629,26 @@ fn absent(spec: &AccessPackageSpec, id: &ObjectId, tenant: &str) -> Halt {
     let what = format!("no access package with id {:?} in tenant {tenant}", id.as_str());
     let problem = Problem::new(Reason::ReferenceNotFound, what).at(field);
     Halt::reference(problem.remedy("correct the id, or take the entry out")).retried(Retry::Backoff)
+}
+
+/// Whether a removal is refused since there is nothing to remove: the service says that it may not be done where it does not show
+/// what is not there. It can mean nothing else to whom everything is allowed in the tenant, where the package was read and lacks
+/// the role.
+async fn refused_for_absent(
+    tenant: &Tenant,
+    package: &graph::AccessPackage,
+    id: &graph::ResourceRoleScopeId,
+    error: &graph::GraphError,
+) -> Result<bool, graph::GraphError> {
+    let scopes = package.resource_role_scopes.known();
+    let lacks = scopes.is_some_and(|listed| {
+        let shows = |scope: &graph::ResourceRoleScope| scope.id == *id;
+        !listed.elements.iter().any(shows) && !listed.hides(id.as_str())
+    });
+    if error.kind != GraphErrorKind::Forbidden || !lacks {
+        return Ok(false);
+    }
+    Ok(tenant.graph.token_claims().await?.is_tenant_wide())
 }
 
 /// The portals of the other clouds have addresses of their own.

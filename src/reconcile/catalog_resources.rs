@@ -512,6 +512,9 @@ fn refused(name: &str, resource: &NewResource, is_seen: bool, error: &GraphError
         let permission = match resource.origin_system {
             OriginSystem::AadGroup => "Group.ReadWrite.All (or make the application an owner of the group)",
             OriginSystem::AadApplication => "Application.ReadWrite.All",
+            OriginSystem::DirectoryRole => {
+                "RoleManagement.ReadWrite.Directory (or the directory role Privileged Role Administrator)"
+            }
             OriginSystem::SharePointOnline | OriginSystem::Other(_) => "Sites.FullControl.All",
         };
         return Problem::new(
@@ -538,6 +541,9 @@ fn refused(name: &str, resource: &NewResource, is_seen: bool, error: &GraphError
                 "write the object id of the service principal (enterprise application), not the appId nor the object id of the app registration"
             }
             OriginSystem::SharePointOnline => "write the address of the site, not of a page or a library in it",
+            OriginSystem::DirectoryRole => {
+                "write the template id of a role as Microsoft Entra's list of built-in roles has it"
+            }
             OriginSystem::Other(_) => "correct it",
         };
         return Problem::new(
@@ -571,6 +577,13 @@ pub(crate) async fn remove_resource(
             ));
             Ok(Done::Nothing)
         }
+        // No list would tell of it: whoever asks for it by its id is told the same.
+        Err(error)
+            if is_unlisted(resources, id) && is_absent(tenant, &error).await? && is_nowhere(tenant, id).await? =>
+        {
+            resources.retain(|resource| resource.id != *id);
+            Ok(Done::Changed)
+        }
         // Whether that is so, the next look tells; a catalog that goes takes it along in any case.
         Err(error) if error.kind == GraphErrorKind::NotFound => {
             observed.removing.push(Problem::new(
@@ -583,4 +596,26 @@ pub(crate) async fn remove_resource(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether it is of a system whose resources no list shows.
+fn is_unlisted(resources: &[Resource], id: &ResourceId) -> bool {
+    let found = resources.iter().find(|resource| resource.id == *id);
+    found.is_some_and(|resource| !resource.origin_system.is_listed())
+}
+
+/// Whether nothing of this id is there, asked for by itself.
+async fn is_nowhere(tenant: &Tenant, id: &ResourceId) -> Result<bool, GraphError> {
+    match tenant.graph.get_resource(id).await {
+        Ok(found) => Ok(found.is_none()),
+        Err(error) => is_absent(tenant, &error).await,
+    }
+}
+
+/// Whether an answer says that something is not there: 404, and 403 to whom everything is allowed in the tenant.
+async fn is_absent(tenant: &Tenant, error: &GraphError) -> Result<bool, GraphError> {
+    if error.kind == GraphErrorKind::Forbidden {
+        return Ok(tenant.graph.token_claims().await?.is_tenant_wide());
+    }
+    Ok(error.kind == GraphErrorKind::NotFound)
 }

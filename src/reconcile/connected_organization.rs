@@ -359,7 +359,11 @@ impl Managed for ConnectedOrganization {
 /// Another object that stands for the same people, and came first: Entra shows a domain as the tenant behind it, so that there
 /// the two would not be known for one.
 fn twin(context: &Context, object: &ConnectedOrganization) -> Option<Problem> {
-    let asked = object.spec.identity_source.as_ref()?;
+    // Neither a domain nor a tenant's id is another one in capitals.
+    let means =
+        |one: &ConnectedOrganization| serde_json::to_string(&one.spec.identity_source).map(|text| text.to_lowercase());
+    object.spec.identity_source.as_ref()?;
+    let asked = means(object).ok()?;
     let place = |one: &ConnectedOrganization| (one.creation_timestamp().map(|time| time.0), one.name_any());
     let mut others: Vec<_> = context
         .cluster
@@ -371,7 +375,7 @@ fn twin(context: &Context, object: &ConnectedOrganization) -> Option<Problem> {
         })
         .filter(|other| other.name_any() != object.name_any())
         .filter(|other| other.spec.tenant_ref == object.spec.tenant_ref)
-        .filter(|other| other.spec.identity_source.as_ref() == Some(asked))
+        .filter(|other| means(other).is_ok_and(|meant| meant == asked))
         .filter(|other| identity::own(other.as_ref()).is_some() || place(other) < place(object))
         .map(|other| other.name_any())
         .collect();

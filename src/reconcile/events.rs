@@ -1,6 +1,9 @@
 //! Publishing what a visit has to tell.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -8,7 +11,7 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
-use crate::report::Note;
+use crate::{plan::drift::digest, report::Note};
 
 /// A recorder remembers what it published in the last minutes, to count repeats instead of publishing them again. With many
 /// objects that is more memory than the objects take; so it is followed by another after as many events as this.
@@ -18,8 +21,14 @@ const REMEMBERED: usize = 256;
 pub(super) struct Events {
     client: Client,
     reporter: Reporter,
-    /// The recorder, and how many events it was given.
-    recorder: Mutex<(Recorder, usize)>,
+    recorder: Mutex<Told>,
+}
+
+/// A recorder and what it was given last of each object and reason: it takes what has another text for a repeat, and counts it under
+/// the old one, so that another recorder tells what is new.
+struct Told {
+    recorder: Recorder,
+    last: HashMap<(String, String), String>,
 }
 
 impl Events {
@@ -29,24 +38,38 @@ impl Events {
             instance: pod_name,
         };
         Self {
-            recorder: Mutex::new((Recorder::new(client.clone(), reporter.clone()), 0)),
+            recorder: Mutex::new(Told {
+                recorder: Recorder::new(client.clone(), reporter.clone()),
+                last: HashMap::new(),
+            }),
             client,
             reporter,
         }
     }
 
-    fn recorder(&self) -> Recorder {
-        let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        if recorder.1 == REMEMBERED {
-            *recorder = (Recorder::new(self.client.clone(), self.reporter.clone()), 0);
+    /// The recorder that tells this of an object.
+    fn recorder(&self, object: &ObjectReference, note: &Note) -> Recorder {
+        let mut told = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let place =
+            [&object.kind, &object.namespace, &object.name, &object.uid].map(|part| part.as_deref().unwrap_or("-")); // it only has to differ
+        let key = (place.join("/"), note.reason.name());
+        let text = digest(&note.message);
+        let is_new = told.last.get(&key).is_some_and(|last| *last != text);
+        if is_new || told.last.len() == REMEMBERED {
+            told.recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+            told.last.clear();
         }
-        recorder.1 += 1;
-        recorder.0.clone()
+        told.last.insert(key, text);
+        told.recorder.clone()
     }
 
     /// Publishes an event about this object. One that fails is logged: it never fails a visit.
     pub(super) async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
-        let published = self.recorder().publish(&event(note), &object.object_ref(&())).await;
+        let object_ref = object.object_ref(&());
+        let published = self
+            .recorder(&object_ref, note)
+            .publish(&event(note), &object_ref)
+            .await;
         let Err(error) = published else {
             return;
         };
@@ -61,7 +84,7 @@ impl Events {
     /// Publishes an event about an object that need not be there any more. One that fails is logged: the namespace may be
     /// going as well, and takes none then.
     pub(super) async fn publish_about(&self, object: &ObjectReference, note: &Note) {
-        if let Err(error) = self.recorder().publish(&event(note), object).await {
+        if let Err(error) = self.recorder(object, note).publish(&event(note), object).await {
             let reason = note.reason.name();
             tracing::debug!(%error, %reason, "event not published");
         }

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::tenant::Tenant;
 use crate::{
-    api::AssignmentPolicySpec,
-    graph::{AccessPackageId, AssignmentState, GraphError, Listed},
+    api::{AssignmentPolicySpec, IsoDuration},
+    graph::{AccessPackage, AccessPackageId, AssignmentState, GraphError, Listed},
     plan::{
         Problem,
-        outlook::{Decider, decides},
+        outlook::{Decider, Eligible, decides, eligible},
     },
 };
 
@@ -90,6 +90,30 @@ pub(crate) async fn of_deciders(
         problems.extend(decides(decider, &standing, spec));
     }
     problems
+}
+
+/// The eligibility that a package hands out and that Privileged Identity Management ends, with the longest time that it gives.
+pub(crate) async fn of_eligibility(tenant: &Tenant, package: &AccessPackage, asks: Asks) -> Vec<(Eligible, Duration)> {
+    /// No end.
+    const FOR_EVER: usize = usize::MAX;
+    let mut limited = Vec::new();
+    for eligible in eligible(package) {
+        let Eligible { group, access } = &eligible;
+        let longest = async {
+            let limits = tenant.graph.list_eligibility_limits(group).await?;
+            let limit = limits.into_iter().find(|limit| limit.access == *access);
+            let longest = limit.and_then(|limit| IsoDuration::new(&limit.longest?).as_duration());
+            let seconds = longest.and_then(|longest| usize::try_from(longest.as_secs()).ok());
+            Ok(seconds.unwrap_or(FOR_EVER)) // nothing is said of an end
+        };
+        let what = format!("seconds that {group} has eligible as {access}");
+        let rhythm = (asks, tenant.directory.verify_after());
+        let seconds = tenant.counted.number(tenant, what, rhythm, longest).await;
+        let seconds = seconds.filter(|seconds| *seconds != FOR_EVER);
+        let longest = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        limited.extend(longest.map(|seconds| (eligible.clone(), Duration::from_secs(seconds))));
+    }
+    limited
 }
 
 /// How many people hold both packages.

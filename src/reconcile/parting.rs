@@ -188,7 +188,19 @@ pub(super) async fn depart<K: Managed>(context: &Context, subject: &mut Subject<
         return Ok(());
     };
     if identity::own(&subject.object).is_none() && subject.status.intent().is_none() {
-        return Ok(()); // nothing was ever made
+        // Nothing was ever made, or nothing proves any more what was.
+        if let Some(id) = subject.external_id().map(str::to_owned) {
+            context.metrics.left_behind(&K::kind(&()));
+            subject.notes.push(Note {
+                reason: Reason::LeftBehind,
+                message: format!(
+                    "this object stood for {} {id} before its status was lost, and nothing proves it: that stays in Entra as it is, and nobody manages it; delete it there, or take it over by spec.id in a new object",
+                    K::NOUN
+                ),
+                is_warning: true,
+            });
+        }
+        return Ok(());
     }
     let mut site = K::last_site(context, subject).await?; // reads Kubernetes
     subject.drift_interval = site.tenant.drift_interval;

@@ -2,6 +2,9 @@
 //!
 //! Who holds connections open, or reads and writes a byte at a time, costs a bounded share of memory, and keeps neither the
 //! kubelet nor Prometheus from being answered.
+//!
+//! Whoever begins with a TLS handshake is answered in TLS, and others as they are: probes need no certificate, and a token goes to
+//! the metrics under cover.
 
 use std::{
     collections::HashMap,
@@ -14,11 +17,13 @@ use std::{
 };
 
 use axum::serve::Listener;
+use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     time::Sleep,
 };
+use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
 
 /// At the same time, from one address: several Prometheus servers behind one address, and the kubelet.
 const FROM_ONE_ADDRESS: usize = 16;
@@ -26,6 +31,8 @@ const FROM_ONE_ADDRESS: usize = 16;
 const FROM_ALL: usize = 256;
 /// A scrape takes less; one who keeps a connection for the next opens another then.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The first byte of a TLS handshake (RFC 8446, 5.1: `handshake(22)`); no method of HTTP begins so.
+const HANDSHAKE: u8 = 22;
 
 /// How many connections are open, by address.
 type Open = Arc<Mutex<HashMap<IpAddr, usize>>>;
@@ -33,13 +40,15 @@ type Open = Arc<Mutex<HashMap<IpAddr, usize>>>;
 /// Listens, and hangs up on whoever asks for too much.
 pub(super) struct Bounded {
     listener: TcpListener,
+    tls: TlsAcceptor,
     open: Open,
 }
 
 impl Bounded {
-    pub(super) fn new(listener: TcpListener) -> Self {
+    pub(super) fn new(listener: TcpListener, tls: Arc<ServerConfig>) -> Self {
         Self {
             listener,
+            tls: tls.into(),
             open: Open::default(),
         }
     }
@@ -54,7 +63,7 @@ impl Listener for Bounded {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if let Some(place) = Place::take(&self.open, address.ip()) {
                 let connection = Connection {
-                    stream,
+                    stream: Stream::Unheard(stream, self.tls.clone()),
                     end: Box::pin(tokio::time::sleep(LONGEST)),
                     _place: place,
                 };
@@ -102,16 +111,75 @@ impl Drop for Place {
     }
 }
 
+/// What is spoken on a connection.
+enum Stream {
+    /// Nothing yet.
+    Unheard(TcpStream, TlsAcceptor),
+    /// HTTP as it is.
+    Plain(TcpStream),
+    /// TLS, not agreed yet.
+    Agreeing(Box<Accept<TcpStream>>),
+    /// HTTP in TLS.
+    Covered(Box<TlsStream<TcpStream>>),
+    /// Nothing any more.
+    Over,
+}
+
 /// A connection that ends.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     end: Pin<Box<Sleep>>,
     _place: Place,
+}
+
+/// What bytes go through.
+enum Channel<'a> {
+    Plain(&'a mut TcpStream),
+    Covered(&'a mut TlsStream<TcpStream>),
 }
 
 impl Connection {
     fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
         self.end.as_mut().poll(context).is_ready()
+    }
+
+    /// The channel, once it is clear what is spoken.
+    fn channel(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Channel<'_>>> {
+        if self.has_ended(context) {
+            return Poll::Ready(Err(over()));
+        }
+        loop {
+            self.stream = match std::mem::replace(&mut self.stream, Stream::Over) {
+                Stream::Unheard(stream, tls) => {
+                    let mut first = [0];
+                    match stream.poll_peek(context, &mut ReadBuf::new(&mut first)) {
+                        Poll::Pending => {
+                            self.stream = Stream::Unheard(stream, tls);
+                            return Poll::Pending;
+                        }
+                        Poll::Ready(Ok(1)) if first == [HANDSHAKE] => Stream::Agreeing(Box::new(tls.accept(stream))),
+                        Poll::Ready(Ok(_)) => Stream::Plain(stream),
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    }
+                }
+                Stream::Agreeing(mut accept) => match Pin::new(&mut *accept).poll(context) {
+                    Poll::Pending => {
+                        self.stream = Stream::Agreeing(accept);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(agreed) => Stream::Covered(Box::new(agreed?)),
+                },
+                decided @ (Stream::Plain(_) | Stream::Covered(_) | Stream::Over) => {
+                    self.stream = decided;
+                    break;
+                }
+            };
+        }
+        match &mut self.stream {
+            Stream::Plain(stream) => Poll::Ready(Ok(Channel::Plain(stream))),
+            Stream::Covered(stream) => Poll::Ready(Ok(Channel::Covered(stream))),
+            Stream::Unheard(..) | Stream::Agreeing(_) | Stream::Over => Poll::Ready(Err(over())),
+        }
     }
 }
 
@@ -125,27 +193,36 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.has_ended(context) {
-            return Poll::Ready(Err(over()));
+        match std::task::ready!(self.channel(context)?) {
+            Channel::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Channel::Covered(stream) => Pin::new(stream).poll_read(context, buffer),
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.has_ended(context) {
-            return Poll::Ready(Err(over()));
+        match std::task::ready!(self.channel(context)?) {
+            Channel::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Channel::Covered(stream) => Pin::new(stream).poll_write(context, bytes),
         }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Covered(stream) => Pin::new(stream).poll_flush(context),
+            // Nothing was written.
+            Stream::Unheard(..) | Stream::Agreeing(_) | Stream::Over => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        match &mut self.stream {
+            Stream::Plain(stream) | Stream::Unheard(stream, _) => Pin::new(stream).poll_shutdown(context),
+            Stream::Covered(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Agreeing(_) | Stream::Over => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -160,7 +237,7 @@ mod tests {
 
     #[expect(clippy::disallowed_methods, reason = "it serves for as long as the test")]
     async fn served() -> io::Result<SocketAddr> {
-        let listener = Bounded::new(TcpListener::bind("127.0.0.1:0").await?);
+        let listener = Bounded::new(TcpListener::bind("127.0.0.1:0").await?, super::super::certificate()?);
         let address = listener.local_addr()?;
         tokio::spawn(async move { axum::serve(listener, Router::new().route("/", get(|| async { "ok" }))).await });
         Ok(address)

@@ -21,6 +21,7 @@ fn a_restricted_namespace_takes_the_pod_and_the_pod_makes_the_samples_ready() ->
 
     // As the documents say, with a tenant, and waiting until all of it is ready.
     let mut values = cluster.values();
+    values["metrics"]["readers"] = json!([{"name": "prometheus", "namespace": RELEASE}]);
     values["tenant"] = json!({"name": "default", "spec": {
         "tenantId": world::TENANT_ID,
         "credentials": {"clientSecret": {"clientId": world::CLIENT_ID, "secretRef": {"name": "entra-credentials"}}},
@@ -47,8 +48,24 @@ fn a_restricted_namespace_takes_the_pod_and_the_pod_makes_the_samples_ready() ->
 
     cluster.apply_samples()?;
     cluster.samples_ready()?;
-    let metrics = container.metrics()?;
-    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+    // Who may read the metrics: neither strangers, nor an account without the right, nor an invented token.
+    for name in ["prometheus", "curious"] {
+        cluster.create(
+            &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": RELEASE}}),
+        )?;
+    }
+    let token = |name: &str| cluster.service_account_token(RELEASE, name, None);
+    let (status, metrics) = container.metrics(Some(&token("prometheus")?))?;
+    assert!(status == 200 && metrics.ends_with("# EOF\n"), "{status}: {metrics}");
+    for (shown, expected) in [
+        (None, 401),
+        (Some("invented".to_owned()), 401),
+        (Some(token("curious")?), 403),
+    ] {
+        let (status, words) = container.metrics(shown.as_deref())?;
+        assert_eq!(status, expected, "{words}");
+        assert!(!words.contains("entra_access_operator_"), "{words}");
+    }
 
     cluster.kubectl(&["delete", "-f", &samples(), "--timeout=60s"])?;
     assert_eq!(cluster.emulator.collection("accessPackages")?, Vec::<Value>::new());

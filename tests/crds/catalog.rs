@@ -18,7 +18,7 @@ fn catalogs_as_people_write_them_are_accepted() {
             ),
             (
                 "a resource of each sort",
-                "{resources: [{name: campaign-group, group: {displayName: Marketing Campaign}}, {name: leads, group: {mailNickname: leads}, roles: [Member, Owner]}, {name: crm, application: {appId: 22222222-3333-4444-5555-666666666666}, roles: [Reader]}, {name: portal, sharePointSite: {url: \"https://contoso.sharepoint.com/sites/marketing\"}, roles: [Marketing Visitors]}, {name: wiki, sharePointSite: {id: \"contoso.sharepoint.com,da60e844-ba1d-49bc-b4d4-d5e36bae9019,712a596e-90a1-49e3-9b48-bfa80bee8740\"}, roles: [Wiki Members]}]}",
+                "{resources: [{name: campaign-group, group: {displayName: Marketing Campaign}}, {name: leads, group: {mailNickname: leads}, roles: [Member, Owner]}, {name: crm, application: {appId: 22222222-3333-4444-5555-666666666666}, roles: [Reader]}, {name: portal, sharePointSite: {url: \"https://contoso.sharepoint.com/sites/marketing\"}, roles: [Marketing Visitors]}, {name: wiki, sharePointSite: {id: \"contoso.sharepoint.com,da60e844-ba1d-49bc-b4d4-d5e36bae9019,712a596e-90a1-49e3-9b48-bfa80bee8740\"}, roles: [Wiki Members]}, {name: reports, directoryRole: {roleTemplateId: 4a5d8f65-41da-4de4-8968-e035b65339cf}, roles: [EligibleMember]}]}",
             ),
             (
                 "a grant of each sort",
@@ -96,14 +96,14 @@ fn a_resource_is_one_thing_and_says_what_packages_may_hand_out() {
                 "nothing behind the name",
                 "{resources: [{name: crm}]}",
                 &[
-                    "spec.resources[0]: Invalid value: a resource needs exactly one of group, application, sharePointSite; for example group: {displayName: Marketing Campaign}",
+                    "spec.resources[0]: Invalid value: a resource needs exactly one of group, application, sharePointSite, directoryRole; for example group: {displayName: Marketing Campaign}",
                 ],
             ),
             (
                 "two things behind one name",
                 "{resources: [{name: crm, group: {displayName: CRM}, application: {displayName: CRM}}]}",
                 &[
-                    "spec.resources[0]: Invalid value: group, application and sharePointSite exclude each other: keep one",
+                    "spec.resources[0]: Invalid value: group, application, sharePointSite and directoryRole exclude each other: keep one",
                     "spec.resources[0].roles: Required value: say which roles packages may hand out, for example roles: [Reader]",
                 ],
             ),
@@ -146,10 +146,38 @@ fn a_resource_is_one_thing_and_says_what_packages_may_hand_out() {
                 ],
             ),
             (
+                "a directory role without a way to hold it",
+                "{resources: [{name: reports, directoryRole: {roleTemplateId: 4a5d8f65-41da-4de4-8968-e035b65339cf}}]}",
+                &[
+                    "spec.resources[0].roles: Required value: say which roles packages may hand out, for example roles: [Reader]",
+                ],
+            ),
+            (
+                "a way in which no directory role is held",
+                "{resources: [{name: reports, directoryRole: {roleTemplateId: 4a5d8f65-41da-4de4-8968-e035b65339cf}, roles: [Member]}]}",
+                &[
+                    "spec.resources[0].roles: Invalid value: a directory role is held as EligibleMember or ActiveMember: write no others",
+                ],
+            ),
+            (
+                "no directory role",
+                "{resources: [{name: reports, directoryRole: {}, roles: [EligibleMember]}]}",
+                &[
+                    "spec.resources[0].directoryRole.roleTemplateId: Required value: say which role, for example roleTemplateId: 4a5d8f65-41da-4de4-8968-e035b65339cf",
+                ],
+            ),
+            (
+                "a directory role by its name",
+                "{resources: [{name: reports, directoryRole: {roleTemplateId: Reports Reader}, roles: [EligibleMember]}]}",
+                &[
+                    "spec.resources[0].directoryRole.roleTemplateId: Invalid value: \"Reports Reader\": must be the id of a role's template, such as 4a5d8f65-41da-4de4-8968-e035b65339cf",
+                ],
+            ),
+            (
                 "attributes of a group",
                 "{resources: [{name: a, group: {displayName: A}, attributes: [{name: jobTitle, question: {prompt: Title?, text: {}}}]}]}",
                 &[
-                    "spec.resources[0].attributes: Invalid value: requestors are asked for attributes of applications and sites only: remove it from the group",
+                    "spec.resources[0].attributes: Invalid value: requestors are asked for attributes of applications and sites only: remove it",
                 ],
             ),
             (

@@ -7,9 +7,9 @@ use stage::{OPERATOR_NAMESPACE, Result, SECRET_KEY, condition_in, world};
 
 use crate::scene::Stage;
 use crate::support::{
-    CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, condition,
-    entra_id, furnish, furnished, mark, namespace, now, package, patched, place, policy, renamed, tenant, wait_reason,
-    writes_since,
+    CAMPAIGN, NAMESPACE, SOON, apply_not_ready, apply_ready, builder, catalog, catalog_with_limits, condition, element,
+    entra_id, furnish, furnished, mark, namespace, now, package, patched, place, policy, renamed, tenant, wait_event,
+    wait_reason, writes_since,
 };
 
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -72,6 +72,7 @@ fn what_is_left_behind_in_entra_is_told_to_its_namespace_and_to_those_who_run_th
     let stage = builder()
         .real_with("its log and its metrics are read", |real| {
             real.argument(&format!("--listen={address}"))
+                .argument("--metrics-access=anyone")
         })
         .start()?;
     furnish(&stage)?;
@@ -106,6 +107,7 @@ fn annotations_on_a_package_visit_no_catalog_whether_it_exists_or_not() -> Outco
     let stage = builder()
         .real_with("its metrics are read", |real| {
             real.argument(&format!("--listen={address}"))
+                .argument("--metrics-access=anyone")
         })
         .start()?;
     // Compared seldom, so that nobody visits by the clock meanwhile.
@@ -240,4 +242,33 @@ fn reconciles(metrics: &str, kind: &str) -> f64 {
     lines
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum()
+}
+
+#[test]
+fn what_stays_in_entra_since_its_status_was_lost_is_told_when_its_object_goes() -> Outcome {
+    let stage = furnished()?;
+    let id = entra_id(&now(&stage, &policy())?);
+    let (kind, name, namespace) = (place(&policy()).0.to_owned(), CAMPAIGN, Some(NAMESPACE));
+    let lost = json!({"status": {"entra": null, "applied": null, "intent": null}});
+    stage.patch(&kind, name, namespace, &lost)?;
+    wait_reason(&stage, &policy(), "Ready", "AdoptionRequired")?;
+    stage.delete(&kind, name, namespace)?;
+    stage.wait_gone(&kind, name, namespace, SOON)?;
+    let words = format!("this object stood for assignment policy {id} before its status was lost");
+    assert_eq!(told(&stage, (&kind, name, namespace), &words)?, ["Warning"]);
+    assert!(
+        element(&stage, "assignmentPolicies", &id)?.is_some(),
+        "it is not proven to be ours"
+    );
+    Ok(())
+}
+
+#[test]
+fn an_event_tells_what_was_done_this_time_and_not_what_was_done_before() -> Outcome {
+    let stage = furnished()?;
+    for words in ["First", "Second"] {
+        apply_ready(&stage, &patched(package(), json!({"spec": {"description": words}})))?;
+        wait_event(&stage, &package(), "Updated", words)?;
+    }
+    Ok(())
 }

@@ -246,3 +246,33 @@ fn the_first_write_after_a_takeover_takes_nothing_from_twelve_people_unasked() -
     assert_eq!(roles(&stage)?, 1);
     Ok(())
 }
+
+#[test]
+fn whoever_agrees_is_told_of_all_that_happens_then_in_both_directions() -> Outcome {
+    let stage = stage()?;
+    let few = json!({"spec": {"acknowledge": {"cutsFrom": 5, "grantsFrom": 5}}});
+    apply_ready(&stage, &patched(tenant(&stage), few))?;
+    stage.apply_object(&namespace(NAMESPACE))?;
+    apply_ready(&stage, &catalog())?;
+    let before = with_roles(&[("campaign-group", "Member"), ("crm", "Reader")], "Before");
+    let package_id = entra_id(&apply_ready(&stage, &before)?);
+    let policy_id = entra_id(&apply_ready(&stage, &policy())?);
+    hold(&stage, (&package_id, &policy_id), 12)?;
+    let all_at_once = with_roles(&[("crm", "Writer"), ("portal", "Marketing Visitors")], "After");
+    let said = apply_not_ready(&stage, &all_at_once, "AcknowledgementRequired")?;
+    for part in [
+        "Member of 0282e19d-bf41-435d-92a4-99bab93af305 -> removed",
+        "Reader of e81d7f57-0840-45e1-894b-f505c1bdcc1f -> removed",
+        "takes access from 12 people",
+        "missing -> crm/Writer",
+        "missing -> portal/Marketing Visitors",
+        "hands more to them",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    intervals(&stage, 1)?;
+    assert_eq!(roles(&stage)?, 2);
+    agrees(&stage, &all_at_once, &token(&said))?;
+    stage.wait_ready("AccessPackage", CAMPAIGN, Some(NAMESPACE), SOON)?;
+    Ok(())
+}

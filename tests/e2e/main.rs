@@ -18,11 +18,14 @@
 //! | `identity` | who is who when answers are lost, lists lag, clocks differ and status cannot be written |
 //! | `truth` | whether status tells the truth: of what was compared, done and held, and of itself |
 //! | `partners` | connected organizations, who vouches for their people, and the policies that let them in |
+//! | `live_access` | changes that people with access would feel, as docs/live-access.md tells them |
+//! | `my_access` | what people hold after they asked and others decided, and what an edit means for them |
 //! | `people` | who decides: what somebody changes about approvers stays |
 //! | `names` | names that are taken, differ by case, are swapped; many resources at once |
 //! | `outlook` | what people should look at: told, read seldom, never an obstacle |
 //! | `reading` | answers that are newer, cut into pages, null or trimmed |
 //! | `resources` | what a Catalog says of its resources: eligible roles, what requestors are asked, where a site is |
+//! | `siege` | a team with every verb in its namespace, by seed, through the real API server |
 //! | `sign_in` | consent that is given later, tokens that are refused |
 //! | `authorities` | several clouds and tenants: whom the operator asks for tokens, and what it takes them for |
 //! | `sites` | SharePoint sites, which no list shows to an application |
@@ -53,6 +56,8 @@ mod going;
 mod grants;
 mod identity;
 mod kstatus;
+mod live_access;
+mod my_access;
 mod names;
 mod outlook;
 mod partners;
@@ -62,6 +67,7 @@ mod resources;
 mod review;
 mod scenarios;
 mod scene;
+mod siege;
 mod sign_in;
 mod sites;
 mod story;

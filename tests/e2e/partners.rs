@@ -349,7 +349,8 @@ fn two_objects_for_the_people_of_one_domain_make_one_partner() -> Outcome {
     apply_ready(&stage, &partner())?;
     let second = patched(
         partner(),
-        json!({"metadata": {"name": "second"}, "spec": {"displayName": "Second"}}),
+        // A domain is the same one in capitals.
+        json!({"metadata": {"name": "second"}, "spec": {"displayName": "Second", "identitySource": {"domain": "FABRIKAM.com"}}}),
     );
     let said = apply_not_ready(&stage, &second, "NameTaken")?;
     assert!(

@@ -69,6 +69,41 @@ fn a_group_under_privileged_identity_management_makes_people_eligible() -> Outco
 }
 
 #[test]
+fn eligibility_that_ends_before_the_assignment_is_told_where_it_may_be_read() -> Outcome {
+    let stage = prepared()?;
+    with_admins(&stage, true)?;
+    apply_ready(&stage, &admins(&json!(["EligibleMember"])))?;
+    apply_ready(&stage, &handing_out("EligibleMember"))?;
+    apply_ready(&stage, &policy())?;
+    // Somebody asks for a visit, which looks at everything.
+    let healthy = |asked: &str, expected: &str| -> Outcome {
+        let (kind, name, namespace) = ("AccessPackage", CAMPAIGN, Some(NAMESPACE));
+        visit(&stage, &package(), asked)?;
+        stage.wait_object(kind, name, namespace, expected, SOON, |object| {
+            condition(object, "Healthy").starts_with(expected)
+        })?;
+        Ok(())
+    };
+    let eligible_for = |longest: &str| {
+        stage
+            .emulator()
+            .patch_state("groups", ADMINS, &json!({"eligibleFor": longest}))
+    };
+    eligible_for("P30D")?;
+    healthy("first", "InSync/")?;
+    let more = json!({"appPermissions": ["EntitlementManagement.ReadWrite.All", "Group.ReadWrite.All", "User.Read.All",
+        "RoleManagementPolicy.Read.AzureADGroup"]});
+    stage.emulator().patch_state("applications", world::CLIENT_ID, &more)?;
+    healthy(
+        "second",
+        "EligibilityEndsFirst/spec.resourceRoles: who is eligible as member of group 79f9f804-26b8-4ac4-a919-a0c1c0a1a0ff is so for 30 days at most, and longer by \"Marketing Campaign Policy\"",
+    )?;
+    eligible_for("P90D")?;
+    healthy("third", "InSync/")?;
+    Ok(())
+}
+
+#[test]
 fn a_group_that_is_not_under_it_says_what_eligible_roles_need() -> Outcome {
     let stage = prepared()?;
     with_admins(&stage, false)?;
@@ -80,6 +115,50 @@ fn a_group_that_is_not_under_it_says_what_eligible_roles_need() -> Outcome {
     let enabled = json!({"pim": true});
     stage.emulator().patch_state("groups", ADMINS, &enabled)?;
     stage.wait_ready("Catalog", "marketing", None, SOON)?;
+    Ok(())
+}
+
+/// A role of the directory by its template, held in these ways.
+fn directory_role(template: &str) -> Value {
+    catalog_of(
+        &json!({"name": "it", "directoryRole": {"roleTemplateId": template}, "roles": ["EligibleMember", "ActiveMember"]}),
+    )
+}
+
+#[test]
+fn a_directory_role_is_handed_out_where_the_application_may_and_is_refused_in_words_where_not() -> Outcome {
+    const REPORTS_READER: &str = "4A5D8F65-41DA-4DE4-8968-E035B65339CF";
+    const GLOBAL_ADMINISTRATOR: &str = "62e90394-69f5-4237-9190-012177145e10";
+    let stage = prepared()?;
+    let said = apply_not_ready(&stage, &directory_role(REPORTS_READER), "NeedsTenantPermission")?;
+    assert!(said.contains("RoleManagement.ReadWrite.Directory"), "{said}");
+
+    let more = json!({"appPermissions": ["EntitlementManagement.ReadWrite.All", "User.Read.All",
+        "RoleManagement.ReadWrite.Directory"]});
+    stage.emulator().patch_state("applications", world::CLIENT_ID, &more)?;
+    // What was granted shows in a fresh token, which whoever asks for a visit of the tenant gets.
+    visit(&stage, &tenant(&stage), "granted")?;
+    stage.wait_ready("Catalog", "marketing", None, SOON)?;
+    let package = apply_ready(&stage, &handing_out("EligibleMember"))?;
+    let policy = apply_ready(&stage, &policy())?;
+    Portal::open(&stage)?.assign(&stage, &entra_id(&package), &entra_id(&policy))?;
+    let held = stage.emulator().state()["directory"]["directoryRoles"].clone();
+    assert_eq!(
+        held,
+        json!([{"roleTemplateId": REPORTS_READER.to_lowercase(), "roleOriginId": "Eligible", "principalId": world::ANN_ID}])
+    );
+    let from = mark(&stage);
+    intervals(&stage, 2)?;
+    assert_eq!(writes_since(&stage, from), [""; 0]);
+    let also = patched(
+        directory_role(REPORTS_READER),
+        json!({"spec": {"resources": [
+            {"name": "it", "directoryRole": {"roleTemplateId": REPORTS_READER}, "roles": ["EligibleMember", "ActiveMember"]},
+            {"name": "all", "directoryRole": {"roleTemplateId": GLOBAL_ADMINISTRATOR}, "roles": ["ActiveMember"]},
+        ]}}),
+    );
+    let said = apply_not_ready(&stage, &also, "GraphRefused")?;
+    assert!(said.contains("resource all: "), "{said}");
     Ok(())
 }
 

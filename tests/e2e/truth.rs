@@ -230,6 +230,7 @@ fn status_that_may_not_be_written_is_told_once_in_the_log_and_counted() -> Outco
     let stage = builder()
         .real_with("its log and its metrics are read", |real| {
             real.argument(&format!("--listen={address}"))
+                .argument("--metrics-access=anyone")
         })
         .log_level("info")
         .start()?;

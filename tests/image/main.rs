@@ -5,6 +5,7 @@
 //! | `recipe` | what the Dockerfile says, read and not repeated |
 //! | `container` | stands in for the container: an empty root, the image's user, the files that a kubelet mounts |
 //! | `start` | it is static, starts, makes the samples Ready, and ends when it is asked to |
+//! | `hostile` | a measurement: one namespace with all that the API server takes, and what it costs its neighbour |
 //! | `memory` | a measurement: what the process holds, idle and with 2,000 objects |
 
 #![expect(
@@ -14,6 +15,8 @@
 
 #[cfg(all(test, target_os = "linux"))]
 mod container;
+#[cfg(all(test, target_os = "linux"))]
+mod hostile;
 #[cfg(all(test, target_os = "linux"))]
 mod memory;
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn the_operator_holds_two_thousand_objects() -> Outcome {
     let binary = recipe.build(Optimised::AsShipped)?;
     let Some(walls) = Walls::look() else { return Ok(()) };
     let stage = Stage::builder("").world(&world()).without_operator().start()?;
-    let mut container = Container::start(&walls, &recipe, &binary, &stage, &[])?;
+    let mut container = Container::start(&walls, &recipe, &binary, &stage, &["--metrics-access=anyone"])?;
     stage.apply(&stage.tenant_manifest("default"))?;
     stage.wait_ready("EntraTenant", "default", None, Duration::from_secs(60))?;
     say(&format!(

@@ -92,6 +92,10 @@ impl Prometheus {
             "rule_files": [folder().join("alerts.yaml")],
             "scrape_configs": [{
                 "job_name": "entra-access-operator",
+                // As the chart's ServiceMonitor has it.
+                "scheme": "https",
+                "tls_config": {"insecure_skip_verify": true},
+                "authorization": {"credentials": stage.admin().token()},
                 // As a ServiceMonitor labels them.
                 "static_configs": [{"targets": [operator], "labels": {"namespace": OPERATOR_NAMESPACE, "pod": "operator"}}],
             }],

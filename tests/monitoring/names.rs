@@ -55,6 +55,7 @@ fn alerts_and_dashboard_name_only_what_a_running_operator_shows() -> Outcome {
     let stage = support::builder()
         .real_with("its metrics are read", |real| {
             real.argument(&format!("--listen={address}"))
+                .argument("--metrics-access=anyone")
         })
         .start()?;
     support::furnish(&stage)?;

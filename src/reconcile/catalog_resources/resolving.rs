@@ -14,7 +14,9 @@ use super::{
     SIDE_BY_SIDE,
 };
 use crate::{
-    api::{Catalog, CatalogResource, Management, Permission, PinnedReference, Reason, ResourceStatus},
+    api::{
+        Catalog, CatalogResource, DirectoryRoleRef, Management, Permission, PinnedReference, Reason, ResourceStatus,
+    },
     graph::{GroupKey, NewResource, OriginSystem, SiteKey},
     plan::{
         Problem,
@@ -119,7 +121,13 @@ pub(super) async fn resolve(
     spec: &CatalogResource,
     known: &Known<'_>,
 ) -> Step<Resolved> {
-    let (path, origin_system, key) = named(index, spec)?;
+    let (path, origin_system, key) = match named(index, spec)? {
+        Named::InTheDirectory(path, system, key) => (path, system, key),
+        Named::Known(system, id) => {
+            asks_well(index, spec).map_err(Halt::reference)?;
+            return Ok(Resolved::known(index, spec, system, id));
+        }
+    };
     let before = known.status.iter().find(|status| {
         status.name == spec.name && status.id.is_some() && status.origin_system == origin_system.as_str()
     });
@@ -203,28 +211,83 @@ pub(super) async fn resolve(
     })
 }
 
-/// The field, the system and the key of what a resource of the spec points at.
-pub(super) fn named(index: usize, spec: &CatalogResource) -> Step<(String, OriginSystem, DirectoryKey)> {
+impl Resolved {
+    /// A resource that nobody has to be asked for: that it exists, entitlement management says when it is brought in.
+    fn known(index: usize, spec: &CatalogResource, origin_system: OriginSystem, origin_id: String) -> Self {
+        Self {
+            pin: None,
+            warning: None,
+            outcome: Ok(ResolvedResource {
+                index,
+                name: spec.name.clone(),
+                resource: NewResource {
+                    display_name: None,
+                    description: None,
+                    origin_system,
+                    origin_id,
+                    environment: None,
+                },
+                offered: spec.offered_roles(),
+                app_roles: AppRoles::Read(Vec::new()),
+                is_seen: false,
+                attributes: attributes(spec),
+            }),
+        }
+    }
+}
+
+/// What a resource of the spec points at.
+enum Named {
+    /// The field that names it, the system that it is of, and the key by which it is looked up.
+    InTheDirectory(String, OriginSystem, DirectoryKey),
+    /// The system that it is of, and its id there.
+    Known(OriginSystem, String),
+}
+
+fn named(index: usize, spec: &CatalogResource) -> Step<Named> {
     let path = format!("spec.resources[{index}]");
     let invalid = |field: String, what: &str| Halt::reference(Problem::new(Reason::InvalidSpec, what).at(field));
-    let (field, system, key) = match (&spec.group, &spec.application, &spec.share_point_site) {
-        (Some(group), None, None) => ("group", OriginSystem::AadGroup, group_key(group)),
-        (None, Some(application), None) => (
+    let CatalogResource {
+        group,
+        application,
+        share_point_site,
+        directory_role,
+        name: _,
+        roles: _,
+        role_assignable: _,
+        attributes: _,
+        environment: _,
+    } = spec;
+    let (field, system, key) = match (group, application, share_point_site, directory_role) {
+        (Some(group), None, None, None) => ("group", OriginSystem::AadGroup, group_key(group)),
+        (None, Some(application), None, None) => (
             "application",
             OriginSystem::AadApplication,
             application_key(application),
         ),
-        (None, None, Some(site)) => ("sharePointSite", OriginSystem::SharePointOnline, site_key(site)),
-        (None, None, None) | (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+        (None, None, Some(site), None) => ("sharePointSite", OriginSystem::SharePointOnline, site_key(site)),
+        (None, None, None, Some(DirectoryRoleRef { role_template_id })) => {
+            return Ok(Named::Known(
+                OriginSystem::DirectoryRole,
+                role_template_id.to_lowercase(),
+            ));
+        }
+        (None, None, None, None)
+        | (Some(_), Some(_), _, _)
+        | (Some(_), _, Some(_), _)
+        | (Some(_), _, _, Some(_))
+        | (_, Some(_), Some(_), _)
+        | (_, Some(_), _, Some(_))
+        | (_, _, Some(_), Some(_)) => {
             return Err(invalid(
                 path,
-                "a resource is exactly one of group, application, sharePointSite",
+                "a resource is exactly one of group, application, sharePointSite, directoryRole",
             ));
         }
     };
     let path = format!("{path}.{field}");
     match key {
-        Some(key) => Ok((path, system, key)),
+        Some(key) => Ok(Named::InTheDirectory(path, system, key)),
         None => Err(invalid(path, "exactly one way to name it is needed")),
     }
 }
@@ -235,7 +298,7 @@ fn asks_well(index: usize, spec: &CatalogResource) -> Result<(), Problem> {
     let field = format!("spec.resources[{index}]");
     let invalid =
         |field: String, what: &str| Err(Problem::new(Reason::InvalidSpec, what).at(field).remedy("remove it"));
-    if spec.group.is_some() && !spec.attributes.is_empty() {
+    if spec.application.is_none() && spec.share_point_site.is_none() && !spec.attributes.is_empty() {
         return invalid(
             format!("{field}.attributes"),
             "requestors are asked for attributes of applications and sites only",

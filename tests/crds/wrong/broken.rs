@@ -255,6 +255,7 @@ fn example(field: &str, schema: &Value) -> Option<Value> {
         "user" => json!({"id": GUID}),
         "group" | "application" | "servicePrincipal" => json!({"displayName": "A"}),
         "sharePointSite" => json!({"url": "https://contoso.sharepoint.com/sites/a"}),
+        "directoryRole" => json!({"roleTemplateId": GUID}),
         "afterDateTime" => json!("2029-01-01T00:00:00Z"),
         "afterDuration" => json!("P90D"),
         "names" => json!(["marketing"]),
@@ -301,7 +302,7 @@ fn changes(kind: Kind, spec: &Value) -> Vec<Break> {
             changed("spec.tenantRef", put("tenantRef", json!({"name": "another"})));
             for (index, resource) in spec["resources"].as_array().into_iter().flatten().enumerate() {
                 let mut other = resource.clone();
-                for way in ["group", "application", "sharePointSite"] {
+                for way in ["group", "application", "sharePointSite", "directoryRole"] {
                     if other.get(way).is_some() {
                         other[way] = example(way, &Value::Null).unwrap();
                     }

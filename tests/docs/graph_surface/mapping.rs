@@ -270,6 +270,7 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
                     "Catalog resources[].group",
                     "Catalog resources[].application",
                     "Catalog resources[].sharePointSite",
+                    "Catalog resources[].directoryRole",
                 ]),
             ),
             (
@@ -278,6 +279,7 @@ pub(super) const MAPPING: &[(&str, &[(&str, Answer)])] = &[
                     "Catalog resources[].group",
                     "Catalog resources[].application",
                     "Catalog resources[].sharePointSite",
+                    "Catalog resources[].directoryRole",
                 ]),
             ),
             ("environment", By(&["Catalog resources[].environment"])),

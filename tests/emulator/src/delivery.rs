@@ -271,5 +271,6 @@ pub(crate) fn directory(store: &Store) -> Value {
             .collect()
     };
     json!({"groups": groups, "appRoles": held("AadApplication", "servicePrincipalId", "appRoleId"),
-        "siteRoles": held("SharePointOnline", "webUrl", "roleOriginId")})
+        "siteRoles": held("SharePointOnline", "webUrl", "roleOriginId"),
+        "directoryRoles": held("DirectoryRole", "roleTemplateId", "roleOriginId")})
 }

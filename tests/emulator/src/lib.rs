@@ -257,6 +257,11 @@ impl Tenant {
             .map_err(portal::Refusal::message)
     }
 
+    /// Calls `watcher` after each request that may have changed something, before it is answered.
+    pub fn watch(&self, watcher: impl Fn() + Send + 'static) {
+        self.0.watch(Box::new(watcher));
+    }
+
     /// The switches as they stand now; counts go down.
     #[must_use]
     pub fn quirks(&self) -> Quirks {

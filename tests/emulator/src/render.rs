@@ -89,7 +89,7 @@ impl Shown {
                 Kind::ConnectedOrganizations => &["internalSponsors", "externalSponsors"],
                 Kind::CustomWorkflowExtensions => &["catalogId"],
                 Kind::Users => &["managerId", "governed", "blockedSince"],
-                Kind::Groups => &["members", "owners", "pim"],
+                Kind::Groups => &["members", "owners", "pim", "eligibleFor"],
                 Kind::Sites => &["roles"],
                 Kind::Catalogs
                 | Kind::ResourceEnvironments

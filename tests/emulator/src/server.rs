@@ -51,7 +51,11 @@ pub(crate) struct Emulator {
     authority: String,
     log: Mutex<Vec<Value>>,
     policy_creates: AtomicUsize,
+    watcher: Mutex<Option<Watcher>>,
 }
+
+/// Whoever looks after each request that changed something.
+type Watcher = Box<dyn Fn() + Send>;
 
 /// A request as it came in.
 pub(crate) struct Incoming {
@@ -125,6 +129,7 @@ impl Emulator {
             authority: authority.to_owned(),
             log: Mutex::new(Vec::new()),
             policy_creates: AtomicUsize::new(0),
+            watcher: Mutex::new(None),
         })
     }
 
@@ -147,6 +152,10 @@ impl Emulator {
 
     pub(crate) fn request_count(&self) -> usize {
         self.log().len()
+    }
+
+    pub(crate) fn watch(&self, watcher: Watcher) {
+        *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
     }
 
     pub(crate) fn quirks(&self) -> Quirks {
@@ -239,6 +248,12 @@ impl Emulator {
             line["dropped"] = json!(true);
         }
         self.log().push(line);
+        if request.method != "GET" && segments.first() == Some(&"v1.0") {
+            let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(watcher) = &*watcher {
+                watcher();
+            }
+        }
         if outcome.cut {
             return Err(std::io::Error::other("the connection is cut after the commit"));
         }

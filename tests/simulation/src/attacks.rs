@@ -3,6 +3,7 @@
 //! | part | is |
 //! |---|---|
 //! | [`deed`], [`draw`] | what is done, as data, and which of it by which seed |
+//! | [`ground`] | where it is done: on the simulated stage, or on real parts |
 //! | `world` | what there is before |
 //! | `people` | who comes in by the doors that stand open |
 //! | [`oracle`], `meaning`, `history` | what is right: the grants by their words, and what was said until when |
@@ -10,6 +11,7 @@
 
 pub mod deed;
 pub mod draw;
+pub mod ground;
 pub mod oracle;
 
 mod answers;
@@ -25,6 +27,7 @@ use serde_json::json;
 
 use crate::stage::{Setting, Stage};
 use deed::{Came, Deed};
+use ground::Ground;
 use oracle::{By, Finding, Oracle};
 
 /// So many steps make a siege; then another begins, in a new world.
@@ -136,42 +139,23 @@ pub fn play(seed: u64, deeds: &[Deed], without: Without) -> Outcome {
     };
     runtime.block_on(async {
         let mut stage = Stage::new(&setting);
-        let oracle = Oracle::watching(&stage, late);
-        world::set_up(&mut stage, &oracle, without != Without::Admission)
+        let oracle = Oracle::of(&stage, stage.clock(), late);
+        let watcher = oracle.clone();
+        stage.wire.watch(move || watcher.look(By::Operator));
+        let mut outcome = besiege(&mut stage, &oracle, deeds, without != Without::Admission)
             .await
             .expect("the world of a siege");
-        let mut outcome = Outcome::default();
-        let mut asked = Vec::new();
-        for deed in deeds {
-            outcome.steps += 1;
-            match deed.play(&mut stage, &oracle).await {
-                Ok(Came::Done) => outcome.came_in += usize::from(matches!(deed, Deed::ComesIn(_))),
-                Ok(Came::Refused) => outcome.refused += 1,
-                Err(restless) => {
+        for finding in std::mem::take(&mut outcome.findings) {
+            outcome.findings.insert(match finding {
+                Finding::Restless(words) => {
                     let trace = stage.trace();
                     let last = trace[trace.len().saturating_sub(15)..]
                         .iter()
                         .map(|seen| format!("\n      {seen}"));
-                    oracle.found([Finding::Restless(format!("{restless}{}", last.collect::<String>()))]);
+                    Finding::Restless(format!("{words}{}", last.collect::<String>()))
                 }
-            }
-            if deed.is_by_hand() {
-                oracle.look(By::Hand);
-            } else {
-                oracle.hear();
-            }
-            if let Deed::Asks(number, ..) = deed {
-                asked.push(*number);
-            }
-            if *deed == Deed::Settles {
-                oracle.found(answers::findings(&stage, &asked));
-            }
-            let findings = oracle.findings();
-            if !findings.is_empty() {
-                outcome.findings.extend(findings);
-                outcome.first = Some(outcome.steps);
-                break;
-            }
+                other => other,
+            });
         }
         let writes = stage.trace();
         outcome.writes = writes
@@ -181,6 +165,42 @@ pub fn play(seed: u64, deeds: &[Deed], without: Without) -> Outcome {
         stage.kill();
         outcome
     })
+}
+
+/// Sets up the world of a siege on this ground and plays these deeds, until something is found.
+///
+/// # Errors
+/// Where the world cannot be set up.
+pub async fn besiege(
+    ground: &mut impl Ground,
+    oracle: &Oracle,
+    deeds: &[Deed],
+    has_admission: bool,
+) -> Result<Outcome, String> {
+    world::set_up(ground, oracle, has_admission).await?;
+    let mut outcome = Outcome::default();
+    let mut asked = Vec::new();
+    for deed in deeds {
+        outcome.steps += 1;
+        match deed.play(ground, oracle).await {
+            Ok(Came::Done) => outcome.came_in += usize::from(matches!(deed, Deed::ComesIn(_))),
+            Ok(Came::Refused) => outcome.refused += 1,
+            Err(restless) => oracle.found([Finding::Restless(restless.to_string())]),
+        }
+        if let Deed::Asks(number, ..) = deed {
+            asked.push(*number);
+        }
+        if *deed == Deed::Settles {
+            oracle.found(answers::findings(&*ground.cluster(), &asked));
+        }
+        let findings = oracle.findings();
+        if !findings.is_empty() {
+            outcome.findings.extend(findings);
+            outcome.first = Some(outcome.steps);
+            break;
+        }
+    }
+    Ok(outcome)
 }
 
 /// The fewest deeds that still lead to a finding of this kind, one taken away after the other.

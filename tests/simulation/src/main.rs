@@ -29,6 +29,7 @@ use simulation::{
     stage::Manner,
     storm::{self, CLOCK_WRONG_BY, by_seed},
     table,
+    wire::Seen,
 };
 
 /// What is played is small objects by the million, which this one gives out quicker than the system's.
@@ -65,8 +66,12 @@ enum Command {
         /// `before:CALL` or `after:CALL`
         at: Vec<String>,
     },
-    /// Each scenario again for each call that the operator sends, killed before and after it
-    Matrix,
+    /// Each scenario again for each call that the operator sends, killed before it, and after it where it writes
+    Matrix {
+        /// Also after each read: what that loses, a kill before the next call loses as well
+        #[arg(long)]
+        every: bool,
+    },
     /// Each scenario again for pairs of calls, killed at both
     Pairs {
         /// Every how many-th pair
@@ -171,7 +176,7 @@ fn main() -> ExitCode {
     let outcome = match options.command {
         Command::Show => Ok(show(&chosen, &characters)),
         Command::Kill { at } => Ok(kill(&chosen, &characters, &at)),
-        Command::Matrix => kills(&chosen, &characters, &Kills::Single),
+        Command::Matrix { every } => kills(&chosen, &characters, &Kills::Single(every)),
         Command::Pairs { stride } => kills(&chosen, &characters, &Kills::Pairs(stride.max(1))),
         Command::Schedules { count, seed } => schedules(&chosen, &characters, seed, count, &options.narrowed),
         Command::Table { write } => Ok(table(write.as_deref())),
@@ -207,11 +212,23 @@ struct Task<'a> {
     right: &'a Picture,
 }
 
+/// How a scenario ends undisturbed.
+struct Undisturbed<'a> {
+    scenario: &'a Scenario,
+    character: Character,
+    picture: Picture,
+    /// Of each call, in order, whether it was to change something.
+    is_write: Vec<bool>,
+}
+
+impl Undisturbed<'_> {
+    fn calls(&self) -> u64 {
+        self.is_write.len() as u64
+    }
+}
+
 /// How all of them end undisturbed, by scenario and character.
-fn undisturbed<'a>(
-    chosen: &'a [Scenario],
-    characters: &[Character],
-) -> Result<Vec<(&'a Scenario, Character, Picture, u64)>, ExitCode> {
+fn undisturbed<'a>(chosen: &'a [Scenario], characters: &[Character]) -> Result<Vec<Undisturbed<'a>>, ExitCode> {
     let mut right = Vec::new();
     for scenario in chosen {
         let mut prompt: Option<Picture> = None;
@@ -252,7 +269,7 @@ fn undisturbed<'a>(
                 return Err(ExitCode::FAILURE);
             }
             let picture = run.picture;
-            let calls = run.trace.len() as u64;
+            let is_write = run.trace.iter().map(Seen::is_write).collect();
             match &prompt {
                 None => prompt = Some(picture.clone()),
                 Some(first) => {
@@ -270,7 +287,12 @@ fn undisturbed<'a>(
                     }
                 }
             }
-            right.push((scenario, *character, picture, calls));
+            right.push(Undisturbed {
+                scenario,
+                character: *character,
+                picture,
+                is_write,
+            });
         }
     }
     Ok(right)
@@ -291,7 +313,7 @@ fn undisturbed_in_time<'a>(
     chosen: &'a [Scenario],
     characters: &[Character],
     begun: Instant,
-) -> Result<Vec<(&'a Scenario, Character, Picture, u64)>, ExitCode> {
+) -> Result<Vec<Undisturbed<'a>>, ExitCode> {
     let right = undisturbed(chosen, characters)?;
     println!(
         "{} scenarios undisturbed, {:.1} s",
@@ -370,7 +392,9 @@ fn kill(chosen: &[Scenario], characters: &[Character], at: &[String]) -> ExitCod
 }
 
 enum Kills {
-    Single,
+    /// One in each run; whether also after reads.
+    Single(bool),
+    /// Two, every so many-th pair.
     Pairs(usize),
 }
 
@@ -378,10 +402,24 @@ fn kills(chosen: &[Scenario], characters: &[Character], which: &Kills) -> Result
     let begun = Instant::now();
     let right = undisturbed_in_time(chosen, characters, begun)?;
     let mut tasks = Vec::new();
-    for (scenario, character, picture, calls) in &right {
-        let points: Vec<(u64, Fault)> = (1..=*calls).flat_map(|call| KILLS.map(|fault| (call, fault))).collect();
+    for Undisturbed {
+        scenario,
+        character,
+        picture,
+        is_write,
+    } in &right
+    {
+        let calls = (1_u64..).zip(is_write);
+        let points: Vec<(u64, Fault, bool)> = calls
+            .flat_map(|(call, writes)| KILLS.map(|fault| (call, fault, *writes || fault == Fault::CrashBefore)))
+            .collect();
+        let kept = |every: bool| points.iter().filter(move |(_, _, tells)| every || *tells);
+        let points: Vec<(u64, Fault)> = match which {
+            Kills::Single(every) => kept(*every).map(|(call, fault, _)| (*call, *fault)).collect(),
+            Kills::Pairs(_) => kept(true).map(|(call, fault, _)| (*call, *fault)).collect(),
+        };
         let sets: Vec<Vec<(u64, Fault)>> = match which {
-            Kills::Single => points.iter().map(|point| vec![*point]).collect(),
+            Kills::Single(_) => points.iter().map(|point| vec![*point]).collect(),
             Kills::Pairs(stride) => {
                 let pairs = points
                     .iter()
@@ -429,18 +467,18 @@ fn storms(
     let begun = Instant::now();
     let right = undisturbed_in_time(chosen, characters, begun)?;
     let mut tasks = Vec::new();
-    for (scenario, character, picture, calls) in &right {
+    for one in &right {
         for kind in storm::KINDS {
             if only.is_some_and(|part| !kind.to_string().contains(part)) {
                 continue;
             }
-            for (call, clock_wrong_by) in (1..=*calls)
+            for (call, clock_wrong_by) in (1..=one.calls())
                 .step_by(stride)
                 .zip([0, CLOCK_WRONG_BY, 0, -CLOCK_WRONG_BY].into_iter().cycle())
             {
                 tasks.push(Task {
-                    scenario,
-                    character: *character,
+                    scenario: one.scenario,
+                    character: one.character,
                     disturbance: Disturbance {
                         seed: call,
                         faults: [(call, kind)].into(),
@@ -448,7 +486,7 @@ fn storms(
                         ..Disturbance::default()
                     },
                     words: format!("{kind} call {call}, clocks wrong by {clock_wrong_by} s"),
-                    right: picture,
+                    right: &one.picture,
                 });
             }
         }
@@ -467,13 +505,13 @@ fn schedules(
     let right = undisturbed_in_time(chosen, characters, begun)?;
     let tasks: Vec<Task<'_>> = (first..first + count)
         .map(|seed| {
-            let (scenario, character, picture, calls) = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
+            let one = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
             Task {
-                scenario,
-                character: *character,
-                disturbance: by_seed(seed, *calls),
+                scenario: one.scenario,
+                character: one.character,
+                disturbance: by_seed(seed, one.calls()),
                 words: format!("seed {seed}; cargo simulate replay {seed}{}", narrowed(options)),
-                right: picture,
+                right: &one.picture,
             }
         })
         .collect();
@@ -686,9 +724,15 @@ fn replay(
     exact: Option<Exact>,
 ) -> Result<ExitCode, ExitCode> {
     let right = undisturbed(chosen, characters)?;
-    let (scenario, character, picture, calls) = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
+    let one = &right[usize::try_from(seed).unwrap_or(0) % right.len()];
+    let Undisturbed {
+        scenario,
+        character,
+        picture,
+        is_write: _,
+    } = one;
     let disturbance = match exact {
-        None => by_seed(seed, *calls),
+        None => by_seed(seed, one.calls()),
         Some((faults, manner, clock_wrong_by)) => {
             let mut read = BTreeMap::new();
             for part in faults.split(',').filter(|part| !part.is_empty()) {

@@ -3,6 +3,7 @@
 mod extensions;
 mod roles;
 mod separation;
+mod sites;
 mod stories;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub fn scenarios() -> Vec<Scenario> {
         separation::scenarios(),
         extensions::scenarios(),
         roles::scenarios(),
+        sites::scenarios(),
     ]
     .concat()
 }

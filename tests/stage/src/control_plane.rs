@@ -146,6 +146,8 @@ impl ControlPlane {
             format!("--initial-advertise-peer-urls={peers}"),
             format!("--initial-cluster=stage={peers}"),
             "--unsafe-no-fsync".to_owned(),
+            // Measurements fill more than the two gigabytes that are the default.
+            "--quota-backend-bytes=8589934592".to_owned(),
             "--log-level=error".to_owned(),
         ];
         let etcd = programs.path(Program::Etcd)?;

@@ -91,6 +91,12 @@ impl Entra {
         Self(tenant)
     }
 
+    /// The tenant, as the emulator has it.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.0
+    }
+
     /// Graph and the token endpoint without a socket, told apart by the path of a request.
     #[must_use]
     pub fn service(&self) -> Front {

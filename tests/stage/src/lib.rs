@@ -35,6 +35,7 @@ pub use binaries::{Binaries, Program};
 pub use control_plane::{ControlPlane, ControlPlaneBuilder};
 pub use emulator::{Emulator, Entra, is_token_request};
 pub use error::{Error, Result};
+pub use graph_emulator::Tenant;
 pub use history::Review;
 pub use operator::Operator;
 pub use process::{Signal, Supervised};

@@ -60,6 +60,12 @@ impl User {
         &self.name
     }
 
+    /// The token by which the user signs in.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// A kubeconfig file with this user's token.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {

@@ -3,6 +3,7 @@
 pub(crate) mod assignments;
 pub(crate) mod catalogs;
 pub(crate) mod directory;
+mod eligibility;
 pub(crate) mod extensions;
 pub(crate) mod organizations;
 pub(crate) mod packages;
@@ -352,6 +353,7 @@ pub(crate) fn dispatch(call: &mut Call<'_>) -> Answer {
             licensed(call)?;
             roles::serve(call, rest)
         }
+        ["policies", rest @ ..] => eligibility::serve(call, rest),
         rest => directory::serve(call, rest),
     };
     served.unwrap_or_else(|| {

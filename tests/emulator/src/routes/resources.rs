@@ -149,6 +149,10 @@ pub(crate) fn roles_of(store: &Store, resource: &Object) -> Vec<Object> {
             }
             enabled
         }
+        "DirectoryRole" => vec![
+            role("Eligible", "Eligible Member", Value::Null),
+            role("Active", "Active Member", Value::Null),
+        ],
         "SharePointOnline" => {
             let Some(site) = site(store, origin) else {
                 return Vec::new();
@@ -164,6 +168,24 @@ pub(crate) fn roles_of(store: &Store, resource: &Object) -> Vec<Object> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Some of the directory's built-in roles: template id, display name, whether Microsoft counts it as privileged
+/// (Microsoft Entra built-in roles, November 2026).
+const DIRECTORY_ROLES: [(&str, &str, bool); 6] = [
+    ("4a5d8f65-41da-4de4-8968-e035b65339cf", "Reports Reader", false),
+    ("790c1fb9-7f7d-4f88-86a1-ef1f95c05c1b", "Message Center Reader", false),
+    ("a9ea8996-122f-4c74-9520-8edcd192826c", "Fabric Administrator", false),
+    ("62e90394-69f5-4237-9190-012177145e10", "Global Administrator", true),
+    ("729827e3-9c14-49f7-bb1b-9608f156bbb8", "Helpdesk Administrator", true),
+    ("fe930be7-5e62-47db-91af-98c3a49a38b1", "User Administrator", true),
+];
+
+fn directory_role(template: &str) -> Option<(&'static str, bool)> {
+    let mut roles = DIRECTORY_ROLES.into_iter();
+    roles
+        .find(|(id, _, _)| same(id, template))
+        .map(|(_, name, privileged)| (name, privileged))
 }
 
 /// A site by its URL.
@@ -183,6 +205,7 @@ pub(crate) fn new_resource(store: &Store, catalog: &str, given: &Object) -> Obje
     let source = match system.as_str() {
         "AadGroup" => store.get(Kind::Groups, &origin),
         "AadApplication" => store.get(Kind::ServicePrincipals, &origin),
+        "DirectoryRole" => None,
         _ => site(store, &origin),
     };
     if let Some(url) = source
@@ -197,6 +220,10 @@ pub(crate) fn new_resource(store: &Store, catalog: &str, given: &Object) -> Obje
             .filter(|value| !value.is_null())
             .or_else(|| source.and_then(|source| source.get(name)))
             .cloned()
+            .or_else(|| {
+                let role = directory_role(&origin).filter(|_| system == "DirectoryRole" && name == "displayName");
+                role.map(|(title, _)| json!(title))
+            })
             .unwrap_or_default()
     };
     let environment = (system == "SharePointOnline")
@@ -431,8 +458,8 @@ fn add(call: &mut Call<'_>, catalog: &str, given: &Object) -> Result<Object, Gra
         text(given, "originSystem").to_owned(),
     );
     match system.as_str() {
-        "AadGroup" | "AadApplication" | "SharePointOnline" => {}
-        "AzureResources" | "DirectoryRole" | "CustomDataProvidedResource" => {
+        "AadGroup" | "AadApplication" | "SharePointOnline" | "DirectoryRole" => {}
+        "AzureResources" | "CustomDataProvidedResource" => {
             return Err(GraphError::not_emulated(format!(
                 "resources of the origin system {system}"
             )));
@@ -478,6 +505,21 @@ fn add(call: &mut Call<'_>, catalog: &str, given: &Object) -> Result<Object, Gra
                 .ok_or_else(origin_unknown)?;
             if !call.caller.has("Application.ReadWrite.All") {
                 return Err(not_owner());
+            }
+        }
+        // Facts 1.3: an application needs more than entitlement management's permission for it, and privileged roles are
+        // not taken any more; the words of the refusal are not documented.
+        "DirectoryRole" => {
+            let (_, privileged) = directory_role(&origin).ok_or_else(origin_unknown)?;
+            if !call.caller.has("RoleManagement.ReadWrite.Directory") {
+                return Err(not_owner());
+            }
+            if privileged {
+                return Err(GraphError::stand_in(
+                    400,
+                    "PrivilegedRoleNotSupported",
+                    "A privileged directory role cannot be added to a catalog.",
+                ));
             }
         }
         _ => {

@@ -217,7 +217,9 @@ pub(super) fn add_group(store: &mut Store, group: &Group) -> Result<String, Seed
         "isAssignableToRole": group.role_assignable.then_some(true),
         "onPremisesSyncEnabled": group.synced.then_some(true), "visibility": null, "classification": null,
         "createdDateTime": BIRTH, "deletedDateTime": null, "preferredLanguage": null, "theme": null,
-        "resourceProvisioningOptions": [], "members": members, "owners": owners, "pim": group.pim});
+        "resourceProvisioningOptions": [], "members": members, "owners": owners, "pim": group.pim,
+        // Permanently, where nothing else is said.
+        "eligibleFor": null});
     store.place(Kind::Groups, &id, object(value));
     Ok(id)
 }

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::{
     deed::{TEAM, text},
+    ground::Cluster,
     oracle::Finding,
 };
-use crate::stage::Stage;
 
 /// The two objects of this number that ask, named alike in length.
 pub(super) fn askers(number: usize) -> [String; 2] {
@@ -20,10 +20,10 @@ const SECRETS: [&str; 2] = ["\"Payments\"", "Out of sight"];
 
 /// What is told that should not be.
 #[must_use]
-pub(super) fn findings(stage: &Stage, asked: &[usize]) -> Vec<Finding> {
+pub(super) fn findings(cluster: &dyn Cluster, asked: &[usize]) -> Vec<Finding> {
     let mut found = Vec::new();
     for number in asked {
-        let [here, gone] = askers(*number).map(|name| told(stage, &name));
+        let [here, gone] = askers(*number).map(|name| told(cluster, &name));
         let (Some(here), Some(gone)) = (here, gone) else {
             continue; // not visited yet
         };
@@ -35,9 +35,9 @@ pub(super) fn findings(stage: &Stage, asked: &[usize]) -> Vec<Finding> {
         )));
     }
     for kind in ["AccessPackage", "AssignmentPolicy"] {
-        for object in stage.cluster.list(kind, Some(TEAM)) {
+        for object in cluster.objects(kind, TEAM) {
             let name = text(&object["metadata"]["name"]);
-            let said = format!("{}{:?}", object["status"], stage.cluster.events(kind, name, Some(TEAM)));
+            let said = format!("{}{:?}", object["status"], cluster.told(kind, name, TEAM));
             let asked = object["spec"].to_string();
             for secret in SECRETS {
                 if said.contains(secret) && !asked.contains(secret.trim_matches('"')) {
@@ -53,15 +53,14 @@ pub(super) fn findings(stage: &Stage, asked: &[usize]) -> Vec<Finding> {
 }
 
 /// All that one of the askers was told, without its name and what it asked for; none before it was visited.
-fn told(stage: &Stage, name: &str) -> Option<BTreeSet<String>> {
-    let object = stage.cluster.get("AccessPackage", name, Some(TEAM))?;
+fn told(cluster: &dyn Cluster, name: &str) -> Option<BTreeSet<String>> {
+    let object = cluster.object("AccessPackage", name, Some(TEAM))?;
     let status = &object["status"];
     if status["observedGeneration"] != object["metadata"]["generation"] {
         return None;
     }
-    let payments = stage
-        .cluster
-        .get("AccessPackage", "payments", Some("finance"))
+    let payments = cluster
+        .object("AccessPackage", "payments", Some("finance"))
         .unwrap_or_default();
     let forbidden = text(&payments["status"]["entra"]["id"]).to_owned();
     let plain = |words: &str| {
@@ -96,7 +95,7 @@ fn told(stage: &Stage, name: &str) -> Option<BTreeSet<String>> {
             || words.contains(": HTTP ")
             || text(&event["reason"]).contains("Graph")
     };
-    let events = stage.cluster.events("AccessPackage", name, Some(TEAM));
+    let events = cluster.told("AccessPackage", name, TEAM);
     for event in events.iter().filter(|event| !is_weather(event)) {
         told.insert(plain(&format!(
             "event {} {} {}",

@@ -7,21 +7,15 @@ use serde_json::{Value, json};
 
 use super::{
     answers::askers,
-    oracle::Oracle,
+    ground::{Asked, Cluster, Ground, Method},
+    oracle::{By, Oracle},
     people::{self, Wish},
     world::API_VERSION,
 };
-use crate::{
-    api_server::{ApiServer, User},
-    stage::{Restless, Stage},
-};
+use crate::{api_server::User, stage::Restless};
 
 /// The team's namespace, in which it may do everything with packages and policies.
 pub const TEAM: &str = "marketing";
-/// In which everything is visited and written that can be, late as the service may be.
-const LONG_ENOUGH: Duration = Duration::from_secs(300);
-const JSON: &str = "application/json";
-const MERGE: &str = "application/merge-patch+json";
 
 /// One step.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,23 +110,38 @@ pub enum Came {
 }
 
 impl Deed {
-    /// Does it.
+    /// Does it, and has the oracle hear or look at what came of it.
     ///
     /// # Errors
     /// Where the operator does not come to rest that is waited for.
-    pub async fn play(&self, stage: &mut Stage, oracle: &Oracle) -> Result<Came, Restless> {
-        let cluster = stage.cluster.clone();
-        let entra = stage.entra.clone();
+    pub async fn play(&self, ground: &mut impl Ground, oracle: &Oracle) -> Result<Came, Restless> {
+        if !self.is_by_hand() {
+            let came = self.done(ground, oracle).await;
+            oracle.hear();
+            return came;
+        }
+        ground.holds_still();
+        oracle.hear();
+        let came = self.done(ground, oracle).await;
+        oracle.look(By::Hand);
+        ground.goes_on();
+        came
+    }
+
+    async fn done(&self, ground: &mut impl Ground, oracle: &Oracle) -> Result<Came, Restless> {
+        let cluster = ground.cluster();
+        let cluster = &*cluster;
+        let entra = ground.entra();
         let came = match self {
-            Self::Writes(object) => write(&cluster, &with_ids(&entra, object)),
-            Self::Merges(kind, name, patch) => merge(&cluster, kind, name, &with_ids(&entra, patch), ""),
+            Self::Writes(object) => write(cluster, &with_ids(&entra, object)),
+            Self::Merges(kind, name, patch) => merge(cluster, kind, name, &with_ids(&entra, patch), ""),
             Self::CopiesStatus { kind, from, to } => {
                 let status = cluster
-                    .get(kind, from.1, Some(from.0))
+                    .object(kind, from.1, Some(from.0))
                     .map(|object| object["status"].clone());
                 match status {
                     Some(status) if !status.is_null() => {
-                        merge(&cluster, kind, to, &json!({"status": status}), "/status")
+                        merge(cluster, kind, to, &json!({"status": status}), "/status")
                     }
                     Some(_) | None => false,
                 }
@@ -143,18 +152,23 @@ impl Deed {
                     spec["displayName"] = name.as_str().into();
                     let object = json!({"apiVersion": API_VERSION, "kind": "AccessPackage",
                         "metadata": {"name": name, "namespace": TEAM}, "spec": spec});
-                    write(&cluster, &with_ids(&entra, &object))
+                    write(cluster, &with_ids(&entra, &object))
                 });
                 // Both are asked, whatever came of the first.
                 let written: Vec<bool> = asks.collect();
                 written.iter().all(|is_written| *is_written)
             }
-            Self::Deletes(kind, name) => ask(&cluster, "DELETE", kind, name, "", None),
+            Self::Deletes(kind, name) => cluster.team_asks(&Asked {
+                method: Method::Delete,
+                kind,
+                name,
+                door: "",
+            }),
             Self::Labels(label) => {
                 let patch = json!({"metadata": {"labels": {"team": label}}});
-                cluster.patch("Namespace", TEAM, None, &patch).is_ok()
+                cluster.platform_merges("Namespace", TEAM, &patch)
             }
-            Self::Grants(spec) => cluster.patch("Catalog", TEAM, None, &json!({"spec": spec})).is_ok(),
+            Self::Grants(spec) => cluster.platform_merges("Catalog", TEAM, &json!({"spec": spec})),
             Self::PortalPolicy(number, patch) => people::nth_policy(&entra, oracle, *number)
                 .is_some_and(|id| entra.patch("assignmentPolicies", &id, patch.clone()).is_ok()),
             Self::PortalAdds(number, policy) => people::nth_package(&entra, oracle, *number).is_some_and(|id| {
@@ -176,16 +190,15 @@ impl Deed {
                     .is_ok()
             }
             Self::Restarts => {
-                stage.restart();
+                ground.restarts();
                 true
             }
             Self::Passes(milliseconds) => {
-                stage.pass(Duration::from_millis(*milliseconds)).await?;
+                ground.passes(Duration::from_millis(*milliseconds)).await?;
                 true
             }
-            // What is tried again and again, such as a resource that is in use, never comes to rest.
             Self::Settles => {
-                stage.pass(LONG_ENOUGH).await?;
+                ground.settles().await?;
                 true
             }
         };
@@ -216,23 +229,24 @@ impl Deed {
     }
 }
 
-fn ask(cluster: &ApiServer, method: &str, kind: &str, name: &str, door: &str, body: Option<(&str, &Value)>) -> bool {
-    let Ok(path) = cluster.path(kind, Some(TEAM), name) else {
-        return false;
-    };
-    let (content_type, body) = body.map_or((JSON, None), |(content_type, body)| (content_type, Some(body)));
-    let (code, _) = cluster.request(&team(), method, &format!("{path}{door}"), content_type, body);
-    (200..300).contains(&code)
+fn merge(cluster: &dyn Cluster, kind: &str, name: &str, patch: &Value, door: &str) -> bool {
+    cluster.team_asks(&Asked {
+        method: Method::Merge(patch),
+        kind,
+        name,
+        door,
+    })
 }
 
-fn merge(cluster: &ApiServer, kind: &str, name: &str, patch: &Value, door: &str) -> bool {
-    ask(cluster, "PATCH", kind, name, door, Some((MERGE, patch)))
-}
-
-fn write(cluster: &ApiServer, object: &Value) -> bool {
+fn write(cluster: &dyn Cluster, object: &Value) -> bool {
     let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
-    let Some(mut there) = cluster.get(kind, name, Some(TEAM)) else {
-        return ask(cluster, "POST", kind, "", "", Some((JSON, object)));
+    let Some(mut there) = cluster.object(kind, name, Some(TEAM)) else {
+        return cluster.team_asks(&Asked {
+            method: Method::Post(object),
+            kind,
+            name: "",
+            door: "",
+        });
     };
     there["spec"] = object["spec"].clone();
     if let Some(marks) = object["metadata"]["annotations"].as_object() {
@@ -240,7 +254,12 @@ fn write(cluster: &ApiServer, object: &Value) -> bool {
             there["metadata"]["annotations"][mark] = value.clone();
         }
     }
-    ask(cluster, "PUT", kind, name, "", Some((JSON, &there)))
+    cluster.team_asks(&Asked {
+        method: Method::Put(&there),
+        kind,
+        name,
+        door: "",
+    })
 }
 
 /// With the id in place of `@collection/name`: who looks into Entra knows ids.

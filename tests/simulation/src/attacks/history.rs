@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::{
     deed::{TEAM, text},
+    ground::{Cluster, News},
     meaning::{Granting, Role},
     oracle::is_teams,
 };
-use crate::api_server::{ApiServer, EventType};
 
 /// How long a visit that was under way may take.
 const UNDER_WAY: Duration = Duration::from_secs(60);
@@ -30,23 +30,20 @@ pub(super) struct History {
 
 impl History {
     /// Hears what was written since.
-    pub(super) fn hear(&mut self, cluster: &ApiServer, now: Instant) {
-        for event in cluster.events_since(self.heard) {
-            self.heard = event.resource_version;
-            let meta = &event.object["metadata"];
-            let place = (
-                event.kind.to_string(),
-                text(&meta["namespace"]).to_owned(),
-                text(&meta["name"]).to_owned(),
-            );
-            if place.0 == "Event" {
+    pub(super) fn hear(&mut self, cluster: &dyn Cluster, now: Instant) {
+        let (news, heard) = cluster.news(self.heard);
+        self.heard = heard;
+        for News {
+            kind,
+            namespace,
+            name,
+            object: state,
+        } in news
+        {
+            if kind == "Event" {
                 continue;
             }
-            let state = match event.event_type {
-                EventType::Added | EventType::Modified => Some(Arc::clone(&event.object)),
-                EventType::Deleted => None,
-            };
-            let states = self.said.entry(place).or_default();
+            let states = self.said.entry((kind, namespace, name)).or_default();
             // What nobody can go by any more is forgotten.
             while states.len() > 1 && states[1].0 + UNDER_WAY < now {
                 states.remove(0);

@@ -17,11 +17,11 @@ use tokio::time::Instant;
 
 use super::{
     deed::{TEAM, text},
+    ground::{Cluster, Ground},
     history::History,
     meaning::{Role, Terms},
     people::all,
 };
-use crate::{api_server::ApiServer, stage::Stage};
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,11 +95,19 @@ pub enum By {
 #[derive(Clone)]
 pub struct Oracle {
     state: Arc<Mutex<State>>,
-    cluster: ApiServer,
+    cluster: Arc<dyn Cluster>,
     entra: Tenant,
     clock: Clock,
+    kept: Arc<Mutex<Vec<Glimpse>>>,
     /// For so long after somebody else has touched a package the operator may not know it.
     late: Duration,
+}
+
+/// What Entra had at a moment.
+struct Glimpse {
+    at: Instant,
+    second: i64,
+    picture: Picture,
 }
 
 #[derive(Default)]
@@ -174,19 +182,17 @@ pub(super) fn is_self_service(policy: &Value) -> bool {
 }
 
 impl Oracle {
-    /// One that looks after every write of the stage's operator.
+    /// One that knows cluster and tenant of this ground.
     #[must_use]
-    pub fn watching(stage: &Stage, late: Duration) -> Self {
-        let oracle = Self {
+    pub fn of(ground: &impl Ground, clock: Clock, late: Duration) -> Self {
+        Self {
             state: Arc::default(),
-            cluster: stage.cluster.clone(),
-            entra: stage.entra.clone(),
-            clock: stage.clock(),
+            cluster: ground.cluster(),
+            entra: ground.entra(),
+            clock,
+            kept: Arc::default(),
             late,
-        };
-        let watcher = oracle.clone();
-        stage.wire.watch(move || watcher.look(By::Operator));
-        oracle
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -226,23 +232,47 @@ impl Oracle {
         self.state().findings.extend(findings);
     }
 
-    /// Hears what was written in the cluster.
+    /// Keeps what Entra has after a write of the operator, to be judged by [`Oracle::hear`]: the cluster cannot be heard now.
+    pub fn keep(&self) {
+        let glimpse = Glimpse {
+            at: self.clock.instant(),
+            second: self.clock.now().as_second(),
+            picture: Picture::of(&self.entra),
+        };
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(glimpse);
+    }
+
+    /// Hears what was written in the cluster, and judges what was kept.
     pub fn hear(&self) {
         let now = self.clock.instant();
-        self.state().history.hear(&self.cluster, now);
+        let mut state = self.state();
+        state.history.hear(&*self.cluster, now);
+        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        for glimpse in kept {
+            self.judge(&mut state, By::Operator, glimpse);
+        }
     }
 
     /// Looks at Entra.
     pub fn look(&self, by: By) {
-        let now = self.clock.instant();
-        let second = self.clock.now().as_second();
-        let mut state = self.state();
-        state.history.hear(&self.cluster, now);
+        self.hear();
+        let glimpse = Glimpse {
+            at: self.clock.instant(),
+            second: self.clock.now().as_second(),
+            picture: Picture::of(&self.entra),
+        };
+        self.judge(&mut self.state(), by, glimpse);
+    }
+
+    fn judge(&self, state: &mut State, by: By, glimpse: Glimpse) {
+        let Glimpse {
+            at: now,
+            second,
+            picture,
+        } = glimpse;
         if !state.is_sealed {
             return;
         }
-        let picture = Picture::of(&self.entra);
-        let state = &mut *state;
         let mut found = BTreeSet::new();
         match by {
             By::Operator => {

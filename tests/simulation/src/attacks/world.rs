@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{deed::TEAM, oracle::Oracle};
-use crate::stage::{OPERATOR_NAMESPACE, Stage};
+use super::{deed::TEAM, ground::Ground, oracle::Oracle};
 
 pub(super) const API_VERSION: &str = "access.entra-operator.io/v1alpha1";
 /// A package that somebody has made in the team's catalog, with a role, a door and a holder.
@@ -69,12 +68,13 @@ pub(super) fn open_policy(name: &str, is_approved: bool) -> Value {
 ///
 /// # Errors
 /// What was refused, or did not settle.
-pub(super) async fn set_up(stage: &mut Stage, oracle: &Oracle, has_admission: bool) -> Result<(), String> {
-    let cluster = stage.cluster.clone();
-    let refused = |refusal: crate::api_server::Refusal| format!("{refusal:?}");
+pub(super) async fn set_up(ground: &mut impl Ground, oracle: &Oracle, has_admission: bool) -> Result<(), String> {
+    let cluster = ground.cluster();
     if has_admission {
-        cluster.enforce_admission(OPERATOR_NAMESPACE).map_err(refused)?;
+        ground.enforce_admission()?;
     }
+    let mut tenant = ground.tenant_spec();
+    tenant["acknowledge"] = json!({"cutsFrom": 3, "grantsFrom": 3});
     let payments = json!({"accessPackageRef": {"name": "payments"}, "displayName": "Payments", "description": "Theirs",
         "requestors": {"scope": "AllMemberUsers", "selfService": {"add": true}},
         "approval": {"stages": [{"approvers": [{"user": {"userPrincipalName": "carol@contoso.com"}}]}]},
@@ -83,15 +83,7 @@ pub(super) async fn set_up(stage: &mut Stage, oracle: &Oracle, has_admission: bo
         namespace(TEAM),
         namespace("finance"),
         namespace("legal"),
-        object(
-            "EntraTenant",
-            None,
-            "default",
-            &json!({"tenantId": "11111111-1111-4111-8111-111111111111", "domain": "contoso.com",
-                "acknowledge": {"cutsFrom": 3, "grantsFrom": 3},
-                "credentials": {"clientSecret": {"clientId": "5c0f7d0e-2f0c-4b43-9a53-0f3f4a7b6f11",
-                    "secretRef": {"name": "entra-credentials", "key": "clientSecret"}}}}),
-        ),
+        object("EntraTenant", None, "default", &tenant),
         object(
             "Catalog",
             None,
@@ -124,11 +116,11 @@ pub(super) async fn set_up(stage: &mut Stage, oracle: &Oracle, has_admission: bo
             &json!({"catalogRef": {"name": "finance"}, "displayName": "Secrets"}),
         ),
     ] {
-        cluster.apply(&object).map_err(refused)?;
+        cluster.platform_applies(&object)?;
     }
-    stage.settle().await.map_err(|restless| restless.to_string())?;
+    ground.settles().await.map_err(|restless| restless.to_string())?;
     let id = |kind: &str, namespace: Option<&str>, name: &str| {
-        let object = cluster.get(kind, name, namespace).unwrap_or_default();
+        let object = cluster.object(kind, name, namespace).unwrap_or_default();
         let id = object["status"]["entra"]["id"].as_str().map(str::to_owned);
         id.ok_or_else(|| format!("{kind} {name} was not made: {}", object["status"]))
     };
@@ -167,11 +159,12 @@ pub(super) async fn set_up(stage: &mut Stage, oracle: &Oracle, has_admission: bo
             json!({"accessPackage": {"id": payments.0}, "assignmentPolicy": {"id": payments.1}, "target": ANN}),
         ),
     ] {
-        stage
-            .entra
+        ground
+            .entra()
             .create(collection, element)
             .map_err(|words| format!("{collection}: {words}"))?;
     }
+    oracle.hear();
     oracle.seal();
     Ok(())
 }

@@ -58,6 +58,13 @@ pub fn world() -> String {
         let named = format!("mailNickname: {nickname}, uniqueName: {nickname},");
         world = world.replace(&format!("mailNickname: {nickname},"), &named);
     }
+    // A group that is enabled for Privileged Identity Management has roles that others lack.
+    world = world.replace("mailNickname: approvers,", "mailNickname: approvers, pim: true,");
+    // Whoever brings in roles of the directory needs more.
+    world = world.replace(
+        "  - User.Read.All\n",
+        "  - User.Read.All\n  - RoleManagement.ReadWrite.Directory\n",
+    );
     let payroll = "
 - id: f92e8068-1951-46f2-9a5c-061602cedd20
   appId: 33333333-3333-4333-8333-333333333333

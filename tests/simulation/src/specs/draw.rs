@@ -65,10 +65,12 @@ const PRINCIPALS: [[&str; 3]; 2] = [
     ],
 ];
 /// What packages can hand out of the catalog that [`catalog_of_packages`] makes.
-const ROLES: [[&str; 2]; 9] = [
+const ROLES: [[&str; 2]; 11] = [
     ["campaign-group", "Member"],
     ["campaign-group", "Owner"],
     ["auditors", "Member"],
+    ["approvers", "EligibleMember"],
+    ["approvers", "EligibleOwner"],
     ["crm", "Reader"],
     ["crm", "Writer"],
     ["crm", "Exporter.Contacts"],
@@ -140,6 +142,7 @@ pub fn catalog_of_packages() -> Value {
         "resources": [
             {"name": "campaign-group", "group": {"displayName": "Marketing Campaign"}, "roles": ["Member", "Owner"]},
             {"name": "auditors", "group": {"displayName": "Auditors"}},
+            {"name": "approvers", "group": {"displayName": "Approvers"}, "roles": ["EligibleMember", "EligibleOwner"]},
             {"name": "crm", "application": {"appId": PRINCIPALS[0][1]}, "roles": ["Reader", "Writer", "Exporter.Contacts"]},
             {"name": "portal", "sharePointSite": {"url": "https://contoso.sharepoint.com/sites/marketing"},
                 "roles": ["Marketing Visitors", "Marketing Members", "Marketing Owners"]},
@@ -609,7 +612,7 @@ impl Draw {
         self.maybe(&mut spec, "deletionPolicy", 50, |draw| {
             draw.one(&["Orphan", "Delete"]).into()
         });
-        let all: Vec<usize> = (0..GROUPS.len() + PRINCIPALS.len() + 1).collect();
+        let all: Vec<usize> = (0..GROUPS.len() + PRINCIPALS.len() + 2).collect();
         let chosen = self.some(&all, 0, all.len());
         let resources: Vec<Value> = chosen.into_iter().map(|index| self.resource(index)).collect();
         if self.by(60) {
@@ -658,21 +661,27 @@ impl Draw {
                 self.roles_of_a_group(&mut group);
                 group
             }
-            3..5 => {
+            3 | 4 => {
                 let principal = PRINCIPALS[index - 3];
                 let key = self.below(3);
                 let key_name = ["servicePrincipalId", "appId", "displayName"][key];
                 json!({"application": {key_name: principal[key]}, "roles": ["Reader"]})
+            }
+            6 => {
+                let ways = self.some(&["EligibleMember", "ActiveMember"], 1, 2);
+                json!({"directoryRole": {"roleTemplateId": self.one(&[
+                    "4a5d8f65-41da-4de4-8968-e035b65339cf", "4A5D8F65-41DA-4DE4-8968-E035B65339CF",
+                ])}, "roles": ways})
             }
             _ => json!({"sharePointSite": {"url": self.one(&[
                 "https://contoso.sharepoint.com/sites/marketing", "https://contoso.sharepoint.com/Sites/Marketing/",
             ])}, "roles": ["Marketing Visitors"]}),
         };
         resource["name"] = format!("resource-{index}").into();
-        if index >= 3 && self.by(40) {
+        if (3..6).contains(&index) && self.by(40) {
             resource["attributes"] = self.attributes();
         }
-        if index >= 5 && self.by(50) {
+        if index == 5 && self.by(50) {
             resource["environment"] = "https://contoso-admin.sharepoint.com/".into();
         }
         resource
@@ -727,6 +736,9 @@ impl Draw {
                 });
             }
             self.maybe(&mut grant, "suspended", 30, |draw| draw.by(50).into());
+            self.maybe(&mut grant, "onWithdrawal", 40, |draw| {
+                draw.one(&["Keep", "CloseRequests"]).into()
+            });
             self.maybe(&mut grant, "limits", 70, Self::limits);
             Value::Object(grant)
         });
@@ -811,6 +823,9 @@ impl Draw {
             let mut ticket = json!({"name": "ticket", "regex": "^CHG[0-9]+$"});
             if draw.by(50) {
                 ticket["prompt"] = "Which change ticket is this for?".into();
+            }
+            if draw.by(50) {
+                ticket["message"] = "Name the change ticket.".into();
             }
             json!([ticket])
         });

@@ -532,15 +532,21 @@ impl Catalog {
             let application = application.map(|one| (application_key(one), "AadApplication"));
             let site = resource.share_point_site.as_ref();
             let site = site.map(|site| (site_key(site), "SharePointOnline"));
-            let (key, system) = group.or(application).or(site).ok_or("a resource of nothing")?;
-            let key = key.ok_or("a resource without a name")?;
-            bench.look_up([key.clone()]).await?;
+            let (origin_system, origin_id) = match (&resource.directory_role, group.or(application).or(site)) {
+                (Some(role), None) => ("DirectoryRole", role.role_template_id.to_lowercase()),
+                (None, Some((key, system))) => {
+                    let key = key.ok_or("a resource without a name")?;
+                    bench.look_up([key.clone()]).await?;
+                    (system, bench.id(&key).unwrap_or_default().to_owned()) // it was looked up
+                }
+                (Some(_), Some(_)) | (None, None) => return Err("a resource is one thing".to_owned()),
+            };
             resolved.push(Ok(ResolvedResource {
                 index,
                 name: resource.name.clone(),
                 resource: entra_access_operator::graph::NewResource {
-                    origin_system: system.into(),
-                    origin_id: bench.id(&key).unwrap_or_default().to_owned(), // it was looked up
+                    origin_system: origin_system.into(),
+                    origin_id,
                     display_name: None,
                     description: None,
                     environment: resource.environment.clone(),

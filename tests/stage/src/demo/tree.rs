@@ -234,6 +234,7 @@ fn resource_kind(origin_system: &str) -> &'static str {
         "AadGroup" => "(group)",
         "AadApplication" => "(application)",
         "SharePointOnline" => "(SharePoint site)",
+        "DirectoryRole" => "(directory role)",
         _ => "",
     }
 }
