@@ -94,6 +94,8 @@ fn told(cluster: &dyn Cluster, name: &str) -> Option<BTreeSet<String>> {
             || words.contains("outcome unknown")
             || words.contains(": HTTP ")
             || text(&event["reason"]).contains("Graph")
+            // An answer that was lost befalls one of them.
+            || text(&event["reason"]) == "OutcomeUnknown"
     };
     let events = cluster.told("AccessPackage", name, TEAM);
     for event in events.iter().filter(|event| !is_weather(event)) {
