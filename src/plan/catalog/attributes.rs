@@ -183,7 +183,13 @@ pub(super) fn reconcile(
                 let mut judge = Judge::new(*rules);
                 let sent = Attributes(merge(&wanted.name, after.0.clone(), before, &mut judge));
                 let hold = || act(wanted, after.clone());
-                plan.extend(judge.judgement().plan(act(wanted, sent), hold));
+                let mut judged = judge.judgement().plan(act(wanted, sent), hold);
+                // What was sent last need not show yet: a list that may be older says nothing of what is there by now.
+                let last_sent = rules.base.holds(&path, &Attributes(before.clone()).canonical());
+                if desired.roles.reads_may_be_late && rules.base.knows(&path) && !last_sent {
+                    judged.found.clear();
+                }
+                plan.extend(judged);
             }
             // A site that no list shows to an application: what was applied stands, as far as anybody can tell.
             Read::Unread if rules.base.holds(&path, &after.canonical()) => {}

@@ -1,4 +1,5 @@
-//! A SharePoint site, which no list shows to an application; and what is only read for people to look at.
+//! Resources of catalogs: a SharePoint site, which no list shows to an application, and what requestors are asked for the sake of one;
+//! and what is only read for people to look at.
 
 use serde_json::{Value, json};
 
@@ -65,11 +66,43 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Act::AllReady,
         Act::Pass(std::time::Duration::from_secs(60 * 60)),
     ]);
+    // What requestors are asked for the sake of an application: one question, another, none.
+    let asking = |attributes: &Value| {
+        let mut resources = catalog()["spec"]["resources"].as_array().cloned().unwrap_or_default();
+        for resource in resources.iter_mut().filter(|resource| resource["name"] == "crm") {
+            resource["attributes"] = attributes.clone();
+        }
+        json!({"spec": {"resources": resources}})
+    };
+    let asks = |prompt: &str| {
+        json!([{"name": "extension_0f7c_costCenter", "keptAfterRemoval": true,
+            "question": {"prompt": prompt, "required": true, "text": {"singleLine": true}}}])
+    };
+    let mut attributes: Vec<Act> = [
+        namespace(),
+        tenant(),
+        with(catalog(), &asking(&asks("Which cost center pays?"))),
+        package(),
+        policy(),
+    ]
+    .map(Act::Apply)
+    .into();
+    attributes.extend([
+        Act::AllReady,
+        Act::Patch(CATALOG, asking(&asks("Whose money is it?"))),
+        Act::Settle,
+        Act::Patch(CATALOG, asking(&json!([]))),
+        Act::AllReady,
+    ]);
     let scenario = |name, acts| Scenario {
         name,
         acts,
         holds: &["package Marketing/Campaign "],
         lacks: &[],
     };
-    vec![scenario("sites", sites), scenario("looked-at", looked_at)]
+    vec![
+        scenario("sites", sites),
+        scenario("attributes", attributes),
+        scenario("looked-at", looked_at),
+    ]
 }
